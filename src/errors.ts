@@ -1,0 +1,81 @@
+/**
+ * Every way in which a request can fail, by a stable snake_case code. The HTTP layer alone maps codes to statuses
+ * (`http/problems.ts`); code below it throws `AppError` and knows nothing of HTTP.
+ */
+export const ERROR_CODES = [
+  'malformed_json',
+  'malformed_multipart',
+  'malformed_request',
+  'incomplete_body',
+  'host_not_allowed',
+  'cross_site_request',
+  'not_found',
+  'method_not_allowed',
+  'not_acceptable',
+  'request_timeout',
+  'conflict',
+  'precondition_failed',
+  'file_too_large',
+  'request_too_large',
+  'too_many_files',
+  'unsupported_media_type',
+  'unsupported_image_format',
+  'range_not_satisfiable',
+  'expectation_failed',
+  'headers_too_large',
+  'validation_failed',
+  'undecodable_image',
+  'too_many_pixels',
+  'output_too_large',
+  'operation_timeout',
+  'decoder_crashed',
+  'internal_error',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+] as const;
+
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Where a faulty value stood in the request. */
+export type FaultLocation = 'body' | 'query' | 'path' | 'header';
+
+/**
+ * One fault of a request. `path` is a JSON Pointer (RFC 6901) into the location, for example
+ * `/operations/0/width`; the empty string is the whole of it.
+ */
+export interface Fault {
+  location: FaultLocation;
+  path: string;
+  message: string;
+}
+
+export interface AppErrorOptions {
+  /** All faults found, where the request's own values are at fault. */
+  errors?: readonly Fault[];
+  /** Seconds after which trying again makes sense. */
+  retryAfter?: number;
+  cause?: unknown;
+}
+
+/** A failure with a public explanation: `detail` is shown to the client, `cause` only to the log. */
+export class AppError extends Error {
+  override readonly name = 'AppError';
+  readonly code: ErrorCode;
+  readonly detail: string;
+  readonly errors: readonly Fault[];
+  readonly retryAfter: number | undefined;
+
+  constructor(code: ErrorCode, detail: string, options: AppErrorOptions = {}) {
+    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.detail = detail;
+    this.errors = options.errors ?? [];
+    this.retryAfter = options.retryAfter;
+  }
+}
+
+/** A `validation_failed` about one parameter of a request's body. The HTTP layer moves it where the value stood. */
+export function parameterError(path: string, message: string): AppError {
+  return new AppError('validation_failed', message, { errors: [{ location: 'body', path, message }] });
+}
