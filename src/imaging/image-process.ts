@@ -1,0 +1,97 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { TaskRequest, WorkerMessage } from './messages.ts';
+
+const MAIN_MODULE = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
+
+/**
+ * What an image process inherits: where programs, libraries and temporary files are, and nothing secret. LD_PRELOAD
+ * brings jemalloc where a container sets it.
+ */
+const INHERITED = ['PATH', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'TZ'];
+
+/** Characters kept of what a process writes to stderr, to explain its end. */
+const STDERR_KEPT = 2000;
+
+/** An idle process leaves within a few milliseconds. */
+const DISMISSAL_MS = 1000;
+
+export interface ImageProcessEvents {
+  /** It has loaded its code and can be given tasks. */
+  ready(): void;
+  answer(message: Exclude<WorkerMessage, { type: 'ready' }>): void;
+  /** It is gone, by itself or killed; comes exactly once, and after every answer. */
+  exit(reason: string): void;
+}
+
+/** The pool's handle of one child process that runs `worker-process.ts`. */
+export class ImageProcess {
+  isReady = false;
+  readonly #child: ChildProcess;
+  #stderr = '';
+
+  constructor(events: ImageProcessEvents) {
+    this.#child = fork(MAIN_MODULE, [], {
+      serialization: 'advanced',
+      env: childEnvironment(process.env),
+      execArgv: [],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#child.on('message', (message: WorkerMessage) => {
+      if (message.type === 'ready') {
+        this.isReady = true;
+        events.ready();
+      } else {
+        events.answer(message);
+      }
+    });
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderr = (this.#stderr + text).slice(-STDERR_KEPT);
+    });
+    let isGone = false;
+    const exit = (reason: string) => {
+      if (isGone) return;
+      isGone = true;
+      this.isReady = false;
+      events.exit(this.#stderr === '' ? reason : `${reason}; stderr: ${this.#stderr}`);
+    };
+    // 'exit' may come before the last answer has been read from the channel; 'close' comes after.
+    this.#child.on('close', (code, signal) => exit(signal ?? `exit code ${code}`));
+    this.#child.on('error', (error) => {
+      // Spawning failed: there is no 'close' then.
+      if (this.#child.pid === undefined) exit(error.message);
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  send(request: TaskRequest): void {
+    // A failure to send means that the process is going away, which 'close' reports.
+    this.#child.send(request, () => {});
+  }
+
+  /** Ends it at once, whatever it does. */
+  kill(): void {
+    this.isReady = false;
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Lets an idle one leave by itself, and ends it where it does not. */
+  dismiss(): void {
+    this.isReady = false;
+    if (this.#child.connected) this.#child.disconnect();
+    setTimeout(() => this.#child.kill('SIGKILL'), DISMISSAL_MS).unref();
+  }
+}
+
+function childEnvironment(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const inherited = INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]]));
+  return {
+    ...Object.fromEntries(inherited),
+    MALLOC_ARENA_MAX: '2',
+    // libvips' and GLib's warnings are in the errors that sharp throws.
+    VIPS_WARNING: '0',
+  };
+}

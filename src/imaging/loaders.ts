@@ -1,0 +1,28 @@
+import sharp from 'sharp';
+
+/**
+ * libvips' loader classes (`vips -l foreign`) of the accepted formats. Each covers its file, buffer and source
+ * variants. Ultra HDR JPEGs are read by the JPEG loader, since `VipsForeignLoadUhdr` stays blocked.
+ */
+const ACCEPTED_LOADERS = [
+  'VipsForeignLoadJpeg',
+  'VipsForeignLoadPng',
+  'VipsForeignLoadWebp',
+  'VipsForeignLoadNsgif',
+  'VipsForeignLoadTiff',
+  'VipsForeignLoadHeif',
+];
+
+/**
+ * Prepares sharp for clients' bytes in this process: libvips reads the accepted formats and nothing else (no SVG,
+ * PDF, JPEG 2000, raw, CSV, ImageMagick, …), keeps no operation cache, and gives each image one thread.
+ *
+ * Idempotent; every module that hands clients' bytes to sharp calls it first.
+ */
+export function restrictLoaders(): void {
+  sharp.block({ operation: ['VipsForeignLoad'] });
+  sharp.unblock({ operation: ACCEPTED_LOADERS });
+  // Originals are different each time, and a cache would keep their files open and their pixels in memory.
+  sharp.cache(false);
+  sharp.concurrency(1);
+}

@@ -1,0 +1,19 @@
+import type { ImageMetadata, InspectTask, TransformResult, TransformTask } from './types.ts';
+
+/**
+ * What an image process can be asked to do: a name and the handler behind it, imported when the process starts so
+ * that the API itself never loads native code. Payloads and results cross as structured clones, so they are small,
+ * plain data that names files by path. A new task is one more line here.
+ */
+export const TASKS = {
+  inspect: async (): Promise<(task: InspectTask) => Promise<ImageMetadata>> =>
+    (await import('./inspect.ts')).inspectImage,
+  transform: async (): Promise<(task: TransformTask) => Promise<TransformResult>> =>
+    (await import('./stages.ts')).runTransform,
+} satisfies Record<string, () => Promise<(payload: never) => Promise<unknown>>>;
+
+export type TaskName = keyof typeof TASKS;
+
+type Handler<Name extends TaskName> = Awaited<ReturnType<(typeof TASKS)[Name]>>;
+export type TaskPayload<Name extends TaskName> = Parameters<Handler<Name>>[0];
+export type TaskResult<Name extends TaskName> = Awaited<ReturnType<Handler<Name>>>;

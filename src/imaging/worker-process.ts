@@ -1,0 +1,61 @@
+/**
+ * Main module of an image process: does one task after another as the pool sends them. It holds native code that
+ * works on strangers' bytes, so it is written to be killed at any moment.
+ */
+import { writeFileSync } from 'node:fs';
+import { AppError } from '../errors.ts';
+import type { InternalFailure, PublicFailure, TaskRequest, WorkerMessage } from './messages.ts';
+import { TASKS } from './tasks.ts';
+
+const loaders = new Map<string, () => Promise<(payload: never) => Promise<unknown>>>(Object.entries(TASKS));
+let busy = 0;
+
+function send(message: WorkerMessage): void {
+  if (process.connected) process.send?.(message);
+}
+
+function describe(error: unknown): PublicFailure | InternalFailure {
+  if (error instanceof AppError) {
+    return { code: error.code, detail: error.detail, errors: error.errors, retryAfter: error.retryAfter };
+  }
+  return error instanceof Error
+    ? { message: error.message, stack: error.stack }
+    : { message: String(error), stack: undefined };
+}
+
+async function perform({ id, name, payload }: TaskRequest): Promise<void> {
+  busy += 1;
+  try {
+    const load = loaders.get(name);
+    if (load === undefined) throw new Error(`No image task is called ${name}`);
+    const handler = await load();
+    const result = await handler(payload as never);
+    send({ type: 'done', id, result, rss: process.memoryUsage.rss() });
+  } catch (error) {
+    send({ type: 'failed', id, failure: describe(error), rss: process.memoryUsage.rss() });
+  } finally {
+    busy -= 1;
+  }
+}
+
+// A terminal's Ctrl-C and a service manager's SIGTERM reach the whole process group; the pool decides when to end.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+
+// The parent is gone. Leaving in good order would wait for libuv's threads, which may be minutes deep in an encoder.
+process.on('disconnect', () => {
+  if (busy > 0) process.kill(process.pid, 'SIGKILL');
+  process.exit();
+});
+
+process.on('message', (request: TaskRequest) => void perform(request));
+
+try {
+  // Where memory runs out, Linux shall end an image process, not the API or the database.
+  writeFileSync('/proc/self/oom_score_adj', '1000');
+} catch {
+  // Not Linux, or not allowed here.
+}
+
+// Loaded before the first task comes (about 100 ms); one that fails to load fails its own tasks alone.
+await Promise.allSettled([...loaders.values()].map((load) => load()));
+send({ type: 'ready' });
