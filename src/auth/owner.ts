@@ -1,0 +1,27 @@
+import fp from 'fastify-plugin';
+
+declare const ownerIdBrand: unique symbol;
+
+/**
+ * Whose resources a query may touch. Only this file makes one, so that no other string can be passed where an owner
+ * is asked for.
+ */
+export type OwnerId = string & { readonly [ownerIdBrand]: 'OwnerId' };
+
+/** The built-in user of the first migration, who owns everything while nobody logs in. */
+export const LOCAL_OWNER = '00000000-0000-4000-8000-000000000001' as OwnerId;
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The user on whose behalf the request is served. */
+    owner: OwnerId;
+  }
+}
+
+/** Gives every request its owner. */
+export const ownerPlugin = fp(
+  async (app) => {
+    app.decorateRequest('owner', LOCAL_OWNER);
+  },
+  { name: 'owner' },
+);

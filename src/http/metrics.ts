@@ -1,0 +1,118 @@
+import fp from 'fastify-plugin';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+/** What the operators' metrics read of the running service. */
+export interface MetricSources {
+  images: () => { running: number; waiting: number; restarts: number };
+  diskCache: () => { hits: number; misses: number; bytes: number };
+  memoryCache: () => { hits: number; misses: number; bytes: number };
+}
+
+/** Counters that the slices write to. */
+export interface Metrics {
+  registry: Registry;
+  requests: Histogram<'method' | 'route' | 'status'>;
+  imageOperations: Histogram<'operation' | 'outcome'>;
+  receivedBytes: Counter;
+  sentBytes: Counter;
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** All metrics of one service, in a registry of its own. */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  gauge(
+    'coreframe_image_tasks_running',
+    'Image tasks that a process works on.',
+    () => sources.images().running,
+  );
+  gauge('coreframe_image_tasks_waiting', 'Image tasks in the line.', () => sources.images().waiting);
+  gauge(
+    'coreframe_image_process_restarts',
+    'Image processes replaced since the start.',
+    () => sources.images().restarts,
+  );
+  for (const [cache, read] of [
+    ['disk', sources.diskCache],
+    ['memory', sources.memoryCache],
+  ] as const) {
+    gauge(`coreframe_${cache}_cache_hits`, `Reads that the ${cache} cache answered.`, () => read().hits);
+    gauge(
+      `coreframe_${cache}_cache_misses`,
+      `Reads that the ${cache} cache could not answer.`,
+      () => read().misses,
+    );
+    gauge(`coreframe_${cache}_cache_bytes`, `Bytes in the ${cache} cache.`, () => read().bytes);
+  }
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'coreframe_http_request_duration_seconds',
+      help: 'HTTP requests by method, route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    imageOperations: new Histogram({
+      name: 'coreframe_image_operation_duration_seconds',
+      help: 'Image operations by operation and outcome (ok, or the error code).',
+      labelNames: ['operation', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    receivedBytes: new Counter({
+      name: 'coreframe_received_bytes_total',
+      help: 'Bytes of uploaded files.',
+      registers,
+    }),
+    sentBytes: new Counter({ name: 'coreframe_sent_bytes_total', help: 'Bytes of content sent.', registers }),
+  };
+}
+
+/** Measures every request and serves `GET /metrics` in the Prometheus text format. */
+export const metricsPlugin = fp(
+  async (app, { metrics }: { metrics: Metrics }) => {
+    app.addHook('onResponse', async (request, reply) => {
+      metrics.requests.observe(
+        { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
+        reply.elapsedTime / 1000,
+      );
+    });
+
+    app.get(
+      '/metrics',
+      {
+        schema: {
+          operationId: 'getMetrics',
+          tags: ['operations'],
+          summary: 'Metrics for Prometheus',
+          description:
+            'Requests, image operations by operation and outcome, the line, caches and the process itself, in the Prometheus text format.',
+          response: {
+            200: {
+              description: 'Prometheus text format.',
+              content: { 'text/plain': { schema: { type: 'string' } } },
+            },
+          },
+        },
+      },
+      async (_request, reply) => {
+        const text = await metrics.registry.metrics();
+        return reply.type(metrics.registry.contentType).serializer(String).send(text);
+      },
+    );
+  },
+  { name: 'metrics' },
+);

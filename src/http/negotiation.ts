@@ -1,0 +1,22 @@
+import type { FastifyRequest } from 'fastify';
+import Negotiator from 'negotiator';
+import { AppError } from '../errors.ts';
+
+/**
+ * The media type among those on offer that the request's `Accept` prefers (RFC 9110, 12.5.1); of equally preferred
+ * ones the first on offer. Without `Accept`, the first.
+ *
+ * @throws AppError `not_acceptable` where none is accepted
+ */
+export function negotiate<T extends string>(request: FastifyRequest, offered: readonly T[]): T {
+  const preferred = preferredOf(request, offered);
+  if (preferred === undefined) {
+    throw new AppError('not_acceptable', `Accept allows none of what is on offer: ${offered.join(', ')}.`);
+  }
+  return preferred;
+}
+
+/** Like `negotiate`, but undefined where nothing on offer is accepted. */
+export function preferredOf<T extends string>(request: FastifyRequest, offered: readonly T[]): T | undefined {
+  return new Negotiator(request.raw).mediaTypes([...offered])[0] as T | undefined;
+}

@@ -1,0 +1,74 @@
+import { isIP } from 'node:net';
+import fp from 'fastify-plugin';
+import { AppError } from '../errors.ts';
+
+export interface OriginGuardOptions {
+  /** The address that the server listens on. */
+  host: string;
+  /** Origin under which clients reach the service, where it is known. */
+  publicUrl?: string | undefined;
+  /** Comma-separated host names that requests may name; `*` allows all. */
+  allowedHosts: string;
+  /** Comma-separated origins whose pages may call the API; `*` allows all. */
+  corsOrigins: string;
+}
+
+/** Splits a comma-separated setting; blanks are trimmed, empty entries dropped. */
+export function splitList(value: string): string[] {
+  return value
+    .split(',')
+    .map((entry) => entry.trim().toLowerCase())
+    .filter((entry) => entry !== '');
+}
+
+/** Host name of a `Host` header without its port and brackets, in lower case; undefined where it is none. */
+function hostNameOf(header: string): string | undefined {
+  const url = URL.parse(`http://${header}`);
+  if (url?.pathname !== '/' || url.username !== '' || url.search !== '' || url.hash !== '') return undefined;
+  return url.hostname.replace(/^\[|\]$/g, '');
+}
+
+/**
+ * Tells whether a `Host` header may be served. Host names are checked against an allowlist, because a name that an
+ * attacker controls can be pointed at this machine (DNS rebinding); an IP address can't be, so every address passes.
+ */
+export function createHostCheck(options: OriginGuardOptions): (header: string) => boolean {
+  const allowed = new Set(splitList(options.allowedHosts));
+  if (allowed.has('*')) return () => true;
+  allowed.add('localhost').add(options.host.toLowerCase());
+  if (options.publicUrl) allowed.add(new URL(options.publicUrl).hostname);
+  return (header) => {
+    const name = hostNameOf(header);
+    return name !== undefined && (isIP(name) !== 0 || allowed.has(name) || name.endsWith('.localhost'));
+  };
+}
+
+/**
+ * Keeps a server that asks for no credential closed to other people's web pages: `Host` must be known, and a request
+ * that a browser sends from another origin (`Origin`) is refused unless CORS_ORIGINS names it.
+ */
+export const originGuard = fp(
+  async (app, options: OriginGuardOptions) => {
+    const isAllowedHost = createHostCheck(options);
+    const origins = new Set(splitList(options.corsOrigins));
+    if (options.publicUrl) origins.add(new URL(options.publicUrl).origin);
+
+    app.addHook('onRequest', async (request) => {
+      const { host, origin } = request.headers;
+      if (host !== undefined && !isAllowedHost(host)) {
+        throw new AppError(
+          'host_not_allowed',
+          `This server does not answer for the host ${JSON.stringify(host.slice(0, 200))}; allow it with ALLOWED_HOSTS.`,
+        );
+      }
+      if (origin === undefined || origins.has('*') || origins.has(origin.toLowerCase())) return;
+      if (URL.parse(origin)?.host !== host?.toLowerCase()) {
+        throw new AppError(
+          'cross_site_request',
+          `Pages of ${JSON.stringify(origin.slice(0, 200))} may not call this server; allow the origin with CORS_ORIGINS.`,
+        );
+      }
+    });
+  },
+  { name: 'origin-guard' },
+);

@@ -1,0 +1,118 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { AppError, type ErrorCode } from '../errors.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems.ts';
+import { toValidationError } from './validation.ts';
+
+/** Fastify's and its plugins' own failures, by their code. Whatever else they report as 4xx is a malformed request. */
+const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'incomplete_body',
+  FST_INVALID_MULTIPART_CONTENT_TYPE: 'unsupported_media_type',
+  FST_PARTS_LIMIT: 'too_many_files',
+  FST_FILES_LIMIT: 'too_many_files',
+  FST_FIELDS_LIMIT: 'too_many_files',
+  FST_PROTO_VIOLATION: 'malformed_multipart',
+  FST_MP_PREMATURE_CLOSE: 'incomplete_body',
+};
+
+/** Turns a failure of a lower layer (a driver, the file system) into one with a public explanation, where it knows it. */
+export type ErrorTranslator = (error: unknown) => AppError | undefined;
+
+function isFrameworkError(error: unknown): error is FastifyError {
+  return (
+    error instanceof Error && 'code' in error && 'statusCode' in error && typeof error.statusCode === 'number'
+  );
+}
+
+/** The failure as the client is told of it; what is not known is an internal error that shows nothing. */
+export function toPublicError(error: unknown, request: FastifyRequest, translate: ErrorTranslator): AppError {
+  if (error instanceof AppError) return error;
+  if (error instanceof Error && 'validation' in error && Array.isArray(error.validation)) {
+    const { validation, validationContext } = error as FastifyError;
+    return toValidationError(request, (validationContext ?? 'body') as 'body', (validation ?? []) as never);
+  }
+  const translated = translate(error);
+  if (translated) return translated;
+  if (isFrameworkError(error)) {
+    const known = FRAMEWORK_CODES[error.code];
+    if (known) return new AppError(known, error.message, { cause: error });
+    if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
+      return new AppError('malformed_request', error.message, { cause: error });
+    }
+  }
+  return new AppError('internal_error', 'The server failed to handle the request; its log has the reason.', {
+    cause: error,
+  });
+}
+
+/** Sends the problem of a failure. */
+export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
+  const problem = toProblem(error, request);
+  if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
+  // What is still to come of the body is not read any further than needed to answer.
+  if (!request.raw.complete) reply.header('connection', 'close');
+  return reply
+    .code(problem.status)
+    .header('cache-control', 'no-store')
+    .type(PROBLEM_MEDIA_TYPE)
+    .serializer((payload) => JSON.stringify(payload))
+    .send(problem);
+}
+
+/** `/images/:id` as an expression that matches concrete paths. */
+function toMatcher(pattern: string): RegExp {
+  const source = pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z_]+/g, '[^/]+');
+  return new RegExp(`^${source}$`);
+}
+
+function collectMethods(app: FastifyInstance): (path: string) => string[] {
+  const routes: { matcher: RegExp; methods: string[] }[] = [];
+  app.addHook('onRoute', (route) => {
+    const methods = typeof route.method === 'string' ? [route.method] : route.method;
+    routes.push({ matcher: toMatcher(route.url), methods });
+  });
+  return (path) => [
+    ...new Set(routes.filter(({ matcher }) => matcher.test(path)).flatMap(({ methods }) => methods)),
+  ];
+}
+
+export interface ProblemHandlerOptions {
+  translate: ErrorTranslator;
+}
+
+/** Answers every failure with a problem document (RFC 9457): thrown errors, unknown paths, wrong methods. */
+export const problemHandler = fp(
+  async (app, { translate }: ProblemHandlerOptions) => {
+    const methodsOf = collectMethods(app);
+
+    app.setErrorHandler((error, request, reply) => {
+      const publicError = toPublicError(error, request, translate);
+      const { status } = PROBLEMS[publicError.code];
+      if (status >= 500)
+        request.log[status === 503 ? 'warn' : 'error'](
+          { err: publicError.cause ?? error, code: publicError.code },
+          'request failed',
+        );
+      else request.log.debug({ err: error, code: publicError.code }, 'request refused');
+      return sendProblem(request, reply, publicError);
+    });
+
+    app.setNotFoundHandler((request, reply) => {
+      const [path = '/'] = request.url.split('?', 1);
+      const methods = methodsOf(path);
+      if (methods.length > 0) {
+        reply.header('allow', methods.join(', '));
+        throw new AppError(
+          'method_not_allowed',
+          `${request.method} is not possible here; ${methods.join(', ')} is.`,
+        );
+      }
+      throw new AppError('not_found', 'There is nothing at this path; GET /docs lists what there is.');
+    });
+  },
+  { name: 'problem-handler' },
+);

@@ -1,0 +1,130 @@
+import { AjvCompiler, type RouteDefinition } from '@fastify/ajv-compiler';
+import type { ErrorObject } from 'ajv';
+import type { FastifyRequest, FastifyServerOptions } from 'fastify';
+import { AppError, type Fault, type FaultLocation } from '../errors.ts';
+
+/**
+ * Strict validation: every fault is found, nothing is removed, and nothing is coerced in a body. Query strings, paths
+ * and headers are text, so there the text is converted to the type that the schema names.
+ */
+const STRICT = {
+  allErrors: true,
+  useDefaults: true,
+  removeAdditional: false,
+  discriminator: true,
+  verbose: true,
+} as const;
+
+const buildCompiler = AjvCompiler();
+
+/** Fastify's schema controller with Coreframe's validation rules. */
+export const schemaController: NonNullable<FastifyServerOptions['schemaController']> = {
+  compilersFactory: {
+    buildValidator: (externalSchemas: Parameters<typeof buildCompiler>[0]) => {
+      const forBodies = buildCompiler(externalSchemas, { customOptions: { ...STRICT, coerceTypes: false } });
+      const forText = buildCompiler(externalSchemas, { customOptions: { ...STRICT, coerceTypes: 'array' } });
+      // Fastify hands over the route's part, though the compiler's type speaks of a bare schema.
+      const compile = (route: RouteDefinition) => (route.httpPart === 'body' ? forBodies : forText)(route);
+      return compile as ReturnType<typeof buildCompiler>;
+    },
+  },
+};
+
+type ValidationContext = 'body' | 'querystring' | 'params' | 'headers';
+
+const LOCATIONS: Record<ValidationContext, FaultLocation> = {
+  params: 'path',
+  querystring: 'query',
+  headers: 'header',
+  body: 'body',
+};
+
+const PARTS: readonly [ValidationContext, (request: FastifyRequest) => unknown][] = [
+  ['params', (request) => request.params],
+  ['querystring', (request) => request.query],
+  ['headers', (request) => request.headers],
+  ['body', (request) => request.body],
+];
+
+const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+
+function toFault(location: FaultLocation, error: ErrorObject): Fault {
+  const { params, instancePath } = error;
+  switch (error.keyword) {
+    case 'required':
+      return {
+        location,
+        path: `${instancePath}/${escapePointer(String(params.missingProperty))}`,
+        message: 'is required',
+      };
+    case 'additionalProperties':
+    case 'unevaluatedProperties': {
+      const name = String(params.additionalProperty ?? params.unevaluatedProperty);
+      return {
+        location,
+        path: `${instancePath}/${escapePointer(name.slice(0, 200))}`,
+        message: 'is not a known parameter',
+      };
+    }
+    case 'enum':
+      return {
+        location,
+        path: instancePath,
+        message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}`,
+      };
+    case 'const':
+      return { location, path: instancePath, message: `must be ${JSON.stringify(params.allowedValue)}` };
+    case 'discriminator':
+      return {
+        location,
+        path: `${instancePath}/${String(params.tag)}`,
+        message: discriminatorMessage(error),
+      };
+    default:
+      return { location, path: instancePath, message: error.message ?? 'is not valid' };
+  }
+}
+
+function discriminatorMessage(error: ErrorObject): string {
+  const branches = (error.parentSchema?.oneOf ?? []) as {
+    properties?: Record<string, { const?: unknown }>;
+  }[];
+  const names = branches
+    .map((branch) => branch.properties?.[String(error.params.tag)]?.const)
+    .filter(Boolean);
+  return names.length > 0 ? `must be one of ${names.join(', ')}` : 'names no known kind';
+}
+
+function faultsOf(context: ValidationContext, errors: readonly ErrorObject[]): Fault[] {
+  return errors.map((error) => toFault(LOCATIONS[context], error));
+}
+
+/**
+ * Turns Fastify's validation failure into a problem that lists the faults of every part of the request: Fastify stops
+ * at the first faulty part, so the parts after it are validated here.
+ */
+export function toValidationError(
+  request: FastifyRequest,
+  failed: ValidationContext,
+  errors: readonly ErrorObject[],
+): AppError {
+  const faults = faultsOf(failed, errors);
+  for (const [context, read] of PARTS) {
+    if (context === failed) continue;
+    const validate = request.getValidationFunction(context);
+    if (validate && !validate(read(request) ?? null)) {
+      faults.push(...faultsOf(context, (validate.errors ?? []) as ErrorObject[]));
+    }
+  }
+  return validationFailed(faults);
+}
+
+/** A `validation_failed` problem from faults; its detail names the first ones. */
+export function validationFailed(faults: readonly Fault[]): AppError {
+  const shown = faults.slice(0, 3).map((fault) => `${fault.location}${fault.path} ${fault.message}`);
+  const more = faults.length > shown.length ? '; …' : '';
+  const count = faults.length === 1 ? '1 fault' : `${faults.length} faults`;
+  return new AppError('validation_failed', `The request has ${count}: ${shown.join('; ')}${more}`, {
+    errors: faults,
+  });
+}

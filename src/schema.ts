@@ -1,0 +1,30 @@
+import { type SchemaOptions, type TUnsafe, Type } from '@sinclair/typebox';
+
+/**
+ * One of the given strings, as JSON Schema's `enum`: a wrong value is one fault that lists the choices, where a union
+ * of literals gives one fault for each choice.
+ */
+export function StringEnum<const T extends readonly string[]>(
+  values: T,
+  options: SchemaOptions = {},
+): TUnsafe<T[number]> {
+  return Type.Unsafe<T[number]>({ type: 'string', enum: values, ...options });
+}
+
+/** A value or null, as OpenAPI 3.1 writes it. */
+export function Nullable<const T extends 'string' | 'number' | 'integer'>(
+  type: T,
+  options: SchemaOptions = {},
+) {
+  return Type.Unsafe<(T extends 'string' ? string : number) | null>({ type: [type, 'null'], ...options });
+}
+
+/** An RFC 3339 date and time with its zone. */
+export function Timestamp(options: SchemaOptions = {}) {
+  return Type.String({ format: 'date-time', examples: ['2026-11-20T09:30:00.000Z'], ...options });
+}
+
+/** A resource's identifier. */
+export function Uuid(options: SchemaOptions = {}) {
+  return Type.String({ format: 'uuid', examples: ['5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11'], ...options });
+}
