@@ -1,0 +1,66 @@
+import { HUE_LEVELS } from './levels.ts';
+import type { ChannelMeasures, HistogramParams } from './schemas.ts';
+
+/** Default number of bins of a channel with 256 or 65,536 levels. */
+const DEFAULT_BINS = 256;
+
+type Binning = Pick<HistogramParams, 'bins' | 'edges' | 'range'>;
+
+/**
+ * The edges of a channel's bins: those asked for, or bins of equal width over the range. Edge i of n bins is
+ * lo + i (hi − lo) / n, the product first, so that an edge that is a whole number is exactly that.
+ *
+ * @param levels how many levels the channel has: 256, 65,536, or 360 for hue
+ */
+export function binEdges({ bins, edges, range }: Binning, levels: number): number[] {
+  if (edges !== undefined) return [...edges];
+  const [low = 0, high = levels] = range ?? [];
+  const count = bins ?? (levels === HUE_LEVELS ? HUE_LEVELS : DEFAULT_BINS);
+  return Array.from({ length: count + 1 }, (_, i) => (i === count ? high : low + (i * (high - low)) / count));
+}
+
+/**
+ * Sorts levels into bins, as `numpy.histogram` does: a bin holds its lower edge and not its upper one, except the last
+ * bin, which holds both.
+ *
+ * @param counts pixels at each level
+ * @param edges strictly increasing
+ */
+export function binLevels(
+  counts: Uint32Array,
+  edges: readonly number[],
+): Pick<ChannelMeasures, 'counts' | 'below' | 'above'> {
+  const bins = new Array<number>(edges.length - 1).fill(0);
+  const first = edges[0] ?? 0;
+  const last = edges.at(-1) ?? 0;
+  let below = 0;
+  let above = 0;
+  let bin = 0;
+  for (let level = 0; level < counts.length; level += 1) {
+    const count = counts[level] ?? 0;
+    if (level < first) below += count;
+    else if (level > last) above += count;
+    else {
+      while (bin < bins.length - 1 && level >= (edges[bin + 1] ?? last)) bin += 1;
+      bins[bin] = (bins[bin] ?? 0) + count;
+    }
+  }
+  return { counts: bins, below, above };
+}
+
+/** Running totals, shares of all pixels, or both, in place of plain counts. */
+export function presentCounts(
+  counts: readonly number[],
+  pixels: number,
+  { cumulative, normalize }: Pick<HistogramParams, 'cumulative' | 'normalize'>,
+): number[] {
+  let total = 0;
+  // Totals are made of whole numbers and divided last, so that the last share of all pixels is exactly 1.
+  const values = cumulative
+    ? counts.map((count) => {
+        total += count;
+        return total;
+      })
+    : [...counts];
+  return normalize && pixels > 0 ? values.map((value) => value / pixels) : values;
+}

@@ -1,0 +1,150 @@
+import { binEdges, binLevels, presentCounts } from './bins.ts';
+import { countLevels, type LevelCounts } from './count.ts';
+import { channelLevels } from './levels.ts';
+import { checkAnswerSize } from './params.ts';
+import type { Raster } from './raster.ts';
+import type {
+  Channel,
+  ChannelMeasures,
+  HistogramParams,
+  HistogramResult,
+  LabelHistogram,
+} from './schemas.ts';
+import { groupOfEach, groupPixels, presentLabels } from './selection.ts';
+import { measureLevels } from './statistics.ts';
+
+/**
+ * Most entries (levels × channels × labels) of the tables that one pass fills: 64 MiB, less than a decoded 12-megapixel
+ * picture and its mask. 21,000 labels of an 8-bit colour picture fit; more labels take more passes.
+ */
+const TABLE_ENTRIES = 2 ** 24;
+
+type Counted = Pick<HistogramResult, 'pixels' | 'channels' | 'labels'>;
+
+/** A channel, its number of levels and the edges of its bins. */
+interface Axis {
+  channel: Channel;
+  levels: number;
+  edges: number[];
+}
+
+/**
+ * The histograms of decoded pixels.
+ *
+ * @param channels those of `params`, resolved and known to exist
+ * @param mask label map of the raster's size, in its band 0
+ * @throws AppError `validation_failed` where the answer would be too large
+ */
+export function histogramOfRaster(
+  raster: Raster,
+  channels: readonly Channel[],
+  params: HistogramParams,
+  mask?: Raster,
+): Counted {
+  const axes = channels.map((channel): Axis => {
+    const levels = channelLevels(raster, channel);
+    return { channel, levels, edges: binEdges(params, levels) };
+  });
+  const labels = mask !== undefined && params.per_label ? presentLabels(mask) : undefined;
+  checkAnswerSize(
+    channels.length,
+    Math.max(...axes.map(({ edges }) => edges.length - 1)),
+    labels?.length ?? 0,
+  );
+  if (mask !== undefined && labels !== undefined) return countLabels(raster, axes, params, mask, labels);
+
+  const grouping = groupPixels(raster, {
+    mask,
+    groupOfLabel: params.label === undefined ? undefined : groupOfEach([params.label]),
+    ignoreTransparent: params.ignore_transparent,
+  });
+  const { pixels, tables } = countLevels(raster, channels, grouping);
+  return {
+    pixels: pixels[0] ?? 0,
+    channels: byChannel(axes, (axis, i) => wholeChannel(axis, tables[i]?.[0] ?? new Uint32Array(), params)),
+  };
+}
+
+/** One histogram for each label and, as their sum, one of all of them. */
+function countLabels(
+  raster: Raster,
+  axes: readonly Axis[],
+  params: HistogramParams,
+  mask: Raster,
+  labels: readonly number[],
+): Counted {
+  const totals = axes.map(({ levels }) => new Uint32Array(levels));
+  const histograms: LabelHistogram[] = [];
+  const widest = Math.max(...axes.map(({ levels }) => levels)) * axes.length;
+  const perPass = Math.max(1, Math.floor(TABLE_ENTRIES / widest) - 1);
+  for (let first = 0; first < labels.length; first += perPass) {
+    const some = labels.slice(first, first + perPass);
+    const counted = countSome(raster, axes, params, mask, some);
+    some.forEach((label, group) => {
+      const pixels = counted.pixels[group] ?? 0;
+      if (pixels === 0) return;
+      const tables = counted.tables.map((groups) => groups[group] ?? new Uint32Array());
+      for (const [i, table] of tables.entries()) addTo(totals[i], table);
+      const channels = byChannel(axes, ({ channel, edges }, i) =>
+        measureChannel(channel, edges, tables[i] ?? new Uint32Array(), params),
+      );
+      histograms.push({ label, pixels, channels });
+    });
+  }
+  return {
+    pixels: histograms.reduce((total, { pixels }) => total + pixels, 0),
+    channels: byChannel(axes, (axis, i) => wholeChannel(axis, totals[i] ?? new Uint32Array(), params)),
+    labels: histograms,
+  };
+}
+
+function countSome(
+  raster: Raster,
+  axes: readonly Axis[],
+  params: HistogramParams,
+  mask: Raster,
+  labels: readonly number[],
+): LevelCounts {
+  const selection = {
+    mask,
+    groupOfLabel: groupOfEach(labels),
+    ignoreTransparent: params.ignore_transparent,
+  };
+  const channels = axes.map(({ channel }) => channel);
+  return countLevels(raster, channels, groupPixels(raster, selection, labels.length));
+}
+
+function addTo(total: Uint32Array | undefined, table: Uint32Array): void {
+  table.forEach((count, level) => {
+    if (count > 0 && total !== undefined) total[level] = (total[level] ?? 0) + count;
+  });
+}
+
+function byChannel<T>(
+  axes: readonly Axis[],
+  measure: (axis: Axis, i: number) => T,
+): Partial<Record<Channel, T>> {
+  const channels: Partial<Record<Channel, T>> = {};
+  axes.forEach((axis, i) => {
+    channels[axis.channel] = measure(axis, i);
+  });
+  return channels;
+}
+
+function wholeChannel({ channel, levels, edges }: Axis, table: Uint32Array, params: HistogramParams) {
+  return { ...measureChannel(channel, edges, table, params), levels, bin_edges: edges };
+}
+
+function measureChannel(
+  channel: Channel,
+  edges: readonly number[],
+  table: Uint32Array,
+  params: HistogramParams,
+): ChannelMeasures {
+  const statistics = measureLevels(table, {
+    percentiles: params.percentiles,
+    circular: channel === 'hue',
+  });
+  const { counts, below, above } = binLevels(table, edges);
+  return { ...statistics, counts: presentCounts(counts, statistics.pixels, params), below, above };
+}

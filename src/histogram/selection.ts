@@ -1,0 +1,63 @@
+import type { Grouping } from './count.ts';
+import type { Raster } from './raster.ts';
+
+const LABELS = 65_536;
+
+/** The labels that a label map holds, ascending, without 0. */
+export function presentLabels({ samples, stride }: Raster): number[] {
+  const present = new Uint8Array(LABELS);
+  for (let at = 0; at < samples.length; at += stride) present[samples[at] ?? 0] = 1;
+  return [...present.keys()].filter((label) => label > 0 && present[label] === 1);
+}
+
+/** Puts each of the labels in a group of its own, numbered from 1 in their order, and leaves all others out. */
+export function groupOfEach(labels: readonly number[]): Uint16Array {
+  const groups = new Uint16Array(LABELS);
+  labels.forEach((label, i) => {
+    groups[label] = i + 1;
+  });
+  return groups;
+}
+
+export interface Selection {
+  /** A label map of the raster's size, in its band 0. */
+  mask?: Raster | undefined;
+  /** The group, from 1, of each label; 0 leaves it out. Without it, all labels but 0 are one group. */
+  groupOfLabel?: Uint16Array | undefined;
+  /** Whether fully transparent pixels are left out. */
+  ignoreTransparent: boolean;
+}
+
+/** The grouping of a raster's pixels that a selection means; undefined where all pixels are one group. */
+export function groupPixels(raster: Raster, selection: Selection, count = 1): Grouping | undefined {
+  const { mask, groupOfLabel, ignoreTransparent } = selection;
+  const alpha = ignoreTransparent ? raster.alpha : null;
+  if (mask === undefined && alpha === null) return undefined;
+  const groups = groupOfLabel ?? allButZero();
+  return {
+    count,
+    read(start, end, out) {
+      if (mask === undefined) out.fill(1, 0, end - start);
+      else readGroups(mask, groups, start, end, out);
+      if (alpha !== null) dropTransparent(raster, alpha, start, end, out);
+    },
+  };
+}
+
+function allButZero(): Uint16Array {
+  return new Uint16Array(LABELS).fill(1, 1);
+}
+
+function readGroups(mask: Raster, groups: Uint16Array, start: number, end: number, out: Uint16Array): void {
+  const { samples, stride } = mask;
+  for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
+    out[i] = groups[samples[at] ?? 0] ?? 0;
+  }
+}
+
+function dropTransparent(raster: Raster, alpha: number, start: number, end: number, out: Uint16Array): void {
+  const { samples, stride } = raster;
+  for (let i = 0, at = start * stride + alpha; i < end - start; i += 1, at += stride) {
+    if (samples[at] === 0) out[i] = 0;
+  }
+}
