@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { Type } from '@sinclair/typebox';
 import { create as createContentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import parseRange from 'range-parser';
@@ -21,6 +22,26 @@ export interface Content {
 
 /** Shows a picture and runs nothing, wherever it is opened (OWASP: uploaded content). */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+export const ContentQuerySchema = Type.Object(
+  {
+    download: Type.Boolean({
+      default: false,
+      description: 'Offer the file for saving instead of showing it.',
+    }),
+  },
+  { additionalProperties: false },
+);
+
+/** The `response` entries of a route's schema that answers with content. */
+export function contentResponses(mediaType: string): Record<number, object> {
+  const content = { [mediaType]: { schema: {} } };
+  return {
+    200: { description: 'The bytes.', content },
+    206: { description: 'The range of the bytes that was asked for.', content },
+    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).' },
+  };
+}
 
 /** For bytes that never change under their URL. */
 export const IMMUTABLE = 'private, max-age=31536000, immutable';

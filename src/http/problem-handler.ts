@@ -49,9 +49,14 @@ export function toPublicError(error: unknown, request: FastifyRequest, translate
   });
 }
 
-/** Sends the problem of a failure. */
-export function sendProblem(request: FastifyRequest, reply: FastifyReply, error: AppError): FastifyReply {
-  const problem = toProblem(error, request);
+/** Sends the problem of a failure, with the members that a route adds to it (RFC 9457, 3.2). */
+export function sendProblem(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  error: AppError,
+  extensions: Record<string, unknown> = {},
+): FastifyReply {
+  const problem = { ...toProblem(error, request), ...extensions };
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
   // What is still to come of the body is not read any further than needed to answer.
   if (!request.raw.complete) reply.header('connection', 'close');

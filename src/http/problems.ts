@@ -116,6 +116,11 @@ const COMMON_CODES: readonly ErrorCode[] = [
  * one entry per status, naming its codes.
  */
 export function problemResponses(...codes: ErrorCode[]): Record<number, object> {
+  return problemResponsesOf('Problem', codes);
+}
+
+/** Like `problemResponses`, for a route whose problems have members of their own. */
+export function problemResponsesOf(schema: string, codes: readonly ErrorCode[]): Record<number, object> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set([...codes, ...COMMON_CODES])) {
     const { status } = PROBLEMS[code];
@@ -126,7 +131,7 @@ export function problemResponses(...codes: ErrorCode[]): Record<number, object> 
       status,
       {
         description: names.map((name) => `${PROBLEMS[name].title} (\`${name}\`)`).join(' · '),
-        content: { [PROBLEM_MEDIA_TYPE]: { schema: Type.Ref('Problem') } },
+        content: { [PROBLEM_MEDIA_TYPE]: { schema: Type.Ref(schema) } },
       },
     ]),
   );

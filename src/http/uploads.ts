@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
+import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../errors.ts';
 

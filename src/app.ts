@@ -1,0 +1,45 @@
+import multipart from '@fastify/multipart';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { artifactRoutes } from './artifacts/routes.ts';
+import { ownerPlugin } from './auth/owner.ts';
+import type { Config } from './config.ts';
+import { healthRoutes } from './http/health.ts';
+import { idleTimeouts, setConnectionTimeouts } from './http/idle-timeouts.ts';
+import { metricsPlugin } from './http/metrics.ts';
+import { openapiPlugin } from './http/openapi.ts';
+import { originGuard } from './http/origin-guard.ts';
+import { problemHandler } from './http/problem-handler.ts';
+import { requestLog } from './http/request-log.ts';
+import { securityHeaders } from './http/security.ts';
+import { createServerOptions } from './http/server-options.ts';
+import { imageRoutes } from './images/routes.ts';
+import { manipulationRoutes } from './manipulation/routes.ts';
+import type { Services } from './services.ts';
+
+/** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
+export async function createApp(config: Config, services: Services): Promise<FastifyInstance> {
+  const app = Fastify(createServerOptions(services.log)).withTypeProvider<TypeBoxTypeProvider>();
+  setConnectionTimeouts(app.server, config.IDLE_TIMEOUT_MS);
+
+  await app.register(requestLog);
+  await app.register(problemHandler, { translate: services.translateError });
+  await app.register(metricsPlugin, { metrics: services.metrics });
+  await app.register(idleTimeouts, { idleMs: config.IDLE_TIMEOUT_MS, minRate: config.MIN_TRANSFER_RATE });
+  await app.register(securityHeaders, { corsOrigins: config.CORS_ORIGINS });
+  await app.register(originGuard, {
+    host: config.HOST,
+    publicUrl: config.PUBLIC_URL,
+    allowedHosts: config.ALLOWED_HOSTS,
+    corsOrigins: config.CORS_ORIGINS,
+  });
+  await app.register(multipart);
+  await app.register(openapiPlugin, { publicUrl: config.PUBLIC_URL });
+  await app.register(ownerPlugin);
+
+  await app.register(healthRoutes, services.health);
+  await app.register(imageRoutes, services);
+  await app.register(artifactRoutes, services);
+  await app.register(manipulationRoutes, services);
+  return app;
+}

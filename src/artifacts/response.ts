@@ -1,0 +1,28 @@
+import type { ArtifactResponse } from './schemas.ts';
+import type { Artifact } from './store.ts';
+
+/** An artifact as clients see it. */
+export function toArtifactResponse(artifact: Artifact): ArtifactResponse {
+  return {
+    id: artifact.id,
+    // Written by this service, so the column holds what its type says.
+    kind: artifact.kind as ArtifactResponse['kind'],
+    operation: artifact.operation,
+    version: artifact.version,
+    parameters: artifact.parameters,
+    inputs: artifact.inputs,
+    filename: artifact.filename,
+    media_type: artifact.mediaType,
+    size: artifact.size,
+    sha256: artifact.sha256.toString('hex'),
+    result: artifact.result,
+    retention: artifact.retention,
+    created_at: artifact.createdAt.toISOString(),
+    content_url: contentUrlOf(artifact),
+  };
+}
+
+/** Where an artifact's bytes are. */
+export function contentUrlOf({ id }: { id: string }): string {
+  return `/artifacts/${id}/content`;
+}

@@ -1,0 +1,149 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { BlobReader } from '../blobs/blob-reader.ts';
+import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/content.ts';
+import { linkNextPage } from '../http/pagination.ts';
+import { problemResponses } from '../http/problems.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import type { ImageStore } from '../images/store.ts';
+import { toArtifactResponse } from './response.ts';
+import { ArtifactListQuerySchema, ArtifactPageSchema, ArtifactSchema } from './schemas.ts';
+import type { ArtifactStore, InputRef } from './store.ts';
+
+export interface ArtifactRoutesOptions {
+  artifacts: ArtifactStore;
+  images: ImageStore;
+  blobs: BlobReader;
+}
+
+const tags = ['artifacts'];
+
+/** `/artifacts`: what was derived: lists by what it was made from, one, its bytes, delete. */
+export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = async (
+  app,
+  { artifacts, images, blobs },
+) => {
+  app.addSchema(ArtifactSchema);
+  app.addSchema(ArtifactPageSchema);
+
+  const inputs: [
+    InputRef['type'],
+    string,
+    string,
+    (owner: Parameters<ImageStore['source']>[0], id: string) => Promise<unknown>,
+  ][] = [
+    ['image', '/images/:id/artifacts', 'listImageArtifacts', (owner, id) => images.source(owner, id)],
+    [
+      'artifact',
+      '/artifacts/:id/artifacts',
+      'listArtifactArtifacts',
+      (owner, id) => artifacts.get(owner, id),
+    ],
+  ];
+  for (const [type, url, operationId, find] of inputs) {
+    app.get(
+      url,
+      {
+        schema: {
+          operationId,
+          tags,
+          summary: `What was derived from an ${type}`,
+          description: `Artifacts that have the ${type} as a direct input, newest first, a page at a time.`,
+          params: IdParamsSchema,
+          querystring: ArtifactListQuerySchema,
+          response: {
+            200: jsonResponse('ArtifactPage', 'A page of artifacts.'),
+            ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const { owner, params, query } = request;
+        await find(owner, params.id);
+        const { artifacts: page, nextCursor } = await artifacts.listByInput(
+          owner,
+          { type, id: params.id },
+          query,
+        );
+        if (nextCursor) linkNextPage(request, reply, nextCursor);
+        return { items: page.map(toArtifactResponse), next_cursor: nextCursor };
+      },
+    );
+  }
+
+  app.get(
+    '/artifacts/:id',
+    {
+      schema: {
+        operationId: 'getArtifact',
+        tags,
+        summary: 'An artifact',
+        description: 'What it is, what it was made from and how.',
+        params: IdParamsSchema,
+        response: {
+          200: jsonResponse('Artifact', 'The artifact.'),
+          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request) => toArtifactResponse(await artifacts.get(request.owner, request.params.id)),
+  );
+
+  app.delete(
+    '/artifacts/:id',
+    {
+      schema: {
+        operationId: 'deleteArtifact',
+        tags,
+        summary: 'Delete an artifact',
+        description:
+          'With everything that was derived from it. Bytes that nothing else names are gone with it.',
+        params: IdParamsSchema,
+        response: {
+          204: emptyResponse('It is deleted.'),
+          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await artifacts.delete(request.owner, request.params.id);
+      return reply.code(204).send();
+    },
+  );
+
+  app.get(
+    '/artifacts/:id/content',
+    {
+      schema: {
+        operationId: 'getArtifactContent',
+        tags,
+        summary: "An artifact's bytes",
+        description: 'With a strong `ETag`; conditional and range requests are answered.',
+        params: IdParamsSchema,
+        querystring: ContentQuerySchema,
+        response: {
+          ...contentResponses('*/*'),
+          ...problemResponses(
+            'not_found',
+            'precondition_failed',
+            'range_not_satisfiable',
+            'validation_failed',
+            'database_unavailable',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const artifact = await artifacts.get(request.owner, request.params.id);
+      void artifacts.touch(artifact).catch((err) => request.log.warn({ err }, 'artifact use not noted'));
+      return sendContent(request, reply, {
+        sha256: artifact.sha256.toString('hex'),
+        size: artifact.size,
+        mediaType: artifact.mediaType,
+        filename: artifact.filename,
+        download: request.query.download,
+        cacheControl: IMMUTABLE,
+        open: (range) => blobs.open(artifact, range),
+      });
+    },
+  );
+};

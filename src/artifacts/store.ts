@@ -1,0 +1,272 @@
+import { randomUUID } from 'node:crypto';
+import { Type } from '@sinclair/typebox';
+import type { OwnerId } from '../auth/owner.ts';
+import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
+import { coalesceLookups } from '../db/coalesce.ts';
+import { type Database, withTransaction } from '../db/database.ts';
+import { AppError } from '../errors.ts';
+import { decodeCursor, encodeCursor } from '../http/pagination.ts';
+import { deleteDerivedFrom } from './derived.ts';
+
+/** What an artifact is made from: one image, or one artifact. */
+export type InputRef = { type: 'image'; id: string } | { type: 'artifact'; id: string };
+
+/** `kept` until it is deleted; `cached` may be evicted, least recently used first. */
+export type Retention = 'kept' | 'cached';
+
+/** An artifact as the slices see it. */
+export interface Artifact {
+  id: string;
+  kind: string;
+  operation: string;
+  version: number;
+  parameters: unknown;
+  inputs: InputRef[];
+  sha256: Buffer;
+  size: number;
+  filename: string;
+  mediaType: string;
+  /** What is known of the result, by kind. */
+  result: unknown;
+  retention: Retention;
+  createdAt: Date;
+  lastUsedAt: Date;
+}
+
+export interface NewArtifact
+  extends Pick<
+    Artifact,
+    | 'kind'
+    | 'operation'
+    | 'version'
+    | 'parameters'
+    | 'inputs'
+    | 'filename'
+    | 'mediaType'
+    | 'result'
+    | 'retention'
+  > {
+  /** SHA-256 of the canonical identity. */
+  key: Buffer;
+  file: StagedFile;
+}
+
+export interface ArtifactListQuery {
+  limit: number;
+  cursor?: string;
+  kind?: string;
+}
+
+const COLUMNS = `a.id, a.kind, a.operation, a.version, a.parameters, a.sha256, a.size::float8 AS size, a.filename,
+  a.media_type AS "mediaType", a.result, a.retention, a.created_at AS "createdAt", a.last_used_at AS "lastUsedAt",
+  (SELECT jsonb_agg(CASE WHEN i.image_id IS NULL THEN jsonb_build_object('type', 'artifact', 'id', i.input_artifact_id)
+                         ELSE jsonb_build_object('type', 'image', 'id', i.image_id) END ORDER BY i.position)
+   FROM artifact_inputs i WHERE i.artifact_id = a.id) AS inputs`;
+
+/** Uses of a cached artifact closer together than this are one to the eviction order. */
+const TOUCH_AFTER_MS = 60_000;
+
+const CursorSchema = Type.Tuple([
+  Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+  Type.RegExp(/^[0-9a-f-]{36}$/),
+]);
+
+/** Raised inside a transaction to undo it, when another process has stored the same artifact first. */
+class AlreadyStored extends Error {}
+
+/** Artifacts in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
+export class ArtifactStore {
+  readonly #database: Database;
+  readonly #blobs: BlobStore;
+  readonly #lookUpById: (key: string) => Promise<Artifact | undefined>;
+  readonly #lookUpByKey: (key: string) => Promise<Artifact | undefined>;
+
+  constructor(database: Database, blobs: BlobStore) {
+    this.#database = database;
+    this.#blobs = blobs;
+    this.#lookUpById = coalesceLookups((keys) => this.#load('id', 'uuid', keys, (row) => row.id));
+    this.#lookUpByKey = coalesceLookups((keys) => this.#load('key', 'bytea', keys, (row) => row.key));
+  }
+
+  /** @throws AppError `not_found`, also for someone else's artifact */
+  async get(owner: OwnerId, id: string): Promise<Artifact> {
+    const artifact = await this.#lookUpById(`${owner}/${id.toLowerCase()}`);
+    if (!artifact) throw artifactNotFound(id);
+    return artifact;
+  }
+
+  async findByKey(owner: OwnerId, key: Buffer): Promise<Artifact | undefined> {
+    return this.#lookUpByKey(`${owner}/\\x${key.toString('hex')}`);
+  }
+
+  /**
+   * Stores the artifact and its bytes in one transaction.
+   *
+   * @returns the stored artifact; where an equal one came first, that one, with `isNew` false
+   * @throws AppError `not_found` where an input has been deleted meanwhile
+   */
+  async create(owner: OwnerId, artifact: NewArtifact): Promise<{ artifact: Artifact; isNew: boolean }> {
+    const id = randomUUID();
+    const isNew = await this.#insert(id, owner, artifact);
+    const stored = isNew ? await this.get(owner, id) : await this.findByKey(owner, artifact.key);
+    if (!stored)
+      throw new AppError('conflict', 'The same artifact was made and deleted meanwhile; try once more.');
+    return { artifact: stored, isNew };
+  }
+
+  /** Artifacts made from the image or artifact as one of their direct inputs, newest first. */
+  async listByInput(
+    owner: OwnerId,
+    input: InputRef,
+    query: ArtifactListQuery,
+  ): Promise<{ artifacts: Artifact[]; nextCursor: string | null }> {
+    const column = input.type === 'image' ? 'image_id' : 'input_artifact_id';
+    const [createdAt, after] = query.cursor ? decodeCursor(query.cursor, CursorSchema) : [null, null];
+    const { rows } = await this.#database.pool.query<Artifact>(
+      `SELECT ${COLUMNS} FROM artifacts a
+       WHERE a.owner_id = $1 AND EXISTS (SELECT FROM artifact_inputs i WHERE i.artifact_id = a.id AND i.${column} = $2)
+         AND ($3::timestamptz IS NULL OR (a.created_at, a.id) < ($3, $4)) AND ($5::text IS NULL OR a.kind = $5)
+       ORDER BY a.created_at DESC, a.id DESC LIMIT $6`,
+      [owner, input.id, createdAt, after, query.kind ?? null, query.limit + 1],
+    );
+    const page = rows.slice(0, query.limit);
+    const last = page.at(-1);
+    const nextCursor =
+      last && rows.length > page.length ? encodeCursor([last.createdAt.toISOString(), last.id]) : null;
+    return { artifacts: page, nextCursor };
+  }
+
+  /** Makes a cached artifact a kept one. */
+  async keep(owner: OwnerId, id: string): Promise<void> {
+    await this.#database.pool.query(
+      `UPDATE artifacts SET retention = 'kept' WHERE owner_id = $1 AND id = $2`,
+      [owner, id],
+    );
+  }
+
+  /** Notes that a cached artifact was used, at most once a minute. */
+  async touch(artifact: Artifact): Promise<void> {
+    if (artifact.retention !== 'cached' || Date.now() - artifact.lastUsedAt.getTime() < TOUCH_AFTER_MS)
+      return;
+    await this.#database.pool.query('UPDATE artifacts SET last_used_at = now() WHERE id = $1', [artifact.id]);
+  }
+
+  /**
+   * Deletes the artifact, everything derived from it, and the bytes that nothing names any more.
+   *
+   * @throws AppError `not_found`
+   */
+  async delete(owner: OwnerId, id: string): Promise<void> {
+    await withTransaction(this.#database.pool, async (client) => {
+      const { rowCount } = await client.query(
+        'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
+        [owner, id],
+      );
+      if (rowCount === 0) throw artifactNotFound(id);
+      const derived = await deleteDerivedFrom(client, { artifactId: id });
+      const { rows } = await client.query<{ sha256: Buffer }>(
+        'DELETE FROM artifacts WHERE id = $1 RETURNING sha256',
+        [id],
+      );
+      await this.#blobs.deleteUnreferenced(client, [...rows.map((row) => row.sha256), ...derived]);
+    });
+  }
+
+  /**
+   * Deletes cached artifacts, least recently used first, until those of all owners together take at most `maxBytes`.
+   * What others were derived from stays.
+   *
+   * @returns how many were deleted
+   */
+  async evictCached(maxBytes: number): Promise<number> {
+    return withTransaction(this.#database.pool, async (client) => {
+      const { rows } = await client.query<{ sha256: Buffer }>(
+        `WITH ranked AS (
+           SELECT id, sum(size) OVER (ORDER BY last_used_at DESC, id) AS total FROM artifacts WHERE retention = 'cached'
+         ), victims AS (
+           SELECT a.id FROM artifacts a JOIN ranked r USING (id)
+           WHERE r.total > $1 AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
+           ORDER BY a.last_used_at LIMIT 1000 FOR UPDATE OF a SKIP LOCKED
+         )
+         DELETE FROM artifacts a USING victims v WHERE a.id = v.id AND a.retention = 'cached' RETURNING a.sha256`,
+        [maxBytes],
+      );
+      await this.#blobs.deleteUnreferenced(
+        client,
+        rows.map((row) => row.sha256),
+      );
+      return rows.length;
+    });
+  }
+
+  async #insert(id: string, owner: OwnerId, artifact: NewArtifact): Promise<boolean> {
+    try {
+      await withTransaction(this.#database.pool, async (client) => {
+        await this.#blobs.commit(client, artifact.file);
+        const { rowCount } = await client.query({
+          name: 'insert-artifact',
+          text: `WITH stored AS (
+                   INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename,
+                                          media_type, result, retention)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                   ON CONFLICT (owner_id, key) DO NOTHING RETURNING id
+                 )
+                 INSERT INTO artifact_inputs (artifact_id, position, image_id, input_artifact_id)
+                 SELECT stored.id, position - 1, image_id, artifact_id
+                 FROM stored, unnest($14::uuid[], $15::uuid[]) WITH ORDINALITY AS input (image_id, artifact_id, position)`,
+          values: [
+            id,
+            owner,
+            artifact.key,
+            artifact.kind,
+            artifact.operation,
+            artifact.version,
+            JSON.stringify(artifact.parameters),
+            artifact.file.sha256,
+            artifact.file.size,
+            artifact.filename,
+            artifact.mediaType,
+            JSON.stringify(artifact.result),
+            artifact.retention,
+            artifact.inputs.map((input) => (input.type === 'image' ? input.id : null)),
+            artifact.inputs.map((input) => (input.type === 'artifact' ? input.id : null)),
+          ],
+        });
+        if (rowCount === 0) throw new AlreadyStored();
+      });
+      return true;
+    } catch (error) {
+      if (error instanceof AlreadyStored) return false;
+      if (isForeignKeyViolation(error)) {
+        throw new AppError('not_found', 'What the artifact was to be made from has been deleted meanwhile.', {
+          cause: error,
+        });
+      }
+      throw error;
+    }
+  }
+
+  async #load(
+    column: 'id' | 'key',
+    type: string,
+    keys: string[],
+    keyOf: (row: Artifact & { key: string }) => string,
+  ): Promise<Map<string, Artifact>> {
+    const { rows } = await this.#database.pool.query<Artifact & { owner_id: string; key: string }>({
+      name: `artifacts-by-${column}`,
+      text: `SELECT a.owner_id, a.key::text AS key, ${COLUMNS}
+             FROM unnest($1::uuid[], $2::${type}[]) AS wanted (owner_id, ${column})
+             JOIN artifacts a USING (owner_id, ${column})`,
+      values: [keys.map((key) => key.slice(0, 36)), keys.map((key) => key.slice(37))],
+    });
+    return new Map(rows.map((row) => [`${row.owner_id}/${keyOf(row)}`, row]));
+  }
+}
+
+function artifactNotFound(id: string): AppError {
+  return new AppError('not_found', `There is no artifact ${id}.`);
+}
+
+function isForeignKeyViolation(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '23503';
+}

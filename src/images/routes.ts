@@ -1,0 +1,276 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { BlobReader } from '../blobs/blob-reader.ts';
+import { AppError, type ErrorCode } from '../errors.ts';
+import { clientSignal } from '../http/client-signal.ts';
+import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/content.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { linkNextPage } from '../http/pagination.ts';
+import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
+import { PROBLEMS, problemResponses, problemResponsesOf, toProblem } from '../http/problems.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import { sanitizeFilename } from './filename.ts';
+import { toImageResponse } from './response.ts';
+import {
+  GpsSchema,
+  ImageChangesSchema,
+  ImageListQuerySchema,
+  ImagePageSchema,
+  ImageQuerySchema,
+  ImageSchema,
+  UploadFormSchema,
+  UploadProblemSchema,
+  UploadResponseSchema,
+  type UploadResult,
+  UploadResultSchema,
+} from './schemas.ts';
+import type { ImageStore } from './store.ts';
+import { type UploadOutcome, type UploadServices, uploadImages } from './upload.ts';
+
+export interface ImageRoutesOptions {
+  images: ImageStore;
+  blobs: BlobReader;
+  uploads: UploadServices;
+  metrics: Metrics;
+  translate: ErrorTranslator;
+}
+
+const UPLOAD_CODES: readonly ErrorCode[] = [
+  'malformed_multipart',
+  'incomplete_body',
+  'request_timeout',
+  'file_too_large',
+  'request_too_large',
+  'too_many_files',
+  'unsupported_media_type',
+  'unsupported_image_format',
+  'validation_failed',
+  'undecodable_image',
+  'too_many_pixels',
+  'operation_timeout',
+  'decoder_crashed',
+  'conflict',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+];
+
+/** `/images`: upload, list, metadata, rename, delete and the original bytes. */
+export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async (app, options) => {
+  const { images, blobs, uploads, metrics, translate } = options;
+  for (const schema of [
+    GpsSchema,
+    ImageSchema,
+    ImagePageSchema,
+    UploadResultSchema,
+    UploadResponseSchema,
+    UploadProblemSchema,
+  ]) {
+    app.addSchema(schema);
+  }
+  const tags = ['images'];
+
+  app.post(
+    '/images',
+    {
+      config: { form: UploadFormSchema },
+      schema: {
+        operationId: 'uploadImages',
+        tags,
+        summary: 'Upload one image or many',
+        description:
+          'A multipart body with the field `files`, once or many times. Each file is told by its bytes, held to the limits and ' +
+          'decoded once in full. A bad file fails alone; equal bytes are the same image. A body that is cut off or too long stores nothing.',
+        response: {
+          201: jsonResponse('UploadResponse', 'At least one image was created.'),
+          200: jsonResponse('UploadResponse', 'All the images existed.'),
+          ...problemResponsesOf('UploadProblem', UPLOAD_CODES),
+        },
+      },
+    },
+    async (request, reply) => {
+      const outcomes = await uploadImages(request, uploads, clientSignal(reply));
+      return sendOutcomes(request, reply, outcomes, metrics, translate);
+    },
+  );
+
+  app.get(
+    '/images',
+    {
+      schema: {
+        operationId: 'listImages',
+        tags,
+        summary: 'List images',
+        description: 'Newest first unless sorted otherwise, a page at a time.',
+        querystring: ImageListQuerySchema,
+        response: {
+          200: jsonResponse('ImagePage', 'A page of images.'),
+          ...problemResponses('validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { include_gps: includeGps, ...query } = request.query;
+      const { images: page, nextCursor } = await images.list(request.owner, query);
+      if (nextCursor) linkNextPage(request, reply, nextCursor);
+      return { items: page.map((image) => toImageResponse(image, { includeGps })), next_cursor: nextCursor };
+    },
+  );
+
+  app.get(
+    '/images/:id',
+    {
+      schema: {
+        operationId: 'getImage',
+        tags,
+        summary: "An image's metadata",
+        description: 'Read from its bytes when it was uploaded.',
+        params: IdParamsSchema,
+        querystring: ImageQuerySchema,
+        response: {
+          200: jsonResponse('Image', 'The image.'),
+          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request) => {
+      const image = await images.get(request.owner, request.params.id);
+      return toImageResponse(image, { includeGps: request.query.include_gps });
+    },
+  );
+
+  app.patch(
+    '/images/:id',
+    {
+      schema: {
+        operationId: 'updateImage',
+        tags,
+        summary: 'Rename an image',
+        description: 'Only the file name can be changed; the bytes never change.',
+        params: IdParamsSchema,
+        body: ImageChangesSchema,
+        response: {
+          200: jsonResponse('Image', 'The image with its new name.'),
+          ...problemResponses(
+            'not_found',
+            'validation_failed',
+            'malformed_json',
+            'unsupported_media_type',
+            'request_too_large',
+            'database_unavailable',
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const filename = sanitizeFilename(request.body.filename, '');
+      if (filename === '') {
+        throw new AppError('validation_failed', 'The name holds nothing that a file name may hold.', {
+          errors: [
+            { location: 'body', path: '/filename', message: 'must hold something that a file name may hold' },
+          ],
+        });
+      }
+      return toImageResponse(await images.rename(request.owner, request.params.id, filename), {
+        includeGps: false,
+      });
+    },
+  );
+
+  app.delete(
+    '/images/:id',
+    {
+      schema: {
+        operationId: 'deleteImage',
+        tags,
+        summary: 'Delete an image',
+        description:
+          'With everything that was derived from it. Bytes that nothing else names are gone with it.',
+        params: IdParamsSchema,
+        response: {
+          204: emptyResponse('It is deleted.'),
+          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await images.delete(request.owner, request.params.id);
+      return reply.code(204).send();
+    },
+  );
+
+  app.get(
+    '/images/:id/content',
+    {
+      schema: {
+        operationId: 'getImageContent',
+        tags,
+        summary: 'The original bytes',
+        description:
+          'As they were uploaded, with a strong `ETag`; conditional and range requests are answered.',
+        params: IdParamsSchema,
+        querystring: ContentQuerySchema,
+        response: {
+          ...contentResponses('image/*'),
+          ...problemResponses(
+            'not_found',
+            'precondition_failed',
+            'range_not_satisfiable',
+            'validation_failed',
+            'database_unavailable',
+          ),
+        },
+      },
+    },
+    async (request, reply) => {
+      const source = await images.source(request.owner, request.params.id);
+      return sendContent(request, reply, {
+        sha256: source.sha256.toString('hex'),
+        size: source.size,
+        mediaType: source.mediaType,
+        filename: source.filename,
+        download: request.query.download,
+        cacheControl: IMMUTABLE,
+        open: (range) => blobs.open(source, range),
+      });
+    },
+  );
+};
+
+/** The results of a batch, with the status that they have in common. */
+function sendOutcomes(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  outcomes: readonly UploadOutcome[],
+  metrics: Metrics,
+  translate: ErrorTranslator,
+): FastifyReply {
+  const errors = new Map<UploadOutcome, AppError>();
+  const results = outcomes.map((outcome): UploadResult => {
+    if (outcome.status !== 'failed') {
+      if (outcome.status === 'created') metrics.receivedBytes.inc(Number(outcome.image.size));
+      const image = toImageResponse(outcome.image, { includeGps: false });
+      return { status: outcome.status, filename: outcome.filename, image };
+    }
+    const error = toPublicError(outcome.error, request, translate);
+    if (error.code === 'internal_error') request.log.error({ err: error.cause }, 'file failed');
+    errors.set(outcome, error);
+    return { status: 'failed', filename: outcome.filename, problem: toProblem(error, request) };
+  });
+  if (outcomes.some(({ status }) => status === 'created')) return reply.code(201).send({ results });
+  if (errors.size === 0) return reply.code(200).send({ results });
+  return sendProblem(request, reply, commonError([...errors.values()]), { results });
+}
+
+/** One error for a batch of which nothing was created: the one that all failures share, or `validation_failed`. */
+function commonError(errors: readonly AppError[]): AppError {
+  const statuses = new Set(errors.map(({ code }) => PROBLEMS[code].status));
+  const [first] = errors;
+  const code = statuses.size === 1 && first ? first.code : 'validation_failed';
+  const detail =
+    errors.length === 1 && first
+      ? first.detail
+      : `No image was created; ${errors.length} files failed, each for the reason in results.`;
+  const retryAfter = first?.retryAfter;
+  return new AppError(code, detail, retryAfter === undefined ? {} : { retryAfter });
+}

@@ -1,0 +1,127 @@
+import { rm } from 'node:fs/promises';
+import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import pLimit from 'p-limit';
+import type { OwnerId } from '../auth/owner.ts';
+import type { DiskCache } from '../blobs/disk-cache.ts';
+import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
+import type { Image } from '../db/generated/client.ts';
+import { AppError } from '../errors.ts';
+import { type ReceivedFile, receiveFiles, type UploadLimits } from '../http/uploads.ts';
+import type { ImageEngine } from '../imaging/engine.ts';
+import { FORMATS } from '../imaging/formats.ts';
+import { sniffImageFormat } from '../imaging/sniff.ts';
+import type { ImageFormat, ImageMetadata } from '../imaging/types.ts';
+import { sanitizeFilename } from './filename.ts';
+import type { ImageStore } from './store.ts';
+
+/** What became of one file; `failed` with the error as it was thrown. */
+export type UploadOutcome =
+  | { status: 'created' | 'existing'; filename: string; image: Image }
+  | { status: 'failed'; filename: string; error: unknown };
+
+export interface UploadServices {
+  images: ImageStore;
+  engine: ImageEngine;
+  temporaryFolder: TemporaryFolder;
+  diskCache: DiskCache;
+  limits: UploadLimits;
+  /** Files of one upload that are inspected at the same time. */
+  concurrency: number;
+  log: FastifyBaseLogger;
+}
+
+/** A file that has passed every check but is not stored yet, or the image that its bytes are already. */
+type Checked = { image: Image } | { format: ImageFormat; metadata: ImageMetadata };
+
+async function check(
+  owner: OwnerId,
+  file: ReceivedFile,
+  services: UploadServices,
+  signal: AbortSignal,
+): Promise<Checked> {
+  const { limits, images, engine } = services;
+  if (file.isTooLarge) {
+    throw new AppError(
+      'file_too_large',
+      `The file is longer than the ${limits.maxFileBytes} bytes that are accepted.`,
+    );
+  }
+  const format = sniffImageFormat(file.head);
+  if (!format) {
+    const accepted = 'JPEG, PNG, WebP, GIF, TIFF and AVIF are accepted';
+    throw new AppError(
+      'unsupported_image_format',
+      file.size === 0
+        ? `The file is empty; ${accepted}.`
+        : `The bytes are no picture of an accepted format; ${accepted}.`,
+    );
+  }
+  const image = await images.findBySha256(owner, file.sha256);
+  if (image) return { image };
+  return { format, metadata: await engine.inspect({ path: file.path, format }, { signal }) };
+}
+
+async function store(
+  owner: OwnerId,
+  file: ReceivedFile,
+  checked: Checked,
+  services: UploadServices,
+): Promise<UploadOutcome> {
+  if ('image' in checked) return { status: 'existing', filename: file.filename, image: checked.image };
+  const { mediaType, extensions } = FORMATS[checked.format];
+  const filename = sanitizeFilename(file.filename, `image.${extensions[0]}`);
+  const staged = { path: file.path, sha256: file.sha256, size: file.size, mediaType };
+  const { image, isNew } = await services.images.create(owner, {
+    filename,
+    metadata: checked.metadata,
+    file: staged,
+  });
+  if (isNew) await services.diskCache.adopt(file.path, file.sha256, file.size);
+  return { status: isNew ? 'created' : 'existing', filename: file.filename, image };
+}
+
+/**
+ * Receives a batch of pictures, inspects each in an image process while the next ones are arriving, and stores them
+ * once the whole body has come: a body that is cut off or too long stores nothing, a bad file fails alone.
+ *
+ * @param signal aborted when the client goes away; what is not stored by then is dropped
+ * @returns one outcome for each file, in the order of the request
+ */
+export async function uploadImages(
+  request: FastifyRequest,
+  services: UploadServices,
+  signal: AbortSignal,
+): Promise<UploadOutcome[]> {
+  const { owner } = request;
+  const limit = pLimit(services.concurrency);
+  const failed = new AbortController();
+  const received: { file: ReceivedFile; checked: Promise<Checked> }[] = [];
+  try {
+    await receiveFiles(request, {
+      field: 'files',
+      limits: services.limits,
+      newPath: () => services.temporaryFolder.newPath(),
+      onFile: (file) => {
+        const checked = limit(() => check(owner, file, services, AbortSignal.any([signal, failed.signal])));
+        checked.catch(() => undefined);
+        received.push({ file, checked });
+      },
+    });
+    const outcomes: UploadOutcome[] = [];
+    for (const { file, checked } of received) {
+      try {
+        outcomes.push(await store(owner, file, await checked, services));
+      } catch (error) {
+        signal.throwIfAborted();
+        outcomes.push({ status: 'failed', filename: file.filename, error });
+      }
+    }
+    return outcomes;
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  } finally {
+    await Promise.allSettled(received.map(({ checked }) => checked));
+    await Promise.all(received.map(({ file }) => rm(file.path, { force: true })));
+  }
+}
