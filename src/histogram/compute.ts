@@ -43,6 +43,8 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
     color_space: frame.colorSpace,
     converted_from: frame.convertedFrom,
     region: region ?? null,
+    cumulative: params.cumulative,
+    normalized: params.normalize,
     ...counted,
   };
 }

@@ -275,6 +275,8 @@ export const HistogramResultSchema = Type.Object(
       examples: ['cmyk'],
     }),
     region: Type.Union([RegionSchema, Type.Null()], { description: 'The box counted; null is the whole.' }),
+    cumulative: Type.Boolean({ description: 'Whether `counts` are running totals.' }),
+    normalized: Type.Boolean({ description: 'Whether `counts` are shares of the pixels.' }),
     pixels: Type.Integer({ minimum: 0, description: 'Pixels selected by region, mask and transparency.' }),
     channels: byChannel(ChannelHistogramSchema, 'The channels counted, each by its name.'),
     labels: Type.Optional(
