@@ -22,7 +22,10 @@ export interface PlotAxis {
 
 /** Pixels that a tick and its label need on each axis. */
 const X_SPACING = 56;
-const Y_SPACING = 34;
+const Y_SPACING = 46;
+
+const COUNTS = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+const SHARES = new Intl.NumberFormat('en', { style: 'percent', maximumSignificantDigits: 3 });
 
 /** Levels along the bottom. Ranges of all levels are divided into quarters, hues into sixths. */
 export function levelAxis(low: number, high: number, { left, right }: PlotBox): PlotAxis {
@@ -55,27 +58,23 @@ export function countAxis(
   const range = [box.bottom, box.top];
   const most = Math.max(2, Math.floor((box.bottom - box.top) / Y_SPACING));
   const linear = scaleLinear([0, top], range);
-  // With the unit for whole counts, `~s` would write a tick at half a pixel as 500m.
-  const whole = (value: number) => result.normalized || Number.isInteger(value);
-  const specifier = result.normalized ? '~p' : '~s';
+  const format = result.normalized ? SHARES : COUNTS;
   if (scale === 'linear') {
-    const format = linear.tickFormat(most, specifier);
-    const ticks = linear.ticks(most).filter(whole);
+    const values = linear.ticks(most).filter((value) => result.normalized || Number.isInteger(value));
     return {
       at: (value) => linear(value),
-      ticks: ticks.map((value) => ({ at: linear(value), label: format(value) })),
+      ticks: values.map((value) => ({ at: linear(value), label: format.format(value) })),
     };
   }
   // log(1 + n / unit) with a unit of one pixel: it has a place for empty bins, which a logarithm has not.
   const unit = result.normalized ? 1 / Math.max(1, result.pixels) : 1;
   const log = scaleSymlog([0, top], range).constant(unit);
-  const format = scaleLinear().tickFormat(0, specifier);
   const powers = powersOfTen(unit, top);
   const step = Math.ceil(powers.length / most);
-  const shown = powers.filter((_, i) => i % step === 0);
+  const values = [0, ...powers.filter((_, i) => i % step === 0)];
   return {
     at: (value) => log(value),
-    ticks: [0, ...shown].map((value) => ({ at: log(value), label: value === 0 ? '0' : format(value) })),
+    ticks: values.map((value) => ({ at: log(value), label: format.format(value) })),
   };
 }
 

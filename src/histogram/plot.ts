@@ -20,6 +20,9 @@ export interface PlotOptions {
   title?: string;
 }
 
+/** Of Inter, in em, on average: nothing here could measure text. */
+const LETTER_WIDTH = 0.56;
+
 interface Series {
   channel: Channel;
   /** [edge, count] of each bin, and the last edge with the last count. */
@@ -66,7 +69,7 @@ export function renderHistogramSvg(result: HistogramResult, options: PlotOptions
       element('defs', {}, series.some(({ channel }) => channel === 'hue') ? [hueGradient(x)] : []),
       element('rect', { width, height, fill: palette.background }),
       ...(roomy ? [heading(result, series, options, palette), grid(y, box, palette)] : []),
-      curves(series, x, y, box, palette),
+      curves(series, x, y, box, palette, result.cumulative ? palette.fillOpacity / 4 : palette.fillOpacity),
       ...(roomy ? [bottomAxis(x, box, palette)] : []),
     ],
   );
@@ -93,7 +96,14 @@ function stepPoints(edges: readonly number[], counts: readonly number[], most: n
   return [...points, [edges.at(-1) ?? 0, points.at(-1)?.[1] ?? 0]];
 }
 
-function curves(series: readonly Series[], x: PlotAxis, y: PlotAxis, box: PlotBox, palette: Palette): string {
+function curves(
+  series: readonly Series[],
+  x: PlotAxis,
+  y: PlotAxis,
+  box: PlotBox,
+  palette: Palette,
+  fillOpacity: number,
+): string {
   const filled = area<[number, number]>()
     .x(([edge]) => x.at(edge))
     .y0(box.bottom)
@@ -110,7 +120,7 @@ function curves(series: readonly Series[], x: PlotAxis, y: PlotAxis, box: PlotBo
       'data-channel': channel,
       d: filled(points) ?? '',
       fill: paint,
-      'fill-opacity': palette.fillOpacity,
+      'fill-opacity': fillOpacity,
       style: `mix-blend-mode:${palette.blend}`,
     }),
   );
@@ -159,29 +169,26 @@ function nameOf(channel: Channel): string {
   return channel.charAt(0).toUpperCase() + channel.slice(1);
 }
 
-/** Channels with their means in one line, as many as fit. */
+/** Channels in one line, with their means where there is room for all; without them, as many as fit. */
 function legend(series: readonly Series[], width: number, palette: Palette): string[] {
-  let left = 20;
-  return series.flatMap(({ channel, paint, mean }) => {
-    const name = nameOf(channel);
-    const note = mean === null ? 'no pixels' : `mean ${mean.toFixed(1)}`;
-    const start = left;
-    // Inter's letters are 0.56 em wide on average; there is nothing here that could measure them.
-    left += 16 + 12 * 0.56 * (name.length + note.length + 1) + 18;
-    if (left > width) return [];
+  const entries = series.map(({ channel, mean }) => ({
+    channel,
+    name: nameOf(channel),
+    note: mean === null ? ' no mean' : ` mean ${mean.toFixed(1)}${channel === 'hue' ? '°' : ''}`,
+  }));
+  const lengthOf = (text: string) => 16 + 12 * LETTER_WIDTH * text.length + 18;
+  const room = width - 40;
+  const hasNotes = entries.reduce((sum, { name, note }) => sum + lengthOf(name + note), 0) <= room;
+  let end = 0;
+  return entries.flatMap(({ channel, name, note }) => {
+    const start = 20 + end;
+    end += lengthOf(hasNotes ? name + note : name);
+    if (end > room) return [];
+    const swatch = { x: start, y: 44, width: 10, height: 10, rx: 2, fill: palette.channels[channel] };
+    const notes = hasNotes ? [element('tspan', { fill: palette.muted }, [textNode(note)])] : [];
     return [
-      element('rect', {
-        x: start,
-        y: 44,
-        width: 10,
-        height: 10,
-        rx: 2,
-        fill: paint === 'url(#hues)' ? palette.channels.hue : paint,
-      }),
-      element('text', { x: start + 16, y: 53, fill: palette.text }, [
-        textNode(`${name} `),
-        element('tspan', { fill: palette.muted }, [textNode(note)]),
-      ]),
+      element('rect', swatch),
+      element('text', { x: start + 16, y: 53, fill: palette.text }, [textNode(name), ...notes]),
     ];
   });
 }
