@@ -1,0 +1,96 @@
+import type { Components, Runs } from './components.ts';
+
+/** Labels of an oriented picture, row-major; 0 is background. */
+export interface LabelMap {
+  width: number;
+  height: number;
+  data: Uint8Array | Uint16Array;
+}
+
+export interface Labelling {
+  /** Label of each run; 0 where it was dropped. */
+  label: Int32Array;
+  /** Largest label. */
+  count: number;
+  /** Connected components kept, of each label; index 0 is unused. */
+  componentsOf: Int32Array;
+  dropped: { min_area: number; max_segments: number };
+}
+
+/**
+ * Labels for runs: components that are large enough, numbered from 1 in raster order (`components`), or the class of
+ * each (`classes`). Of more than `maxSegments`, the largest are kept (the earlier one of equals).
+ */
+export function chooseLabels(
+  runs: Runs,
+  components: Components,
+  segmentedBy: 'components' | 'classes',
+  minArea: number,
+  maxSegments: number,
+): Labelling {
+  const classOf = new Int32Array(components.count + 1);
+  for (let run = 0; run < runs.value.length; run++) {
+    classOf[components.label[run] as number] = runs.value[run] as number;
+  }
+  // What each component is counted under: itself, or its class.
+  const groupOf = new Int32Array(components.count + 1);
+  let small = 0;
+  for (let component = 1; component <= components.count; component++) {
+    if ((components.areas[component] as number) < minArea) small++;
+    else groupOf[component] = segmentedBy === 'components' ? component : (classOf[component] as number);
+  }
+  const areas = new Float64Array(groupOf.reduce((a, b) => Math.max(a, b), 0) + 1);
+  for (let component = 1; component <= components.count; component++) {
+    const group = groupOf[component] as number;
+    if (group !== 0) areas[group] = (areas[group] as number) + (components.areas[component] as number);
+  }
+  const { labelOf, count, beyond } = numberGroups(areas, maxSegments, segmentedBy === 'components');
+  const label = new Int32Array(runs.value.length);
+  for (let run = 0; run < label.length; run++) {
+    label[run] = labelOf[groupOf[components.label[run] as number] as number] as number;
+  }
+  const componentsOf = new Int32Array(count + 1);
+  for (let component = 1; component <= components.count; component++) {
+    const kept = labelOf[groupOf[component] as number] as number;
+    if (kept !== 0) componentsOf[kept] = (componentsOf[kept] as number) + 1;
+  }
+  return { label, count, componentsOf, dropped: { min_area: small, max_segments: beyond } };
+}
+
+/** Labels of groups by area; components are renumbered without gaps, classes keep their number. */
+function numberGroups(areas: Float64Array, maxSegments: number, isRenumbered: boolean) {
+  const present: number[] = [];
+  for (let group = 1; group < areas.length; group++) if ((areas[group] as number) > 0) present.push(group);
+  const beyond = Math.max(0, present.length - maxSegments);
+  const kept =
+    beyond === 0
+      ? present
+      : present
+          .sort((a, b) => (areas[b] as number) - (areas[a] as number) || a - b)
+          .slice(0, maxSegments)
+          .sort((a, b) => a - b);
+  const labelOf = new Int32Array(areas.length);
+  kept.forEach((group, index) => {
+    labelOf[group] = isRenumbered ? index + 1 : group;
+  });
+  const last = kept.at(-1);
+  return { labelOf, count: last === undefined ? 0 : (labelOf[last] as number), beyond };
+}
+
+/** The label map of labelled runs: 8 bits a pixel up to 255 labels, else 16. */
+export function paintLabels(runs: Runs, { label, count }: Labelling): LabelMap {
+  const { width, height, rows, start, end } = runs;
+  const data = count > 255 ? new Uint16Array(width * height) : new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    const offset = y * width;
+    for (let run = rows[y] as number; run < (rows[y + 1] as number); run++) {
+      const value = label[run] as number;
+      const from = offset + (start[run] as number);
+      const to = offset + (end[run] as number);
+      // A call to fill costs about as much as writing 16 pixels.
+      if (to - from > 16) data.fill(value, from, to);
+      else for (let i = from; i < to; i++) data[i] = value;
+    }
+  }
+  return { width, height, data };
+}

@@ -1,0 +1,181 @@
+import { parameterError } from '../../errors.ts';
+import { squaredDistance } from '../morphology.ts';
+import { type Mat, type OpenCv, openCv, withMats } from '../opencv.ts';
+import { colorChannels, type Picture } from '../picture.ts';
+import type { Box, ParamsOf, Point } from '../schemas.ts';
+import { type Classification, type Method, type MethodInput, scalePoint } from './method.ts';
+
+/** Pixels around a point that it stands for: a disc of this radius on the reduced copy. */
+const POINT_RADIUS = 2;
+
+/** Side of the tiles in which the border is refined: a cut costs time and memory by the pixel of its whole graph. */
+const TILE = 192;
+
+/**
+ * GrabCut (C. Rother, V. Kolmogorov, A. Blake, 2004) by OpenCV on the reduced copy; where that is smaller than the
+ * picture, the border is cut again at full size, in a band as wide as it is uncertain, with the same colour models.
+ */
+export const grabcut: Method<'grabcut'> = async (input, params): Promise<Classification> => {
+  const cv = await openCv();
+  const { picture, original } = input;
+  const trimap = drawTrimap(cv, input, params);
+  if (!trimap.includes(cv.GC_BGD) && !trimap.includes(cv.GC_PR_BGD)) {
+    throw parameterError(
+      '/box',
+      'Expected background to learn from: a box smaller than the picture, or points in `background`; got a box that covers all.',
+    );
+  }
+  return withMats((keep) => {
+    // The colour models start from a random clustering.
+    cv.setRNGSeed(0);
+    const models = { background: keep(new cv.Mat()), foreground: keep(new cv.Mat()) };
+    const coarse = cut(cv, picture, trimap, models, params.iterations, cv.GC_INIT_WITH_MASK);
+    const isReduced = picture !== original;
+    const classes = isReduced ? refine(cv, coarse, input, models) : coarse;
+    if (params.invert) for (let i = 0; i < classes.length; i++) classes[i] = 1 - (classes[i] as number);
+    return { classes, found: {}, isFullSize: true };
+  });
+};
+
+interface ColorModels {
+  background: Mat;
+  foreground: Mat;
+}
+
+/** One grabCut call: foreground is 1 in what it gives. */
+function cut(
+  cv: OpenCv,
+  picture: Picture,
+  trimap: Uint8Array,
+  models: ColorModels,
+  iterations: number,
+  mode: number,
+): Uint8Array {
+  return withMats((keep) => {
+    const { width, height } = picture;
+    const image = keep(new cv.Mat(height, width, cv.CV_8UC3));
+    image.data.set(interleavedRgb(picture));
+    const mask = keep(new cv.Mat(height, width, cv.CV_8UC1));
+    mask.data.set(trimap);
+    cv.grabCut(
+      image,
+      mask,
+      new cv.Rect(0, 0, width, height),
+      models.background,
+      models.foreground,
+      iterations,
+      mode,
+    );
+    return Uint8Array.from(mask.data, (value: number) => value & 1);
+  });
+}
+
+/** H×W×3 without alpha; grey is repeated. */
+function interleavedRgb(picture: Picture): Uint8Array {
+  const { width, height, channels, data } = picture;
+  if (channels === 3) return data;
+  const rgb = new Uint8Array(width * height * 3);
+  const step = colorChannels(picture) === 1 ? 0 : 1;
+  for (let i = 0, j = 0; i < rgb.length; i += 3, j += channels) {
+    rgb[i] = data[j] as number;
+    rgb[i + 1] = data[j + step] as number;
+    rgb[i + 2] = data[j + 2 * step] as number;
+  }
+  return rgb;
+}
+
+/** What is known at first of each pixel of the reduced copy, in OpenCV's GC_ values. */
+function drawTrimap(cv: OpenCv, input: MethodInput, params: ParamsOf<'grabcut'>): Uint8Array {
+  const { picture, hidden } = input;
+  const { width, height } = picture;
+  const trimap = new Uint8Array(width * height).fill(cv.GC_BGD);
+  const { x, y, width: boxWidth, height: boxHeight } = scaleBox(params.box, input);
+  for (let row = y; row < y + boxHeight; row++) {
+    trimap.fill(cv.GC_PR_FGD, row * width + x, row * width + x + boxWidth);
+  }
+  for (const point of params.background) drawDisc(trimap, picture, scalePoint(point, input), cv.GC_BGD);
+  for (const point of params.foreground) drawDisc(trimap, picture, scalePoint(point, input), cv.GC_FGD);
+  if (hidden !== null) for (let i = 0; i < hidden.length; i++) if (hidden[i] !== 0) trimap[i] = cv.GC_BGD;
+  return trimap;
+}
+
+/** The box on the reduced copy; of at least one pixel. */
+function scaleBox(box: Box, input: MethodInput): Box {
+  const first = scalePoint(box, input);
+  const last = scalePoint({ x: box.x + box.width - 1, y: box.y + box.height - 1 }, input);
+  return { ...first, width: last.x - first.x + 1, height: last.y - first.y + 1 };
+}
+
+function drawDisc(trimap: Uint8Array, { width, height }: Picture, center: Point, value: number): void {
+  const { x, y } = center;
+  for (let ny = Math.max(0, y - POINT_RADIUS); ny <= Math.min(height - 1, y + POINT_RADIUS); ny++) {
+    for (let nx = Math.max(0, x - POINT_RADIUS); nx <= Math.min(width - 1, x + POINT_RADIUS); nx++) {
+      if ((nx - x) ** 2 + (ny - y) ** 2 <= POINT_RADIUS ** 2) trimap[ny * width + nx] = value;
+    }
+  }
+}
+
+/** The mask at full size, cut again in each tile that the coarse border passes through. */
+function refine(cv: OpenCv, coarse: Uint8Array, input: MethodInput, models: ColorModels): Uint8Array {
+  const { picture, original } = input;
+  const { width, height } = original;
+  const isUncertain = uncertainBand(coarse, picture);
+  const columns = Int32Array.from({ length: width }, (_, x) => scalePoint({ x, y: 0 }, input).x);
+  const classes = new Uint8Array(width * height);
+  const trimap = new Uint8Array(width * height);
+  for (let y = 0, i = 0; y < height; y++) {
+    const row = scalePoint({ x: 0, y }, input).y * picture.width;
+    for (let x = 0; x < width; x++, i++) {
+      const at = row + (columns[x] as number);
+      classes[i] = coarse[at] as number;
+      // GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD are 0 to 3.
+      trimap[i] = (coarse[at] as number) + 2 * (isUncertain[at] as number);
+    }
+  }
+  for (let top = 0; top < height; top += TILE) {
+    for (let left = 0; left < width; left += TILE) {
+      const box = {
+        x: left,
+        y: top,
+        width: Math.min(TILE, width - left),
+        height: Math.min(TILE, height - top),
+      };
+      const known = cropBand(trimap, width, 1, box);
+      if (!isCuttable(known)) continue;
+      const { channels, data } = original;
+      const tile: Picture = {
+        width: box.width,
+        height: box.height,
+        channels,
+        data: cropBand(data, width, channels, box),
+      };
+      const mask = cut(cv, tile, known, models, 1, cv.GC_EVAL_FREEZE_MODEL);
+      for (let y = 0; y < box.height; y++) {
+        classes.set(mask.subarray(y * box.width, (y + 1) * box.width), (top + y) * width + left);
+      }
+    }
+  }
+  return classes;
+}
+
+/** Pixels (1) of the reduced copy within a pixel and a half of the border between foreground and background. */
+function uncertainBand(mask: Uint8Array, { width, height }: Picture): Uint8Array {
+  const toBackground = squaredDistance(mask, width, height, 'background');
+  const toForeground = squaredDistance(mask, width, height, 'foreground');
+  // The distance of a pixel beside the border is 1; of one beside that, 4.
+  return mask.map((value, i) => (((value === 1 ? toBackground : toForeground)[i] as number) < 4 ? 1 : 0));
+}
+
+/** Whether a tile has pixels that are uncertain. */
+function isCuttable(known: Uint8Array): boolean {
+  return known.some((value) => value >= 2);
+}
+
+function cropBand(data: Uint8Array, width: number, channels: number, box: Box): Uint8Array {
+  const out = new Uint8Array(box.width * box.height * channels);
+  for (let y = 0; y < box.height; y++) {
+    const from = ((box.y + y) * width + box.x) * channels;
+    out.set(data.subarray(from, from + box.width * channels), y * box.width * channels);
+  }
+  return out;
+}

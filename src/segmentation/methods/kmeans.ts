@@ -1,0 +1,227 @@
+import { hexOfRgb, labOfRgb, rgbOfLab } from '../color-science.ts';
+import { classifyByColor, colorOfKey, countColors } from '../palette.ts';
+import { colorChannels } from '../picture.ts';
+import { seededRandom } from '../random.ts';
+import type { ParamsOf } from '../schemas.ts';
+import type { Method } from './method.ts';
+
+/** Points in three dimensions, each standing for `weights` equal ones. */
+export interface WeightedPoints {
+  /** n×3, row-major. */
+  coordinates: Float32Array;
+  weights: Uint32Array;
+}
+
+export interface Clustering {
+  /** k×3, row-major. */
+  centers: Float64Array;
+  /** Cluster of each point, 0 to k − 1. */
+  assignment: Uint8Array;
+  /** Sum of squared distances of all points to their centres, weighted. */
+  compactness: number;
+  iterations: number;
+}
+
+/** Independent starts, of which the most compact result is kept. */
+const STARTS = 3;
+
+/** Moves of all centres below it (squared, in units of the space) end the iteration. */
+const EPSILON = 1e-4;
+
+/**
+ * Lloyd's k-means from given centres, until no centre moves or `maxIterations` is reached. A cluster that loses all
+ * its points takes the point that is furthest from its own centre.
+ *
+ * @param start k×3
+ */
+export function lloyd(points: WeightedPoints, start: Float64Array, maxIterations: number): Clustering {
+  const { coordinates, weights } = points;
+  const centers = start.slice();
+  const k = centers.length / 3;
+  const assignment = new Uint8Array(weights.length);
+  const distances = new Float64Array(weights.length);
+  let compactness = assign(points, centers, assignment, distances);
+  let iterations = 0;
+  while (iterations < maxIterations) {
+    iterations++;
+    const sums = new Float64Array(k * 3);
+    const masses = new Float64Array(k);
+    for (let i = 0; i < weights.length; i++) {
+      const weight = weights[i] as number;
+      const cluster = assignment[i] as number;
+      masses[cluster] = (masses[cluster] as number) + weight;
+      for (let axis = 0; axis < 3; axis++) {
+        const at = cluster * 3 + axis;
+        sums[at] = (sums[at] as number) + weight * (coordinates[i * 3 + axis] as number);
+      }
+    }
+    let largestMove = 0;
+    for (let cluster = 0; cluster < k; cluster++) {
+      const mass = masses[cluster] as number;
+      const furthest = mass > 0 ? -1 : takeFurthest(distances);
+      let move = 0;
+      for (let axis = 0; axis < 3; axis++) {
+        const at = cluster * 3 + axis;
+        const value = mass > 0 ? (sums[at] as number) / mass : (coordinates[furthest * 3 + axis] as number);
+        move += (value - (centers[at] as number)) ** 2;
+        centers[at] = value;
+      }
+      largestMove = Math.max(largestMove, move);
+    }
+    compactness = assign(points, centers, assignment, distances);
+    if (largestMove <= EPSILON) break;
+  }
+  return { centers, assignment, compactness, iterations };
+}
+
+/** Gives each point to the nearest centre (the first of equals); returns the compactness. */
+function assign(
+  { coordinates, weights }: WeightedPoints,
+  centers: Float64Array,
+  assignment: Uint8Array,
+  distances: Float64Array,
+): number {
+  let compactness = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const x = coordinates[i * 3] as number;
+    const y = coordinates[i * 3 + 1] as number;
+    const z = coordinates[i * 3 + 2] as number;
+    let nearest = 0;
+    let least = Number.POSITIVE_INFINITY;
+    for (let at = 0, cluster = 0; at < centers.length; at += 3, cluster++) {
+      const dx = x - (centers[at] as number);
+      const dy = y - (centers[at + 1] as number);
+      const dz = z - (centers[at + 2] as number);
+      const distance = dx * dx + dy * dy + dz * dz;
+      if (distance < least) {
+        least = distance;
+        nearest = cluster;
+      }
+    }
+    assignment[i] = nearest;
+    distances[i] = least;
+    compactness += least * (weights[i] as number);
+  }
+  return compactness;
+}
+
+/** Index of the largest distance, which is then 0, so that the next call gives another point. */
+function takeFurthest(distances: Float64Array): number {
+  let furthest = 0;
+  for (let i = 1; i < distances.length; i++) {
+    if ((distances[i] as number) > (distances[furthest] as number)) furthest = i;
+  }
+  distances[furthest] = 0;
+  return furthest;
+}
+
+/**
+ * k centres among the points, each drawn with a chance proportional to its squared distance to those already chosen:
+ * D. Arthur, S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", 2007.
+ *
+ * @returns k×3
+ */
+export function plusPlusCenters(
+  { coordinates, weights }: WeightedPoints,
+  k: number,
+  random: () => number,
+): Float64Array {
+  const centers = new Float64Array(k * 3);
+  const chances = Float64Array.from(weights);
+  const distances = new Float64Array(weights.length).fill(Number.POSITIVE_INFINITY);
+  for (let cluster = 0; cluster < k; cluster++) {
+    const chosen = draw(chances, random());
+    centers.set(coordinates.subarray(chosen * 3, chosen * 3 + 3), cluster * 3);
+    for (let i = 0; i < weights.length; i++) {
+      let distance = 0;
+      for (let axis = 0; axis < 3; axis++) {
+        distance += ((coordinates[i * 3 + axis] as number) - (centers[cluster * 3 + axis] as number)) ** 2;
+      }
+      if (distance < (distances[i] as number)) {
+        distances[i] = distance;
+        chances[i] = distance * (weights[i] as number);
+      }
+    }
+  }
+  return centers;
+}
+
+/** Index drawn in proportion to the chances; the last one that has any where rounding leaves nothing. */
+function draw(chances: Float64Array, share: number): number {
+  const total = chances.reduce((a, b) => a + b, 0);
+  let rest = share * total;
+  let last = 0;
+  for (let i = 0; i < chances.length; i++) {
+    const chance = chances[i] as number;
+    if (chance === 0) continue;
+    last = i;
+    rest -= chance;
+    if (rest < 0) break;
+  }
+  return last;
+}
+
+type ColorSpace = ParamsOf<'kmeans'>['color_space'];
+
+const COORDINATES: Record<ColorSpace, (red: number, green: number, blue: number) => readonly number[]> = {
+  lab: labOfRgb,
+  rgb: (red, green, blue) => [red, green, blue],
+  luminance: (red, green, blue) => [0.2126 * red + 0.7152 * green + 0.0722 * blue, 0, 0],
+};
+
+function hexOfCenter([x = 0, y = 0, z = 0]: readonly number[], space: ColorSpace): string {
+  if (space === 'lab') return hexOfRgb(rgbOfLab([x, y, z]));
+  return hexOfRgb(space === 'rgb' ? [x, y, z] : [x, x, x]);
+}
+
+export const kmeans: Method<'kmeans'> = ({ picture, hidden }, params) => {
+  const isGrey = colorChannels(picture) === 1;
+  const palette = countColors(picture, hidden);
+  const { keys, counts } = palette;
+  // More clusters than colours would be empty ones.
+  const k = Math.min(params.clusters, keys.length);
+  if (k === 0) {
+    return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
+  }
+  const coordinates = new Float32Array(keys.length * 3);
+  const toSpace = COORDINATES[params.color_space];
+  keys.forEach((key, i) => {
+    coordinates.set(toSpace(...colorOfKey(key, isGrey)), i * 3);
+  });
+  const points = { coordinates, weights: counts };
+  const random = seededRandom(params.seed);
+  let best = lloyd(points, plusPlusCenters(points, k, random), params.max_iterations);
+  for (let start = 1; start < STARTS; start++) {
+    const next = lloyd(points, plusPlusCenters(points, k, random), params.max_iterations);
+    if (next.compactness < best.compactness) best = next;
+  }
+  const { centers, assignment, compactness, iterations } = best;
+  const axes = params.color_space === 'luminance' ? 1 : 3;
+  const fromDark = Array.from({ length: k }, (_, cluster) => ({
+    cluster,
+    values: [...centers.subarray(cluster * 3, cluster * 3 + axes)],
+    color: hexOfCenter([...centers.subarray(cluster * 3, cluster * 3 + 3)], params.color_space),
+  })).sort((a, b) => brightness(a.color) - brightness(b.color) || a.cluster - b.cluster);
+  const labelOf = new Uint8Array(k);
+  fromDark.forEach(({ cluster }, index) => {
+    labelOf[cluster] = index + 1;
+  });
+  return {
+    classes: classifyByColor(
+      picture,
+      hidden,
+      palette,
+      assignment.map((cluster) => labelOf[cluster] as number),
+    ),
+    found: {
+      centers: fromDark.map(({ color, values }, index) => ({ label: index + 1, color, values })),
+      compactness,
+      iterations,
+    },
+  };
+};
+
+function brightness(hex: string): number {
+  const value = Number.parseInt(hex.slice(1), 16);
+  return 0.2126 * (value >> 16) + 0.7152 * ((value >> 8) & 255) + 0.0722 * (value & 255);
+}

@@ -1,0 +1,70 @@
+import { countLevels, extractPlane } from '../plane.ts';
+import type { Method } from './method.ts';
+
+/**
+ * The levels that part a histogram into `classes` classes of the largest between-class variance, ascending; each class
+ * is above its threshold. Exact, by dynamic programming over the last threshold, in O(classes · 256²). Fewer where the
+ * pixels have fewer levels than there are classes. P.-S. Liao, T.-S. Chen, P.-C. Chung, "A Fast Algorithm for
+ * Multilevel Thresholding", 2001.
+ *
+ * @param counts pixels of each level, 256
+ */
+export function multiOtsuThresholds(counts: Uint32Array, classes: number): number[] {
+  const levels: number[] = [];
+  counts.forEach((count, level) => {
+    if (count > 0) levels.push(level);
+  });
+  const parts = Math.min(classes, levels.length);
+  if (parts < 2) return levels.slice(0, 1);
+
+  const mass = new Float64Array(levels.length + 1);
+  const moment = new Float64Array(levels.length + 1);
+  levels.forEach((level, i) => {
+    mass[i + 1] = (mass[i] as number) + (counts[level] as number);
+    moment[i + 1] = (moment[i] as number) + (counts[level] as number) * level;
+  });
+  // Variance between classes is, but for a constant, the sum over classes of moment² / mass.
+  const gain = (from: number, to: number) =>
+    ((moment[to] as number) - (moment[from] as number)) ** 2 /
+    ((mass[to] as number) - (mass[from] as number));
+
+  let best = Float64Array.from({ length: levels.length + 1 }, (_, to) =>
+    to === 0 ? -Infinity : gain(0, to),
+  );
+  const cuts: Int32Array[] = [];
+  for (let part = 2; part <= parts; part++) {
+    const next = new Float64Array(levels.length + 1).fill(-Infinity);
+    const cut = new Int32Array(levels.length + 1);
+    for (let to = part; to <= levels.length; to++) {
+      for (let from = part - 1; from < to; from++) {
+        const value = (best[from] as number) + gain(from, to);
+        if (value > (next[to] as number)) {
+          next[to] = value;
+          cut[to] = from;
+        }
+      }
+    }
+    cuts.push(cut);
+    best = next;
+  }
+  const thresholds: number[] = [];
+  let to = levels.length;
+  for (const cut of cuts.reverse()) {
+    to = cut[to] as number;
+    thresholds.unshift(levels[to - 1] as number);
+  }
+  return thresholds;
+}
+
+export const multiOtsu: Method<'multi_otsu'> = ({ picture, hidden }, params) => {
+  const plane = extractPlane(picture, params.channel);
+  const thresholds = multiOtsuThresholds(countLevels(plane, hidden), params.classes);
+  const classOf = Uint8Array.from({ length: 256 }, (_, level) => {
+    const above = thresholds.filter((threshold) => level > threshold).length;
+    return params.invert ? thresholds.length - above : above;
+  });
+  return {
+    classes: plane.map((level) => classOf[level] as number),
+    found: { thresholds },
+  };
+};

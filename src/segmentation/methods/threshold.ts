@@ -1,0 +1,135 @@
+import { parameterError } from '../../errors.ts';
+import { extractPlane } from '../plane.ts';
+import { aboveThreshold, type Method } from './method.ts';
+
+/**
+ * Foreground (1) where a level is above the mean of the block around it, less `offset`; the picture's edge is
+ * repeated outwards, and the mean rounded to a level, as OpenCV's `adaptiveThreshold` does.
+ *
+ * @param plane H×W
+ * @param weights of the block's rows and of its columns; they add up to 1
+ */
+function adaptiveThreshold(
+  plane: Uint8Array,
+  width: number,
+  height: number,
+  means: Uint8Array,
+  offset: number,
+  invert: boolean,
+): Uint8Array {
+  const classes = new Uint8Array(width * height);
+  const above = invert ? 0 : 1;
+  const margin = Math.ceil(offset);
+  for (let i = 0; i < classes.length; i++) {
+    classes[i] = (plane[i] as number) > (means[i] as number) - margin ? above : 1 - above;
+  }
+  return classes;
+}
+
+/** Mean of the block around each pixel, rounded, by running sums: as fast for any block. */
+export function blockMeans(plane: Uint8Array, width: number, height: number, blockSize: number): Uint8Array {
+  const radius = (blockSize - 1) / 2;
+  const means = new Uint8Array(width * height);
+  const columns = new Int32Array(width);
+  const clampRow = (y: number) => Math.min(height - 1, Math.max(0, y)) * width;
+  for (let dy = -radius; dy <= radius; dy++) {
+    const offset = clampRow(dy);
+    for (let x = 0; x < width; x++) columns[x] = (columns[x] as number) + (plane[offset + x] as number);
+  }
+  const scale = 1 / blockSize ** 2;
+  for (let y = 0; y < height; y++) {
+    let sum = 0;
+    for (let dx = -radius; dx <= radius; dx++) sum += columns[Math.min(width - 1, Math.max(0, dx))] as number;
+    const entering = clampRow(y + radius + 1);
+    const leaving = clampRow(y - radius);
+    for (let x = 0; x < width; x++) {
+      means[y * width + x] = sum * scale + 0.5;
+      sum +=
+        (columns[Math.min(width - 1, x + radius + 1)] as number) -
+        (columns[Math.max(0, x - radius)] as number);
+    }
+    for (let x = 0; x < width; x++) {
+      columns[x] = (columns[x] as number) + (plane[entering + x] as number) - (plane[leaving + x] as number);
+    }
+  }
+  return means;
+}
+
+/**
+ * Gaussian-weighted mean of the block around each pixel, rounded. Sigma follows from the block's size as in OpenCV's
+ * `getGaussianKernel`: 0.3 · ((size − 1) / 2 − 1) + 0.8.
+ */
+export function gaussianMeans(
+  plane: Uint8Array,
+  width: number,
+  height: number,
+  blockSize: number,
+): Uint8Array {
+  const radius = (blockSize - 1) / 2;
+  const kernel = gaussianKernel(blockSize);
+  const means = new Uint8Array(width * height);
+  const row = new Float32Array(width);
+  const padded = new Float32Array(width + 2 * radius);
+  for (let y = 0; y < height; y++) {
+    row.fill(0);
+    // Row by row, so that memory is walked in order; the kernel is symmetric, so that two rows share a weight.
+    for (let k = 0; k <= radius; k++) {
+      const weight = kernel[radius + k] as number;
+      const above = Math.max(0, y - k) * width;
+      const below = Math.min(height - 1, y + k) * width;
+      if (k === 0) for (let x = 0; x < width; x++) row[x] = weight * (plane[above + x] as number);
+      else {
+        for (let x = 0; x < width; x++) {
+          row[x] =
+            (row[x] as number) + weight * ((plane[above + x] as number) + (plane[below + x] as number));
+        }
+      }
+    }
+    padded.fill(row[0] as number, 0, radius);
+    padded.set(row, radius);
+    padded.fill(row[width - 1] as number, radius + width);
+    for (let x = 0; x < width; x++) {
+      let sum = (kernel[radius] as number) * (padded[x + radius] as number);
+      for (let k = 1; k <= radius; k++) {
+        sum +=
+          (kernel[radius + k] as number) *
+          ((padded[x + radius - k] as number) + (padded[x + radius + k] as number));
+      }
+      means[y * width + x] = sum + 0.5;
+    }
+  }
+  return means;
+}
+
+function gaussianKernel(size: number): Float64Array {
+  const center = (size - 1) / 2;
+  const sigma = 0.3 * (center - 1) + 0.8;
+  const kernel = Float64Array.from({ length: size }, (_, i) =>
+    Math.exp(-((i - center) ** 2) / (2 * sigma ** 2)),
+  );
+  const sum = kernel.reduce((a, b) => a + b);
+  return kernel.map((weight) => weight / sum);
+}
+
+export const threshold: Method<'threshold'> = ({ picture }, params) => {
+  const { width, height } = picture;
+  const plane = extractPlane(picture, params.channel);
+  if (params.value !== undefined) {
+    return {
+      classes: aboveThreshold(plane, params.value, params.invert),
+
+      found: { thresholds: [params.value] },
+    };
+  }
+  if (params.adaptive === undefined) throw parameterError('/value', 'Expected `value` or `adaptive`.');
+  const means = (params.adaptive === 'mean' ? blockMeans : gaussianMeans)(
+    plane,
+    width,
+    height,
+    params.block_size,
+  );
+  return {
+    classes: adaptiveThreshold(plane, width, height, means, params.offset, params.invert),
+    found: {},
+  };
+};

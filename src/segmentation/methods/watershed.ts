@@ -1,0 +1,172 @@
+import { parameterError } from '../../errors.ts';
+import { flood, MAX_SOBEL, sobelMagnitude } from '../flood.ts';
+import { squaredDistance } from '../morphology.ts';
+import { countLevels, extractPlane } from '../plane.ts';
+import type { Found, ParamsOf } from '../schemas.ts';
+import { aboveThreshold, type Classification, type Method, type MethodInput, scalePoint } from './method.ts';
+import { otsuThreshold } from './otsu.ts';
+
+type Markers = ParamsOf<'watershed'>['markers'];
+
+/** Marks pixels of a H×W map: 1 is background, 2 and up are objects. */
+interface Seeds {
+  map: Int32Array;
+  objects: number;
+  found: Found;
+}
+
+/** Regions that the gradient parts, from markers. Classes: 0 background, then the objects in the markers' order. */
+export const watershed: Method<'watershed'> = (input, params): Classification => {
+  const { width, height } = input.picture;
+  let plane = extractPlane(input.picture, params.channel);
+  if (params.invert) plane = plane.map((level) => 255 - level);
+  const seeds = placeMarkers(plane, input, params.markers);
+  const markers = padded(seeds.map, width, height);
+  flood(sobelMagnitude(plane, width, height), markers, width, MAX_SOBEL);
+  const classes = seeds.objects <= 1 ? new Uint8Array(width * height) : seeds.map;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let at = (y + 1) * (width + 2) + 1, x = 0; x < width; x++, i++, at++) {
+      // What no marker reached (there was none) stays background.
+      classes[i] = Math.max(0, (markers[at] as number) - 1);
+    }
+  }
+  return { classes, found: seeds.found };
+};
+
+function placeMarkers(plane: Uint8Array, input: MethodInput, markers: Markers): Seeds {
+  switch (markers.from) {
+    case 'levels':
+      return levelMarkers(plane, markers.low, markers.high);
+    case 'distance':
+      return distanceMarkers(plane, input, markers);
+    case 'points':
+      return pointMarkers(input, markers);
+  }
+}
+
+function levelMarkers(plane: Uint8Array, low: number, high: number): Seeds {
+  const map = new Int32Array(plane.length);
+  for (let i = 0; i < map.length; i++) {
+    const level = plane[i] as number;
+    if (level < low) map[i] = 1;
+    else if (level > high) map[i] = 2;
+  }
+  return { map, objects: 1, found: { thresholds: [low, high] } };
+}
+
+function pointMarkers(
+  input: MethodInput,
+  { points, background }: Extract<Markers, { from: 'points' }>,
+): Seeds {
+  const { width, height } = input.picture;
+  const map = new Int32Array(width * height);
+  const mark = (path: string, given: { x: number; y: number }, marker: number) => {
+    const { x, y } = scalePoint(given, input);
+    const at = y * width + x;
+    const taken = map[at] as number;
+    if (taken !== 0 && taken !== marker) {
+      throw parameterError(
+        path,
+        `Expected a pixel of its own in a picture of ${width} × ${height}, got (${given.x}, ${given.y}), which another marker has.`,
+      );
+    }
+    map[at] = marker;
+  };
+  background.forEach((point, i) => {
+    mark(`/markers/background/${i}`, point, 1);
+  });
+  points.forEach((point, i) => {
+    mark(`/markers/points/${i}`, point, i + 2);
+  });
+  return { map, objects: points.length, found: { markers: points.length } };
+}
+
+/**
+ * A marker at each peak of the distance to the background of a threshold, highest first, none nearer than
+ * `min_distance` (in the larger of both axes) to another; background at a pixel's distance from the foreground.
+ */
+function distanceMarkers(
+  plane: Uint8Array,
+  { picture, original, hidden }: MethodInput,
+  markers: Extract<Markers, { from: 'distance' }>,
+): Seeds {
+  const { width, height } = picture;
+  const threshold = markers.threshold ?? otsuThreshold(countLevels(plane, hidden));
+  const foreground = aboveThreshold(plane, threshold, false);
+  const distance = squaredDistance(foreground, width, height, 'background');
+  const spacing = Math.max(1, Math.round((markers.min_distance * width) / original.width));
+  const map = new Int32Array(plane.length);
+  let objects = 0;
+  // Without any background, all is one object.
+  const peaks =
+    distance[0] === Number.POSITIVE_INFINITY ? [0] : spacedPeaks(distance, width, height, spacing);
+  for (const peak of peaks) map[peak] = ++objects + 1;
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if (foreground[i] === 0 && !touchesForeground(foreground, width, height, x, y)) map[i] = 1;
+    }
+  }
+  return { map, objects, found: { thresholds: [threshold], markers: objects } };
+}
+
+function touchesForeground(map: Uint8Array, width: number, height: number, x: number, y: number): boolean {
+  const i = y * width + x;
+  return (
+    (x > 0 && map[i - 1] === 1) ||
+    (x < width - 1 && map[i + 1] === 1) ||
+    (y > 0 && map[i - width] === 1) ||
+    (y < height - 1 && map[i + width] === 1)
+  );
+}
+
+/** Local maxima (of eight neighbours) above 0, highest first, that are more than `spacing` apart; raster order. */
+function spacedPeaks(values: Float32Array, width: number, height: number, spacing: number): number[] {
+  const peaks: number[] = [];
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      if ((values[i] as number) > 0 && isPeak(values, width, height, x, y)) peaks.push(i);
+    }
+  }
+  peaks.sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
+  // Peaks that are kept are further apart than a cell is wide, so that a cell holds one at the most.
+  const columns = Math.ceil(width / spacing);
+  const cells = new Int32Array(columns * Math.ceil(height / spacing)).fill(-1);
+  const kept = peaks.filter((peak) => {
+    const x = peak % width;
+    const y = (peak - x) / width;
+    const column = Math.floor(x / spacing);
+    const row = Math.floor(y / spacing);
+    for (let r = Math.max(0, row - 1); r <= row + 1; r++) {
+      for (let c = Math.max(0, column - 1); c <= Math.min(columns - 1, column + 1); c++) {
+        const other = cells[r * columns + c] ?? -1;
+        if (other < 0) continue;
+        const dx = Math.abs((other % width) - x);
+        const dy = Math.abs(Math.floor(other / width) - y);
+        if (Math.max(dx, dy) <= spacing) return false;
+      }
+    }
+    cells[row * columns + column] = peak;
+    return true;
+  });
+  return kept.sort((a, b) => a - b);
+}
+
+function isPeak(values: Float32Array, width: number, height: number, x: number, y: number): boolean {
+  const value = values[y * width + x] as number;
+  for (let ny = Math.max(0, y - 1); ny <= Math.min(height - 1, y + 1); ny++) {
+    for (let nx = Math.max(0, x - 1); nx <= Math.min(width - 1, x + 1); nx++) {
+      if ((values[ny * width + nx] as number) > value) return false;
+    }
+  }
+  return true;
+}
+
+/** The map with a border of -1 around it. */
+function padded(map: Int32Array, width: number, height: number): Int32Array {
+  const stride = width + 2;
+  const out = new Int32Array(stride * (height + 2)).fill(-1);
+  for (let y = 0; y < height; y++) {
+    out.set(map.subarray(y * width, (y + 1) * width), (y + 1) * stride + 1);
+  }
+  return out;
+}

@@ -1,0 +1,154 @@
+import { parameterError } from '../errors.ts';
+import type { ImageLimits, SourceFile } from '../imaging/types.ts';
+import { type ClassMap, connectRuns, extractRuns } from './components.ts';
+import { chooseLabels, type LabelMap, paintLabels } from './labels.ts';
+import { measureSegments } from './measure.ts';
+import { METHODS } from './methods/index.ts';
+import type { Classification, MethodInput } from './methods/method.ts';
+import { closeMask, fillHoles, openMask } from './morphology.ts';
+import { colorChannels, decodePicture, type Picture, reducePicture } from './picture.ts';
+import { transparentPixels } from './plane.ts';
+import type { Point, SegmentationParams, SegmentationResult } from './schemas.ts';
+
+export interface Segmentation {
+  /** Of the oriented picture's size; 0 is background. */
+  labels: LabelMap;
+  /** What was found and measured. */
+  result: SegmentationResult;
+}
+
+/**
+ * Segments one page of an image file: decodes it, classifies its pixels by the method, cleans the classes up, labels
+ * them and measures each segment. Pixels that are fully transparent are background and count nowhere, unless the
+ * alpha channel itself is what is segmented.
+ *
+ * @throws AppError `validation_failed` for a page, point or box outside of the picture; `too_many_pixels`,
+ *   `undecodable_image`
+ */
+export async function segmentFile(
+  source: SourceFile,
+  params: SegmentationParams,
+  limits: ImageLimits,
+): Promise<Segmentation> {
+  return segmentPicture(await decodePicture(source, params.page, limits), params);
+}
+
+/** The same, of a picture that is decoded already. */
+export async function segmentPicture(original: Picture, params: SegmentationParams): Promise<Segmentation> {
+  const { width, height } = original;
+  checkCoordinates(params, original);
+  const picture =
+    params.working_size === undefined ? original : await reducePicture(original, params.working_size);
+  const isAlpha = 'channel' in params && params.channel === 'alpha';
+  const hidden = isAlpha ? null : transparentPixels(picture);
+
+  const classification = await classify({ picture, original, hidden }, params);
+  const { found } = classification;
+  if (picture !== original) found.working_size = { width: picture.width, height: picture.height };
+  const classes = fullSize(classification, picture, original);
+  clearHidden(classes, picture === original || isAlpha ? hidden : transparentPixels(original));
+  cleanUp(classes, original, params);
+
+  const segmentedBy = params.segments ?? 'components';
+  const runs = extractRuns(classes, width, height);
+  const components = connectRuns(runs, params.connectivity);
+  const labelling = chooseLabels(runs, components, segmentedBy, params.min_area, params.max_segments);
+  const segments = measureSegments(runs, labelling, original, params.connectivity);
+  const labels = paintLabels(runs, labelling);
+  return {
+    labels,
+    result: {
+      method: params.method,
+      width,
+      height,
+      segmented_by: segmentedBy,
+      connectivity: params.connectivity,
+      bit_depth: labels.data.BYTES_PER_ELEMENT === 1 ? 8 : 16,
+      segment_count: segments.length,
+      foreground_area: segments.reduce((sum, { area }) => sum + area, 0),
+      dropped: labelling.dropped,
+      found,
+      perimeter_estimator: 'crofton_4',
+      color_channels: colorChannels(original) === 1 ? ['grey'] : ['red', 'green', 'blue'],
+      segments,
+    },
+  };
+}
+
+/** Each method with the parameters of its own. */
+function classify(input: MethodInput, params: SegmentationParams): Classification | Promise<Classification> {
+  switch (params.method) {
+    case 'otsu':
+      return METHODS.otsu(input, params);
+    case 'threshold':
+      return METHODS.threshold(input, params);
+    case 'multi_otsu':
+      return METHODS.multi_otsu(input, params);
+    case 'kmeans':
+      return METHODS.kmeans(input, params);
+    case 'watershed':
+      return METHODS.watershed(input, params);
+    case 'grabcut':
+      return METHODS.grabcut(input, params);
+    case 'color':
+      return METHODS.color(input, params);
+  }
+}
+
+/** Coordinates that the picture does not have, which only shows once its size is known. */
+function checkCoordinates(params: SegmentationParams, { width, height }: Picture): void {
+  const check = (path: string, { x, y }: Point) => {
+    if (x < width && y < height) return;
+    throw parameterError(path, `Expected a pixel of the picture of ${width} × ${height}, got (${x}, ${y}).`);
+  };
+  const checkAll = (path: string, points: readonly Point[]) => {
+    points.forEach((point, i) => {
+      check(`${path}/${i}`, point);
+    });
+  };
+  if (params.method === 'color' && params.point !== undefined) check('/point', params.point);
+  if (params.method === 'watershed' && params.markers.from === 'points') {
+    checkAll('/markers/points', params.markers.points);
+    checkAll('/markers/background', params.markers.background);
+  }
+  if (params.method === 'grabcut') {
+    const { box } = params;
+    if (box.x + box.width > width || box.y + box.height > height) {
+      throw parameterError(
+        '/box',
+        `Expected a box within the picture of ${width} × ${height}, got ${box.width} × ${box.height} at (${box.x}, ${box.y}).`,
+      );
+    }
+    checkAll('/foreground', params.foreground);
+    checkAll('/background', params.background);
+  }
+}
+
+/** The classes at the original's size, each pixel taking that of the reduced copy's pixel it lies in. */
+function fullSize({ classes, isFullSize }: Classification, picture: Picture, original: Picture): ClassMap {
+  if (picture === original || isFullSize) return classes;
+  const { width, height } = original;
+  const out = classes instanceof Uint8Array ? new Uint8Array(width * height) : new Int32Array(width * height);
+  const columns = Int32Array.from({ length: width }, (_, x) =>
+    Math.floor(((x + 0.5) * picture.width) / width),
+  );
+  for (let y = 0, i = 0; y < height; y++) {
+    const row = Math.floor(((y + 0.5) * picture.height) / height) * picture.width;
+    for (let x = 0; x < width; x++, i++) out[i] = classes[row + (columns[x] as number)] as number;
+  }
+  return out;
+}
+
+function clearHidden(classes: ClassMap, hidden: Uint8Array | null): void {
+  if (hidden === null) return;
+  for (let i = 0; i < hidden.length; i++) if (hidden[i] !== 0) classes[i] = 0;
+}
+
+/** Opening, closing and filling, in this order. The parameters were checked: only maps of 0 and 1 are opened or closed. */
+function cleanUp(classes: ClassMap, { width, height }: Picture, params: SegmentationParams): void {
+  if (classes instanceof Uint8Array) {
+    if (params.open > 0) openMask(classes, width, height, params.open);
+    if (params.close > 0) closeMask(classes, width, height, params.close);
+  }
+  if (params.fill_holes) fillHoles(classes, width, height, params.connectivity);
+}
