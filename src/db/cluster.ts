@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { EmbeddedServerError } from './embedded-server-error.ts';
+import type { PostgresBinaries } from './postgres-binaries.ts';
+import type { ServerUser } from './server-user.ts';
+
+/** The one role of an embedded server. */
+export const ROLE = 'coreframe';
+
+/** Where the parts of an embedded server are, all in one folder. */
+export interface ClusterPaths {
+  root: string;
+  data: string;
+  password: string;
+  sockets: string;
+  log: string;
+  /** Held while the server is started or stopped. */
+  changeLock: string;
+  /** Held, shared, by every process that uses the server. */
+  useLock: string;
+}
+
+export function clusterPaths(dataDir: string): ClusterPaths {
+  const root = path.join(dataDir, 'postgres');
+  return {
+    root,
+    data: path.join(root, 'data'),
+    password: path.join(root, 'password'),
+    sockets: path.join(root, 'run'),
+    log: path.join(root, 'server.log'),
+    changeLock: path.join(root, 'change.lock'),
+    useLock: path.join(root, 'use.lock'),
+  };
+}
+
+async function exists(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Gives a file or folder to the server's user, closed to everyone else. */
+export async function handOver(file: string, mode: number, user: ServerUser | undefined): Promise<void> {
+  await chmod(file, mode);
+  if (user) await chown(file, user.uid, user.gid);
+}
+
+async function run(program: string, args: readonly string[], cwd: string, user: ServerUser | undefined) {
+  const child = spawn(program, args, {
+    ...user,
+    cwd,
+    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const [status]: unknown[] = await once(child, 'close');
+  return { status, output };
+}
+
+/**
+ * Makes the data folder where it is missing: UTF-8, sorted by code point, so that order does not depend on the machine's locales,
+ * with a random password asked for on every connection. It appears complete or not at all.
+ *
+ * @throws EmbeddedServerError where it cannot be made, or was made by another major version of PostgreSQL
+ */
+export async function ensureCluster(
+  paths: ClusterPaths,
+  binaries: PostgresBinaries,
+  user: ServerUser | undefined,
+): Promise<void> {
+  const version = await readFile(path.join(paths.data, 'PG_VERSION'), 'utf8').catch(() => undefined);
+  const major = binaries.version.split('.')[0];
+  if (version !== undefined) {
+    if (version.trim() === major) return;
+    throw new EmbeddedServerError(
+      `${paths.data} was made by PostgreSQL ${version.trim()}; this is PostgreSQL ${major}. Dump it with the old version of ` +
+        'Coreframe and load it with this one, choose another DATA_DIR, or set DATABASE_URL.',
+    );
+  }
+  if (await exists(paths.data)) {
+    throw new EmbeddedServerError(`${paths.data} is there, but holds no PostgreSQL data. Move it away.`);
+  }
+  await writeFile(paths.password, randomBytes(32).toString('base64url'), { mode: 0o600 });
+  await handOver(paths.password, 0o600, user);
+  const partial = `${paths.data}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { mode: 0o700 });
+  await handOver(partial, 0o700, user);
+  const { status, output } = await run(
+    binaries.initdb,
+    [
+      `--pgdata=${partial}`,
+      `--username=${ROLE}`,
+      `--pwfile=${paths.password}`,
+      '--auth=scram-sha-256',
+      '--encoding=UTF8',
+      '--locale=C',
+      '--locale-provider=builtin',
+      '--builtin-locale=C.UTF-8',
+    ],
+    paths.root,
+    user,
+  );
+  if (status !== 0) {
+    await rm(partial, { recursive: true, force: true });
+    throw new EmbeddedServerError(
+      `PostgreSQL's data folder ${paths.data} could not be made: ${output.trim()}`,
+    );
+  }
+  await rename(partial, paths.data);
+}
+
+/** @throws EmbeddedServerError where the file was lost */
+export async function readPassword(paths: ClusterPaths): Promise<string> {
+  try {
+    return (await readFile(paths.password, 'utf8')).trim();
+  } catch (cause) {
+    throw new EmbeddedServerError(
+      `The password of the embedded PostgreSQL could not be read from ${paths.password}. Restore that file, or move ${paths.root} away to begin anew.`,
+      { cause },
+    );
+  }
+}

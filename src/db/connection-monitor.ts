@@ -1,0 +1,165 @@
+import { Socket } from 'node:net';
+import pg from 'pg';
+import { connectionError } from './database-errors.ts';
+
+const TICK_MS = 250;
+/** Ticks that a server has for the first byte on a new connection. */
+const FIRST_BYTE_TICKS = 6;
+/** Ticks between two probes while there is work. */
+const PROBE_EVERY_TICKS = 2;
+/** Ticks that a server has to answer a probe. */
+const PROBE_TICKS = 4;
+/** Ticks without work after which the probe's connection is given back. */
+const IDLE_TICKS = 240;
+
+/** A socket that fails as soon as it is to connect. */
+class FailingSocket extends Socket {
+  override connect(): this {
+    process.nextTick(() => this.destroy(connectionError('ETIMEDOUT', 'The database does not answer.')));
+    return this;
+  }
+}
+
+export interface ConnectionMonitorOptions {
+  /** How the probe connects. */
+  client: pg.ClientConfig;
+  /** Whether anything is waiting for the database. */
+  isBusy(): boolean;
+  /** Called when the database goes away (false) and when it is back (true). */
+  onChange(isReachable: boolean): void;
+}
+
+/**
+ * Notices a database that neither answers nor closes its connections (a stopped process, a paused virtual machine, a
+ * lost network), which a driver waits for without end. While there is work, `SELECT 1` goes over a connection of its
+ * own every 0.5 s; unanswered for 1 s, all connections are broken off, so that what waits on them fails, and new ones fail at
+ * once until a probe succeeds. A timeout per query could not tell such a database from a long query.
+ *
+ * All times are counted in ticks of the event loop's timer: a loop that was blocked does not take its own delay for
+ * the database's.
+ */
+export class ConnectionMonitor {
+  readonly #options: ConnectionMonitorOptions;
+  readonly #sockets = new Set<Socket>();
+  /** Sockets on which nothing has come yet, with their age in ticks. */
+  readonly #silent = new Map<Socket, number>();
+  readonly #timer: NodeJS.Timeout;
+  #probe: { client: pg.Client; socket: Socket } | undefined;
+  #probeAge: number | undefined;
+  #sinceProbe = 0;
+  #idle = 0;
+  #reachable = true;
+
+  constructor(options: ConnectionMonitorOptions) {
+    this.#options = options;
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
+  }
+
+  get isReachable(): boolean {
+    return this.#reachable;
+  }
+
+  /** A socket for a new connection of the pool. */
+  newSocket(): Socket {
+    if (!this.#reachable) return new FailingSocket();
+    const socket = new Socket();
+    this.#sockets.add(socket);
+    this.#silent.set(socket, 0);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      this.#silent.delete(socket);
+    });
+    return socket;
+  }
+
+  /** Breaks off every connection: what waits on them fails. */
+  destroyConnections(): void {
+    for (const socket of this.#sockets) {
+      socket.destroy(connectionError('ETIMEDOUT', 'The database does not answer.'));
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+    this.#endProbe();
+  }
+
+  #tick(): void {
+    this.#checkFirstBytes();
+    if (this.#probeAge !== undefined) {
+      this.#probeAge += 1;
+      if (this.#probeAge >= PROBE_TICKS) this.#probeFailed();
+      return;
+    }
+    const busy = this.#options.isBusy();
+    this.#idle = busy ? 0 : this.#idle + 1;
+    if (this.#idle >= IDLE_TICKS) this.#endProbe();
+    this.#sinceProbe += 1;
+    if (!this.#reachable || (busy && this.#sinceProbe >= PROBE_EVERY_TICKS)) this.#startProbe();
+  }
+
+  #checkFirstBytes(): void {
+    for (const [socket, age] of this.#silent) {
+      if (socket.bytesRead > 0) {
+        this.#silent.delete(socket);
+      } else if (age >= FIRST_BYTE_TICKS) {
+        // Connections that stand may still be served: only new ones are given up.
+        this.#setReachable(false);
+        socket.destroy(connectionError('ETIMEDOUT', 'The database does not take connections.'));
+      } else {
+        this.#silent.set(socket, age + 1);
+      }
+    }
+  }
+
+  #startProbe(): void {
+    this.#probeAge = 0;
+    this.#sinceProbe = 0;
+    const isNew = this.#probe === undefined || !this.#reachable;
+    if (isNew) {
+      this.#endProbe();
+      const socket = new Socket();
+      const client = new pg.Client({ ...this.#options.client, stream: () => socket });
+      client.on('error', () => undefined);
+      socket.unref();
+      this.#probe = { client, socket };
+    }
+    const probe = this.#probe;
+    if (!probe) return;
+    const answered = isNew
+      ? probe.client.connect().then(() => probe.client.query('SELECT 1'))
+      : probe.client.query('SELECT 1');
+    answered.then(
+      () => {
+        if (this.#probe !== probe) return;
+        this.#probeAge = undefined;
+        this.#setReachable(true);
+      },
+      (error: unknown) => {
+        if (this.#probe !== probe) return;
+        this.#endProbe();
+        // A server that answers with an error is there, unless it says that it is starting or stopping (57P0x).
+        if (error instanceof pg.DatabaseError && !error.code?.startsWith('57P')) this.#setReachable(true);
+        else this.#probeFailed();
+      },
+    );
+  }
+
+  #probeFailed(): void {
+    this.#endProbe();
+    this.#setReachable(false);
+    this.destroyConnections();
+  }
+
+  #endProbe(): void {
+    this.#probeAge = undefined;
+    this.#probe?.socket.destroy();
+    this.#probe = undefined;
+  }
+
+  #setReachable(reachable: boolean): void {
+    if (this.#reachable === reachable) return;
+    this.#reachable = reachable;
+    this.#options.onChange(reachable);
+  }
+}

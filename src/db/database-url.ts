@@ -1,0 +1,33 @@
+/** Values of SQLAlchemy's and asyncpg's `ssl`, which mean what libpq's `sslmode` means. */
+const SSL_MODES: Readonly<Record<string, string>> = {
+  true: 'require',
+  false: 'disable',
+  '1': 'require',
+  '0': 'disable',
+};
+
+/**
+ * The connection URL as `pg` takes it, from one as PostgreSQL, Prisma or a Python deployment writes it: the driver in
+ * `postgresql+asyncpg://` is dropped, `ssl` becomes `sslmode`, which then means what it means to libpq
+ * (`require` encrypts without asking for a known certificate).
+ *
+ * @throws Error where it is no PostgreSQL URL; the message does not repeat the password
+ */
+export function normalizeDatabaseUrl(text: string): string {
+  const match = /^postgres(?:ql)?(?:\+\w+)?:\/\/(.*)$/s.exec(text.trim());
+  if (!match) {
+    const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(text)?.[0] ?? 'none';
+    throw new Error(`A database URL begins with postgresql://; the scheme of this one is ${scheme}`);
+  }
+  const [base, query] = (match[1] ?? '').split(/\?(.*)/s);
+  const parameters = new URLSearchParams(query ?? '');
+  const ssl = parameters.get('ssl');
+  if (ssl !== null) {
+    parameters.delete('ssl');
+    parameters.set('sslmode', SSL_MODES[ssl.toLowerCase()] ?? ssl);
+  }
+  if (parameters.has('sslmode') && !parameters.has('uselibpqcompat'))
+    parameters.set('uselibpqcompat', 'true');
+  const suffix = parameters.size === 0 ? '' : `?${parameters}`;
+  return `postgresql://${base}${suffix}`;
+}

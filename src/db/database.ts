@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { AppError } from '../errors.ts';
+import { ConnectionMonitor } from './connection-monitor.ts';
+import { toAppError } from './database-errors.ts';
+import { normalizeDatabaseUrl } from './database-url.ts';
+import { PrismaClient } from './generated/client.ts';
+
+export { toAppError } from './database-errors.ts';
+
+/** Longest wait for a connection while all are in use and the database is there. */
+const POOL_WAIT_MS = 10_000;
+/** Longest single statement: far above what any should take, so that a forgotten one ends some day. */
+const STATEMENT_TIMEOUT_MS = 300_000;
+/** Longest pause inside a transaction: its locks would hold up others. */
+const IDLE_IN_TRANSACTION_MS = 60_000;
+const CLOSE_TIMEOUT_MS = 5_000;
+const TRANSACTION_ATTEMPTS = 5;
+
+/** The part of a logger that is used here; pino's and Fastify's fit. */
+export interface DatabaseLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
+export interface DatabaseOptions {
+  url: string;
+  /** Most connections at once. One more is used to see whether the database still answers. */
+  poolSize: number;
+  logger?: DatabaseLogger;
+}
+
+/** One process's connections to PostgreSQL, which Prisma and plain queries share. */
+export interface Database {
+  pool: pg.Pool;
+  prisma: PrismaClient;
+  /** Whether the database answers now, within 1.5 s. For health checks. */
+  isReachable(): Promise<boolean>;
+  /** Lets running queries end, for 5 s at most, and closes all connections. */
+  close(): Promise<void>;
+}
+
+function whereIs(config: pg.ClientConfig): string {
+  const { host, port } = new pg.Client(config);
+  return host.startsWith('/') ? host : `${host}:${port}`;
+}
+
+/**
+ * Connects to a database. Once it stands, a database that goes away makes its users' calls fail within 2 s, with what
+ * `toAppError` calls `database_unavailable`, and they succeed again within 1 s of its return.
+ *
+ * @throws AppError `database_unavailable` where it cannot be reached now; the message says where it was looked for and
+ *   what came back
+ */
+export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): Promise<Database> {
+  const client: pg.ClientConfig = {
+    connectionString: normalizeDatabaseUrl(url),
+    keepAlive: true,
+    keepAliveInitialDelayMillis: 10_000,
+    fallback_application_name: 'coreframe',
+  };
+  const monitor = new ConnectionMonitor({
+    client,
+    isBusy: () => pool.totalCount > pool.idleCount || pool.waitingCount > 0,
+    onChange: (isReachable) =>
+      isReachable
+        ? logger?.info({}, 'the database is back')
+        : logger?.warn({}, 'the database does not answer'),
+  });
+  const pool: pg.Pool = new pg.Pool({
+    ...client,
+    stream: () => monitor.newSocket(),
+    max: poolSize,
+    connectionTimeoutMillis: POOL_WAIT_MS,
+    idleTimeoutMillis: 30_000,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+  });
+  pool.on('error', (error) => logger?.warn({ err: error }, 'an idle database connection was lost'));
+  // A connection lost while it is in use, but between two queries, fails the next one; the event by itself would end the process.
+  pool.on('connect', (connected) => connected.on('error', () => undefined));
+  const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  const close = async () => {
+    await Promise.race([
+      prisma.$disconnect().then(() => pool.end()),
+      sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }).then(() => monitor.destroyConnections()),
+    ]);
+    monitor.stop();
+  };
+  try {
+    await pool.query('SELECT 1');
+  } catch (error) {
+    await close();
+    const reason = error instanceof AggregateError ? error.errors.map(String).join(', ') : String(error);
+    throw new AppError(
+      'database_unavailable',
+      `The database at ${whereIs(client)} cannot be used: ${reason}. Is it running, and is DATABASE_URL right?`,
+      { cause: error, retryAfter: 2 },
+    );
+  }
+  return {
+    pool,
+    prisma,
+    isReachable: () => answers(pool, monitor),
+    close,
+  };
+}
+
+async function answers(pool: pg.Pool, monitor: ConnectionMonitor): Promise<boolean> {
+  if (!monitor.isReachable) return false;
+  const query = pool.query('SELECT 1').then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([query, sleep(1_500, false, { ref: false })]);
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01');
+}
+
+/**
+ * Runs `work` in a transaction, committed when it returns and rolled back when it throws. One that loses a conflict with
+ * others (serialization failure, deadlock) is tried again, up to 5 times in all, so that `work` must have no effect
+ * outside of it.
+ *
+ * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
+ */
+export async function withTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await runTransaction(pool, work);
+    } catch (error) {
+      if (!isConflict(error) || attempt === TRANSACTION_ATTEMPTS) throw toAppError(error) ?? error;
+      await sleep(Math.random() * 10 * 2 ** attempt);
+    }
+  }
+}
+
+async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await client.query('BEGIN');
+    const result = await work(client);
+    const { command } = await client.query('COMMIT');
+    // PostgreSQL answers COMMIT with ROLLBACK where a statement failed and `work` went on as if nothing had happened.
+    if (command !== 'COMMIT')
+      throw new Error('The transaction was rolled back: one of its statements failed.');
+    return result;
+  } catch (error) {
+    await client.query('ROLLBACK').catch((rollbackError: Error) => {
+      broken = rollbackError;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,134 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Pool, PoolClient } from 'pg';
+
+const FOLDER = path.resolve(import.meta.dirname, '../../prisma/migrations');
+
+/** The key of `prisma migrate`'s own advisory lock, so that it and this migrator exclude each other. */
+const ADVISORY_LOCK = 72_707_369;
+
+/** The table as `prisma migrate` makes it. */
+const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
+  id                  VARCHAR(36) PRIMARY KEY NOT NULL,
+  checksum            VARCHAR(64) NOT NULL,
+  finished_at         TIMESTAMPTZ,
+  migration_name      VARCHAR(255) NOT NULL,
+  logs                TEXT,
+  rolled_back_at      TIMESTAMPTZ,
+  started_at          TIMESTAMPTZ NOT NULL DEFAULT now(),
+  applied_steps_count INTEGER NOT NULL DEFAULT 0
+)`;
+
+/** The database and the migrations of this version do not go together. The message says how to go on. */
+export class MigrationError extends Error {
+  override readonly name = 'MigrationError';
+}
+
+export interface Migration {
+  /** Name of its folder, for example `0001_initial`; migrations apply in the order of their names. */
+  name: string;
+  sql: string;
+  /** SHA-256 of the file, in hexadecimal, as `prisma migrate` computes it. */
+  checksum: string;
+}
+
+interface AppliedMigration {
+  migration_name: string;
+  checksum: string;
+  finished_at: Date | null;
+}
+
+/** Reads the migrations of a folder (default: the project's), in the order in which they apply. */
+export async function readMigrations(folder: string = FOLDER): Promise<Migration[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  return Promise.all(
+    names.sort().map(async (name) => {
+      const bytes = await readFile(path.join(folder, name, 'migration.sql'));
+      return {
+        name,
+        sql: bytes.toString('utf8'),
+        checksum: createHash('sha256').update(bytes).digest('hex'),
+      };
+    }),
+  );
+}
+
+/** @throws MigrationError where what was applied is not the beginning of what there is */
+function checkHistory(applied: readonly AppliedMigration[], migrations: readonly Migration[]): void {
+  const known = new Map(migrations.map((migration) => [migration.name, migration]));
+  for (const { migration_name: name, checksum, finished_at } of applied) {
+    if (finished_at === null) {
+      throw new MigrationError(
+        `The migration ${name} failed before and may be half applied. Repair the database, then mark it by ` +
+          `\`npx prisma migrate resolve\` (--applied or --rolled-back ${name}).`,
+      );
+    }
+    const migration = known.get(name);
+    if (!migration) {
+      throw new MigrationError(
+        `The database has the migration ${name}, which this version of Coreframe does not know: it was used by a newer version. Start that one, or restore a backup.`,
+      );
+    }
+    if (migration.checksum !== checksum) {
+      throw new MigrationError(
+        `The migration ${name} was applied with other contents than prisma/migrations/${name}/migration.sql has now. Restore that file; changes belong in a new migration.`,
+      );
+    }
+  }
+}
+
+async function apply(client: PoolClient, migration: Migration): Promise<void> {
+  // Record and changes in one transaction: a migration that fails leaves nothing, and is tried again by the next start.
+  try {
+    await client.query('BEGIN');
+    await client.query(migration.sql);
+    await client.query(
+      `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+       VALUES ($1, $2, $3, clock_timestamp(), 1)`,
+      [randomUUID(), migration.checksum, migration.name],
+    );
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw new MigrationError(
+      `The migration ${migration.name} failed and was undone: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Brings the database to this version's schema. Processes that start at once take turns, and each finds the work done
+ * or does it. The records are those of `prisma migrate deploy`, which can be used in its place. A migration runs in a
+ * transaction, so that it must not hold statements that refuse one (`CREATE INDEX CONCURRENTLY`).
+ *
+ * @returns the names of the migrations that were applied now
+ * @throws MigrationError where the database is newer than the code, or an applied migration has failed or was changed
+ */
+export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string } = {}): Promise<string[]> {
+  const migrations = await readMigrations(folder);
+  const client = await pool.connect();
+  let failure: unknown;
+  try {
+    // Waiting for another process's migration, and a migration of a large table, may well take longer than a request.
+    await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0');
+    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
+    await client.query(MIGRATIONS_TABLE);
+    const { rows: applied } = await client.query<AppliedMigration>(
+      'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at',
+    );
+    checkHistory(applied, migrations);
+    const done = new Set(applied.map((row) => row.migration_name));
+    const pending = migrations.filter(({ name }) => !done.has(name));
+    for (const migration of pending) await apply(client, migration);
+    return pending.map(({ name }) => name);
+  } catch (error) {
+    failure = error;
+    throw error;
+  } finally {
+    // The connection is not used again: its end gives back the lock and the session's settings in every case.
+    client.release(failure instanceof Error ? failure : true);
+  }
+}

@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { type Database, type DatabaseOptions, openDatabase } from '../../src/db/database.ts';
+import { administrate, ensureTemplate, openTestServer } from './database-server.ts';
+
+/** The part of a tap test that is needed to clean up after it. */
+interface Teardown {
+  teardown(work: () => Promise<unknown>): unknown;
+}
+
+export interface TestDatabase {
+  name: string;
+  url: string;
+  /** Opens connections to it, which end with the test. */
+  open(options?: Partial<Omit<DatabaseOptions, 'url'>>): Promise<Database>;
+}
+
+/** Makes a database of the current schema for one test (file) alone, which is dropped when that test ends. */
+export async function createTestDatabase(t: Teardown): Promise<TestDatabase> {
+  const server = await openTestServer();
+  const name = `test_${randomBytes(8).toString('hex')}`;
+  const opened: Database[] = [];
+  t.teardown(async () => {
+    await Promise.all(opened.map((database) => database.close()));
+    await administrate(server, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+    await server.close();
+  });
+  const template = await ensureTemplate(server);
+  await administrate(server, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+  const url = server.urlOf(name);
+  return {
+    name,
+    url,
+    async open(options) {
+      const database = await openDatabase({ url, poolSize: 5, ...options });
+      opened.push(database);
+      return database;
+    },
+  };
+}
