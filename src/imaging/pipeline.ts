@@ -1,7 +1,202 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
+import { AppError, type Fault } from '../errors.ts';
+import { canonicalColor, isColorSchema } from './color.ts';
+import { ObjectWithDefaults, withDefaults } from './defaults.ts';
+import { FORMATS } from './formats.ts';
+import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
+import {
+  OPERATION_NAMES,
+  OPERATIONS,
+  type OperationName,
+  type OperationStep,
+} from './operations/registry.ts';
+import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
+import type { ImageFormat } from './types.ts';
 
-/** Placeholder shape until the operations are in place. */
-export const PipelineSchema = Type.Object({
-  operations: Type.Array(Type.Unknown()),
-  output: Type.Object({}),
-});
+/** Raised when the same pipeline gives another picture than before, so that stored results stay what they were. */
+export const PIPELINE_VERSION = 1;
+
+const MAX_OPERATIONS = 32;
+
+export const InputSchema = ObjectWithDefaults(
+  {
+    page: Type.Optional(
+      Type.Integer({
+        description:
+          'Which frame of an animation or page of a TIFF, from 0. Without it, an animation stays animated, and a TIFF gives its first page.',
+        minimum: 0,
+        maximum: 100_000,
+        examples: [0],
+      }),
+    ),
+    auto_orient: Type.Boolean({
+      description: 'Turn the picture upright as EXIF says, before the operations.',
+      default: true,
+      examples: [true],
+    }),
+  },
+  { $id: 'PipelineInput', title: 'Input', description: 'How the picture is read.' },
+);
+export type InputRequest = Static<typeof InputSchema>;
+
+export const ConvertSchema = ObjectWithDefaults(
+  { op: Type.Literal('convert', { description: 'The operation.' }), ...OUTPUT_PROPERTIES },
+  {
+    $id: 'ConvertOperation',
+    title: 'Convert',
+    description:
+      'Encodes in another format or with other options: the same as `output`. The last operation only.',
+  },
+);
+export type ConvertStep = Static<typeof ConvertSchema>;
+
+const reference = <T>(id: string, description?: string) =>
+  Type.Unsafe<T>({ $ref: `${id}#`, ...(description === undefined ? {} : { description }) });
+
+const STEP_SCHEMAS = [...OPERATION_NAMES.map((name) => OPERATIONS[name].step), ConvertSchema];
+
+/** A pipeline as a client gives it. It names the schemas in `PIPELINE_SCHEMAS` by reference. */
+export const PipelineSchema = ObjectWithDefaults(
+  {
+    input: Type.Optional(reference<InputRequest>('PipelineInput')),
+    operations: Type.Array(
+      Type.Unsafe<OperationStep | ConvertStep>({
+        type: 'object',
+        // Ajv's discriminator looks at the branch that `op` names, and reports that one's errors alone.
+        discriminator: { propertyName: 'op' },
+        required: ['op'],
+        oneOf: STEP_SCHEMAS.map((schema) => ({ $ref: `${schema.$id}#` })),
+      }),
+      {
+        description: 'Done one after the other, in this order.',
+        maxItems: MAX_OPERATIONS,
+        default: [],
+        examples: [[{ op: 'resize', width: 800 }, { op: 'grayscale' }]],
+      },
+    ),
+    output: Type.Optional(reference<OutputRequest>('PipelineOutput')),
+  },
+  {
+    $id: 'Pipeline',
+    title: 'Pipeline',
+    description: 'Operations on a picture, how it is read, and how the result is encoded.',
+  },
+);
+export type PipelineRequest = Static<typeof PipelineSchema>;
+
+/** All schemas that have names (`$id`), those that are referred to first: for Ajv's and Fastify's `addSchema`. */
+export const PIPELINE_SCHEMAS = [InputSchema, OutputSchema, ...STEP_SCHEMAS, PipelineSchema];
+
+/** A canonical pipeline: every default filled in, one spelling for what is the same, so that equal work is equal data. */
+export interface Pipeline {
+  input: InputRequest;
+  operations: OperationStep[];
+  output: Output;
+}
+
+export interface CanonicalizeOptions {
+  /** Of the picture that the pipeline starts from. */
+  inputFormat: ImageFormat;
+  /** Formats that the client's `Accept` names, for `format: auto`. */
+  acceptsFormats?: readonly ImageFormat[];
+}
+
+/**
+ * The canonical form of a pipeline that fits `PipelineSchema`. A `convert` step becomes the output, so that it, the
+ * `output` and the one-step convert are the same.
+ *
+ * @throws AppError `validation_failed` with every fault that can be told without pixels; paths are those of the
+ * request
+ */
+export function canonicalizePipeline(
+  request: PipelineRequest,
+  { inputFormat, acceptsFormats = [] }: CanonicalizeOptions,
+): Pipeline {
+  const faults: Fault[] = [];
+  const report = (path: string, message: string) => faults.push({ location: 'body', path, message });
+
+  const operations: OperationStep[] = [];
+  let given: OutputRequest = request.output ?? {};
+  let outputPath = '/output';
+  for (const [index, step] of (request.operations ?? []).entries()) {
+    const at = pointerAt(index);
+    if (step.op === 'convert') {
+      const { op: _op, ...options } = step;
+      if (index < request.operations.length - 1) report(at('op'), 'convert must be the last operation');
+      if (request.output !== undefined)
+        report('/output', 'does not go with a convert operation, which says the same');
+      given = options;
+      outputPath = at('');
+      continue;
+    }
+    const { step: canonical, faults: stepFaults } = canonicalizeStep(step);
+    for (const { parameter, message } of stepFaults) report(at(parameter), message);
+    operations.push(canonical);
+  }
+
+  const { output, faults: outputFaults } = resolveOutput(
+    given,
+    resolveFormat(given.format, inputFormat, acceptsFormats),
+  );
+  for (const { option, message } of outputFaults) report(`${outputPath}/${option}`, message);
+  if (faults.length > 0) throw validationError(faults);
+  return { input: canonicalizeInput(request.input, inputFormat), operations, output };
+}
+
+/** The other images and artifacts that the operations need, each once. */
+export function pipelineReferences(pipeline: Pick<Pipeline, 'operations'>): Reference[] {
+  const references = pipeline.operations.flatMap((step) => OPERATIONS[step.op].inputs(step));
+  return [...new Map(references.map((item) => [referenceKey(item), item])).values()];
+}
+
+function canonicalizeStep(given: OperationStep) {
+  const { op, ...params } = given;
+  const operation = OPERATIONS[op];
+  const filled = withDefaults(operation.params, params);
+  const spelled = Object.fromEntries(
+    Object.entries(filled).map(([name, value]) => {
+      const isColor = isColorSchema(operation.params.properties[name]);
+      return [name, isColor && typeof value === 'string' ? canonicalColor(value) : value];
+    }),
+  );
+  const faults = operation.validate(spelled);
+  // The parameters fit their operation's schema, which `op` names.
+  const step = { ...(faults.length === 0 ? operation.canonicalize(spelled) : spelled), op } as OperationStep;
+  return { step, faults };
+}
+
+function canonicalizeInput(given: Partial<InputRequest> | undefined, format: ImageFormat): InputRequest {
+  const { page, ...input } = withDefaults(InputSchema, given ?? {});
+  if (format === 'tiff') return { ...input, page: page ?? 0 };
+  const isOnlyPage = !FORMATS[format].pages && page === 0;
+  return page === undefined || isOnlyPage ? input : { ...input, page };
+}
+
+/** AVIF comes second: it takes some twenty times the CPU time of WebP. */
+const AUTO_FORMATS = ['webp', 'avif'] as const;
+
+function resolveFormat(
+  format: OutputRequest['format'],
+  inputFormat: ImageFormat,
+  accepted: readonly ImageFormat[],
+): ImageFormat {
+  if (format === undefined) return inputFormat;
+  if (format !== 'auto') return format;
+  const preferred = AUTO_FORMATS.find((candidate) => accepted.includes(candidate));
+  if (preferred !== undefined) return preferred;
+  return accepted.length === 0 || accepted.includes(inputFormat) ? inputFormat : (accepted[0] ?? inputFormat);
+}
+
+function validationError(faults: readonly Fault[]): AppError {
+  const [first] = faults;
+  const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
+  return new AppError('validation_failed', `${first?.path} ${first?.message}${more}`, { errors: faults });
+}
+
+/** Every operation as a table row for the docs. */
+export function describeOperations(): { name: OperationName; summary: string; animated: boolean }[] {
+  return OPERATION_NAMES.map((name) => {
+    const { summary, animated } = OPERATIONS[name];
+    return { name, summary, animated };
+  });
+}

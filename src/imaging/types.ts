@@ -1,5 +1,4 @@
-import type { Static } from '@sinclair/typebox';
-import type { PipelineSchema } from './pipeline.ts';
+import type { Pipeline } from './pipeline.ts';
 
 /**
  * What crosses between the API and the image processes: plain data only. Files are named by absolute paths, so that
@@ -62,8 +61,7 @@ export interface SourceFile {
   format: ImageFormat;
 }
 
-/** A canonical pipeline: every default filled in, so that equal work is equal data. */
-export type Pipeline = Static<typeof PipelineSchema>;
+export type { Pipeline } from './pipeline.ts';
 
 export interface InspectTask {
   file: SourceFile;
@@ -73,7 +71,7 @@ export interface InspectTask {
 export interface TransformTask {
   /** The picture that the pipeline starts from. */
   source: SourceFile;
-  /** The other inputs of its operations, by the reference that the operation's parameters give. */
+  /** The other inputs of its operations, by `referenceKey` of what the operations' parameters name. */
   inputs: Record<string, SourceFile>;
   pipeline: Pipeline;
   /** Where the encoded result is written; the file does not exist before. */

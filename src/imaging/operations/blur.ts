@@ -1,0 +1,21 @@
+import { Type } from '@sinclair/typebox';
+import { defineOperation } from './operation.ts';
+
+export const blur = defineOperation({
+  name: 'blur',
+  summary: 'Blurs the picture with a Gaussian kernel.',
+  description: '',
+  params: {
+    sigma: Type.Number({
+      description: 'Standard deviation of the kernel in pixels.',
+      minimum: 0.3,
+      maximum: 100,
+      default: 2,
+      examples: [4],
+    }),
+  },
+  compile:
+    ({ sigma }) =>
+    (image) =>
+      image.blur({ sigma }),
+});

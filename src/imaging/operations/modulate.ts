@@ -1,0 +1,43 @@
+import { Type } from '@sinclair/typebox';
+import { defineOperation } from './operation.ts';
+
+export const modulate = defineOperation({
+  name: 'modulate',
+  summary: 'Changes brightness, saturation, hue and lightness.',
+  description: 'In CIE LCh: brightness and lightness work on L*, saturation on chroma.',
+  params: {
+    brightness: Type.Number({
+      description: 'Factor of the lightness; 1 changes nothing.',
+      minimum: 0,
+      maximum: 10,
+      default: 1,
+      examples: [1.2],
+    }),
+    saturation: Type.Number({
+      description: 'Factor of the chroma; 0 is grey, 1 changes nothing.',
+      minimum: 0,
+      maximum: 10,
+      default: 1,
+      examples: [0.5],
+    }),
+    hue: Type.Integer({
+      description: 'Degrees by which hues turn.',
+      minimum: -360,
+      maximum: 360,
+      default: 0,
+      examples: [180],
+    }),
+    lightness: Type.Number({
+      description: 'Added to the lightness, in L* (0 to 100).',
+      minimum: -100,
+      maximum: 100,
+      default: 0,
+      examples: [10],
+    }),
+  },
+  canonicalize: ({ hue, ...rest }) => ({ ...rest, hue: ((hue % 360) + 360) % 360 }),
+  compile:
+    ({ brightness, saturation, hue, lightness }) =>
+    (image) =>
+      image.modulate({ brightness, saturation, hue, lightness }),
+});

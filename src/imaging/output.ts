@@ -1,0 +1,258 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { StringEnum } from '../schema.ts';
+import { canonicalColor, OpaqueColor } from './color.ts';
+import { ObjectWithDefaults } from './defaults.ts';
+import { FORMATS } from './formats.ts';
+import { IMAGE_FORMATS, type ImageFormat } from './types.ts';
+
+const optional = Type.Optional;
+
+/** How a result is encoded. Which options a format takes, and their defaults, is in `optionDefaults`. */
+export const OUTPUT_PROPERTIES = {
+  format: optional(
+    StringEnum([...IMAGE_FORMATS, 'auto'], {
+      description:
+        "Format of the result. Default: the input's. `auto` takes WebP or AVIF where `Accept` names them, else the input's.",
+      examples: ['webp'],
+    }),
+  ),
+  quality: optional(
+    Type.Integer({
+      description:
+        'Quality from 1 to 100: JPEG (default 80), WebP (80) and AVIF (50) unless lossless, PNG with `palette` (100), TIFF with compression `jpeg` (80).',
+      minimum: 1,
+      maximum: 100,
+      examples: [80],
+    }),
+  ),
+  lossless: optional(
+    Type.Boolean({ description: 'Keep every pixel: WebP, AVIF. Default: false.', examples: [false] }),
+  ),
+  effort: optional(
+    Type.Integer({
+      description:
+        'CPU time spent for a smaller file: WebP 0–6 (default 4), AVIF 0–9 (4), GIF 1–10 (7), PNG with `palette` 1–10 (7).',
+      minimum: 0,
+      maximum: 10,
+      examples: [4],
+    }),
+  ),
+  progressive: optional(
+    Type.Boolean({
+      description: 'Show the whole picture early, coarse at first: JPEG, PNG, GIF. Default: false.',
+      examples: [true],
+    }),
+  ),
+  mozjpeg: optional(
+    Type.Boolean({
+      description: 'JPEG: smaller progressive files for three to four times the CPU time. Default: false.',
+      examples: [false],
+    }),
+  ),
+  chroma_subsampling: optional(
+    StringEnum(['4:2:0', '4:4:4'], {
+      description: 'Resolution of the colours: JPEG (default `4:2:0`), AVIF unless lossless (`4:4:4`).',
+      examples: ['4:4:4'],
+    }),
+  ),
+  compression_level: optional(
+    Type.Integer({
+      description: 'PNG: zlib level from 0 (none) to 9 (smallest). Default: 6.',
+      minimum: 0,
+      maximum: 9,
+      examples: [9],
+    }),
+  ),
+  compression: optional(
+    StringEnum(['none', 'lzw', 'deflate', 'packbits', 'jpeg'], {
+      description: 'TIFF: compression. Default: `lzw`.',
+      examples: ['deflate'],
+    }),
+  ),
+  palette: optional(
+    Type.Boolean({
+      description: 'PNG: reduce to a palette of `colors`. Default: false.',
+      examples: [true],
+    }),
+  ),
+  colors: optional(
+    Type.Integer({
+      description: 'Most colours of a palette: GIF, PNG with `palette`. Default: 256.',
+      minimum: 2,
+      maximum: 256,
+      examples: [64],
+    }),
+  ),
+  dither: optional(
+    Type.Number({
+      description: 'Strength of error diffusion, 0 to 1: GIF, PNG with `palette`. Default: 1.',
+      minimum: 0,
+      maximum: 1,
+      examples: [0.5],
+    }),
+  ),
+  background: optional(
+    OpaqueColor(
+      'What shows through transparent parts where the format has no alpha: JPEG, TIFF with compression `jpeg`. Default: `#ffffff`.',
+    ),
+  ),
+  keep_metadata: optional(
+    Type.Boolean({
+      description: 'Keep EXIF (with GPS) and XMP. Default: false. Not for GIF.',
+      examples: [false],
+    }),
+  ),
+  color_profile: optional(
+    StringEnum(['srgb', 'keep'], {
+      description:
+        '`srgb` converts colours to sRGB (the default). `keep` leaves the values of an RGB picture as they are and embeds its profile; others are converted. Not for GIF.',
+      examples: ['srgb'],
+    }),
+  ),
+};
+
+export const OutputSchema = ObjectWithDefaults(OUTPUT_PROPERTIES, {
+  $id: 'PipelineOutput',
+  title: 'Output',
+  description:
+    'How the result is encoded. An option that the format does not take is refused. Results have 8 bits a channel.',
+});
+
+/** Encoding options as a client gives them. */
+export type OutputRequest = Static<typeof OutputSchema>;
+
+/** Encoding options with the format resolved and every option that it takes filled in, and no other. */
+export type Output = Omit<OutputRequest, 'format' | 'keep_metadata' | 'color_profile'> & {
+  format: ImageFormat;
+  keep_metadata: boolean;
+  color_profile: 'srgb' | 'keep';
+};
+
+type Option = Exclude<keyof OutputRequest, 'format'>;
+
+const PALETTE_DEFAULTS = { quality: 100, effort: 7, colors: 256, dither: 1 } as const;
+
+/** The options that a format takes, given the others, with their defaults. */
+function optionDefaults(format: ImageFormat, given: OutputRequest): Omit<OutputRequest, 'format'> {
+  const lossless = given.lossless ?? false;
+  const metadata = { keep_metadata: false, color_profile: 'srgb' } as const;
+  switch (format) {
+    case 'jpeg': {
+      const mozjpeg = given.mozjpeg ?? false;
+      return {
+        quality: 80,
+        mozjpeg,
+        ...(mozjpeg ? {} : { progressive: false }),
+        chroma_subsampling: '4:2:0',
+        background: '#ffffff',
+        ...metadata,
+      };
+    }
+    case 'png': {
+      const palette = given.palette ?? false;
+      return {
+        compression_level: 6,
+        progressive: false,
+        palette,
+        ...(palette ? PALETTE_DEFAULTS : {}),
+        ...metadata,
+      };
+    }
+    case 'webp':
+      return { lossless, effort: 4, ...(lossless ? {} : { quality: 80 }), ...metadata };
+    case 'gif':
+      return { effort: 7, colors: 256, dither: 1, progressive: false };
+    case 'tiff':
+      return {
+        compression: 'lzw',
+        ...(given.compression === 'jpeg' ? { quality: 80, background: '#ffffff' } : {}),
+        ...metadata,
+      };
+    case 'avif':
+      return {
+        lossless,
+        effort: 4,
+        ...(lossless ? {} : { quality: 50, chroma_subsampling: '4:4:4' }),
+        ...metadata,
+      };
+  }
+}
+
+const EFFORTS: Partial<Record<ImageFormat, readonly [number, number]>> = {
+  png: [1, 10],
+  webp: [0, 6],
+  gif: [1, 10],
+  avif: [0, 9],
+};
+
+/** Why an option does not go with what else is given; undefined where the format never takes it. */
+const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> = {
+  jpeg: { progressive: 'comes with mozjpeg, which is always progressive' },
+  png: {
+    quality: 'goes with palette=true for PNG, which is lossless otherwise',
+    effort: 'goes with palette=true for PNG; compression_level sets the time spent otherwise',
+    colors: 'goes with palette=true for PNG',
+    dither: 'goes with palette=true for PNG',
+  },
+  webp: { quality: 'does not go with lossless=true' },
+  tiff: {
+    quality: 'goes with compression=jpeg for TIFF',
+    background: 'goes with compression=jpeg for TIFF; other compressions keep transparency',
+  },
+  avif: {
+    quality: 'does not go with lossless=true',
+    chroma_subsampling: 'does not go with lossless=true',
+  },
+};
+
+export interface OutputFault {
+  option: Option;
+  message: string;
+}
+
+/**
+ * The canonical options of a format, and what is wrong with the given ones: options that the format does not take are
+ * faults, not dropped.
+ */
+export function resolveOutput(
+  given: OutputRequest,
+  format: ImageFormat,
+): { output: Output; faults: OutputFault[] } {
+  const defaults = optionDefaults(format, given);
+  const { format: _requested, ...options } = given;
+  const faults: OutputFault[] = [];
+  for (const option of Object.keys(options) as Option[]) {
+    const value = options[option];
+    if (value === undefined) continue;
+    // Saying that what a format cannot do shall not be done is no fault, and changes nothing.
+    const isOff = value === false || value === 'srgb';
+    if (!(option in defaults) && !isOff) faults.push({ option, message: misfit(option, format) });
+  }
+  const range = EFFORTS[format];
+  if (given.effort !== undefined && 'effort' in defaults && range !== undefined) {
+    const [least, most] = range;
+    if (given.effort < least || given.effort > most) {
+      const message = `must be from ${least} to ${most} for ${FORMATS[format].name}; got ${given.effort}`;
+      faults.push({ option: 'effort', message });
+    }
+  }
+  const taken = Object.fromEntries(
+    Object.entries(options).filter(([option, value]) => option in defaults && value !== undefined),
+  );
+  const merged: Output = { keep_metadata: false, color_profile: 'srgb', ...defaults, ...taken, format };
+  if (merged.background !== undefined) merged.background = canonicalColor(merged.background);
+  return { output: merged, faults };
+}
+
+function misfit(option: Option, format: ImageFormat): string {
+  const condition = CONDITIONS[format]?.[option];
+  if (condition !== undefined) return condition;
+  const takers = IMAGE_FORMATS.filter((candidate) => option in optionDefaults(candidate, {}));
+  const names = takers.map((taker) => FORMATS[taker].name).join(', ');
+  return `is no option of ${FORMATS[format].name}${names === '' ? '' : `; it is one of ${names}`}`;
+}
+
+/** Whether the encoded picture can hold an alpha channel. */
+export function holdsAlpha(output: Output): boolean {
+  return FORMATS[output.format].alpha && output.background === undefined;
+}

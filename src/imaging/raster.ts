@@ -1,0 +1,92 @@
+import sharp, { type Sharp } from 'sharp';
+import type { Size } from './operations/operation.ts';
+import type { Picture } from './source.ts';
+
+/** Decoded pixels: 8-bit sRGB, frames×H×W×channels, row-major, alpha not multiplied in. */
+export interface Raster extends Picture {
+  data: Buffer;
+  channels: 3 | 4;
+}
+
+interface Pixels {
+  data: Buffer;
+  size: Size;
+  channels: 3 | 4;
+}
+
+/** A raster over the given pixels of all frames, one below the other. */
+export function createRaster({ data, size, channels }: Pixels, frames: number, isGrey: boolean): Raster {
+  const { width, height } = size;
+  return {
+    data,
+    size,
+    channels,
+    frames,
+    isGrey,
+    hasAlpha: channels === 4,
+    open: () =>
+      sharp(data, {
+        raw: { width, height: height * frames, channels, ...(frames > 1 ? { pageHeight: height } : {}) },
+        animated: frames > 1,
+        limitInputPixels: false,
+      }),
+  };
+}
+
+/** Runs a sharp pipeline to pixels. */
+export async function toPixels(image: Sharp): Promise<Pixels> {
+  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+  const size = { width: info.width, height: info.height };
+  // sharp gives grey pictures one channel.
+  if (info.channels === 1) return { data: joinChannels(data, 1, undefined), size, channels: 3 };
+  return { data, size, channels: info.channels === 4 ? 4 : 3 };
+}
+
+/** The frame of a raster as a still one; its pixels are shared, not copied. */
+export function frameOf(raster: Raster, index: number): Raster {
+  const { size, channels, isGrey } = raster;
+  const bytes = size.width * size.height * channels;
+  const data = raster.data.subarray(index * bytes, (index + 1) * bytes);
+  return createRaster({ data, size, channels }, 1, isGrey);
+}
+
+/** All frames of a raster as one still picture, one below the other. */
+export function sheetOf({ data, size, channels, frames, isGrey }: Raster): Raster {
+  return createRaster(
+    { data, size: { width: size.width, height: size.height * frames }, channels },
+    1,
+    isGrey,
+  );
+}
+
+/** The colours of an RGBA raster, and its alpha channel (H×W). */
+export function splitAlpha(raster: Raster): { color: Raster; alpha: Buffer } {
+  const count = raster.data.length / 4;
+  const color = Buffer.allocUnsafe(count * 3);
+  const alpha = Buffer.allocUnsafe(count);
+  for (let pixel = 0, from = 0, to = 0; pixel < count; pixel += 1, from += 4, to += 3) {
+    color[to] = raster.data[from] ?? 0;
+    color[to + 1] = raster.data[from + 1] ?? 0;
+    color[to + 2] = raster.data[from + 2] ?? 0;
+    alpha[pixel] = raster.data[from + 3] ?? 0;
+  }
+  return {
+    color: createRaster({ data: color, size: raster.size, channels: 3 }, raster.frames, raster.isGrey),
+    alpha,
+  };
+}
+
+/** RGB or RGBA pixels from ones of one or three channels, and an alpha channel. */
+export function joinChannels(color: Buffer, channels: 1 | 3, alpha: Buffer | undefined): Buffer {
+  const count = color.length / channels;
+  const width = alpha === undefined ? 3 : 4;
+  const joined = Buffer.allocUnsafe(count * width);
+  const [green, blue] = channels === 1 ? [0, 0] : [1, 2];
+  for (let pixel = 0, from = 0, to = 0; pixel < count; pixel += 1, from += channels, to += width) {
+    joined[to] = color[from] ?? 0;
+    joined[to + 1] = color[from + green] ?? 0;
+    joined[to + 2] = color[from + blue] ?? 0;
+    if (alpha !== undefined) joined[to + 3] = alpha[pixel] ?? 0;
+  }
+  return joined;
+}

@@ -1,0 +1,149 @@
+import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import { AppError, parameterError } from '../errors.ts';
+import { restrictLoaders } from './loaders.ts';
+import type { Size } from './operations/operation.ts';
+import type { Output } from './output.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { ImageLimits, SourceFile } from './types.ts';
+
+restrictLoaders();
+
+/** How long each frame is shown, in milliseconds, and how often all of them are; 0 is for ever. */
+export interface Timeline {
+  delays: number[];
+  loop: number;
+}
+
+/** A picture that stages work on. */
+export interface Picture {
+  /** Of one frame. */
+  size: Size;
+  frames: number;
+  hasAlpha: boolean;
+  /** Whether red, green and blue are equal in every pixel. */
+  isGrey: boolean;
+  /** A new sharp pipeline that starts with it. */
+  open(): Sharp;
+}
+
+/** A picture in a file, nothing of it decoded yet. */
+export interface SourcePicture extends Picture {
+  /** Where it is an animation of which all frames are read. */
+  timeline: Timeline | undefined;
+  /** libvips interpretation of the stored pixels. */
+  space: string;
+  /** Whether opening it turns it upright. */
+  isTurned: boolean;
+  /** Whether its colours stay in the space of its embedded profile. */
+  keepsProfile: boolean;
+  header: Metadata;
+}
+
+/** Spaces that sharp itself brings to sRGB before any operation, by profile where there is one. */
+const DIRECT_SPACES = ['srgb', 'rgb', 'b-w', 'cmyk', 'multiband'];
+
+/**
+ * Reads a file's header, and checks it against the limits.
+ *
+ * @throws AppError `undecodable_image`, `too_many_pixels`, or `validation_failed` for a page that there is not
+ */
+export async function openSource(
+  file: SourceFile,
+  input: Pipeline['input'],
+  output: Pick<Output, 'keep_metadata' | 'color_profile'>,
+  limits: ImageLimits,
+): Promise<SourcePicture> {
+  const first = await readHeader(file, {});
+  const pages = first.pages ?? 1;
+  const { page } = input;
+  if (page !== undefined && page >= pages) {
+    const message = pages === 1 ? 'the picture has one page, 0' : `the picture has pages 0 to ${pages - 1}`;
+    throw parameterError('/input/page', `${message}; got ${page}`);
+  }
+  const frames = page === undefined && isAnimated(file, first) ? pages : 1;
+  const choice = page === undefined ? { animated: frames > 1 } : { page };
+  // Pages of a TIFF may differ in all ways.
+  const header = page ? await readHeader(file, { page }) : first;
+
+  const size = input.auto_orient ? header.autoOrient : { width: header.width, height: header.height };
+  const pixels = size.width * size.height;
+  if (pixels > limits.maxPixels) throw tooManyPixels(size, limits.maxPixels);
+  if (pixels * frames > limits.maxTotalPixels) throw tooManyPixels(size, limits.maxTotalPixels, frames);
+
+  const { space } = header;
+  const keepsProfile = output.color_profile === 'keep' && header.hasProfile && /^(s?rgb|rgb16)$/.test(space);
+  const options: SharpOptions = {
+    ...choice,
+    failOn: 'warning',
+    unlimited: false,
+    sequentialRead: true,
+    limitInputPixels: Math.max(limits.maxPixels, limits.maxTotalPixels),
+    autoOrient: input.auto_orient,
+    // A grey profile does not fit the three channels that 16-bit grey becomes.
+    ignoreIcc: space === 'grey16',
+  };
+  const open = () => {
+    let image = sharp(file.path, options);
+    // sharp converts 16-bit pictures to Display P3; their 8-bit sRGB form goes through the profile as others do.
+    if (!DIRECT_SPACES.includes(space)) image = image.pipelineColourspace('srgb');
+    if (keepsProfile) image = image.keepIccProfile();
+    if (output.keep_metadata) image = image.keepExif().keepXmp();
+    return image;
+  };
+  return {
+    size: { width: size.width, height: size.height },
+    frames,
+    hasAlpha: header.hasAlpha,
+    isGrey: /^(b-w|grey16)$/.test(space),
+    open,
+    timeline: frames > 1 ? timelineOf(header, frames) : undefined,
+    space,
+    isTurned: input.auto_orient && (header.orientation ?? 1) > 1,
+    keepsProfile,
+    header,
+  };
+}
+
+/** Whether a file's pages are frames; those of a TIFF or AVIF are pictures of their own. */
+function isAnimated(file: SourceFile, header: Metadata): boolean {
+  return (file.format === 'gif' || file.format === 'webp') && (header.pages ?? 1) > 1;
+}
+
+function timelineOf({ delay = [], loop = 0 }: Metadata, frames: number): Timeline {
+  return { delays: Array.from({ length: frames }, (_, index) => Math.min(delay[index] ?? 0, 65_535)), loop };
+}
+
+async function readHeader(file: SourceFile, options: SharpOptions): Promise<Metadata> {
+  return decoding(file, sharp(file.path, { ...options, limitInputPixels: false }).metadata());
+}
+
+function tooManyPixels(size: Size, limit: number, frames = 1): AppError {
+  const all = frames === 1 ? '' : ` in ${frames} frames`;
+  return new AppError(
+    'too_many_pixels',
+    `The picture has ${size.width}×${size.height} pixels${all}; at most ${limit} are allowed`,
+  );
+}
+
+/**
+ * What a sharp pipeline that reads a client's file gives.
+ *
+ * @throws AppError in place of sharp's errors about the file's bytes
+ */
+export async function decoding<Result>(file: SourceFile, result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (error) {
+    if (!(error instanceof Error) || error instanceof AppError) throw error;
+    // The path names a file of this service, so its absence or a full disk is no fault of the picture.
+    if (/file is missing|No space left|[Oo]ut of memory|unable to (?:write|open)/.test(error.message))
+      throw error;
+    if (error.message.includes('pixel limit')) {
+      throw new AppError('too_many_pixels', 'The picture has too many pixels', { cause: error });
+    }
+    const [reason = ''] = error.message.replaceAll(file.path, 'file').split('\n');
+    throw new AppError('undecodable_image', `The picture cannot be decoded: ${reason.slice(0, 200)}`, {
+      cause: error,
+    });
+  }
+}
