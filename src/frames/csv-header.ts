@@ -58,7 +58,7 @@ export function checkSignature(head: Buffer): number {
   const hex = head.toString('hex', 0, SIGNATURE_BYTES);
   const known = SIGNATURES.find(([, bytes]) => hex.startsWith(bytes));
   if (known) throw fileError(`Expected a CSV file but received ${known[0]}.`, 'unsupported_media_type');
-  if (head.includes(0)) {
+  if (head.subarray(0, SIGNATURE_BYTES).includes(0)) {
     throw fileError(
       'Expected a CSV file in UTF-8 but received binary data or UTF-16 text.',
       'unsupported_media_type',
