@@ -173,8 +173,8 @@ function nameOf(channel: Channel): string {
 function legend(series: readonly Series[], width: number, palette: Palette): string[] {
   const entries = series.map(({ channel, mean }) => ({
     channel,
-    name: nameOf(channel),
-    note: mean === null ? ' no mean' : ` mean ${mean.toFixed(1)}${channel === 'hue' ? '°' : ''}`,
+    name: `${nameOf(channel)} `,
+    note: mean === null ? 'no mean' : `mean ${mean.toFixed(1)}${channel === 'hue' ? '°' : ''}`,
   }));
   const lengthOf = (text: string) => 16 + 12 * LETTER_WIDTH * text.length + 18;
   const room = width - 40;
