@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
@@ -127,7 +128,7 @@ export class ConfigError extends Error {
  *
  * @throws ConfigError naming every variable that is wrong
  */
-export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
   const raw: Record<string, unknown> = {};
   for (const name of Object.keys(ConfigSchema.properties)) {
     const value = env[name]?.trim();
@@ -147,4 +148,23 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     TEMP_IMAGE_DIR: path.resolve(config.TEMP_IMAGE_DIR ?? path.join(dataDir, 'temp_images')),
     TEMP_JSON_DIR: path.resolve(config.TEMP_JSON_DIR ?? path.join(dataDir, 'temp_jsons')),
   };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}
+
+/**
+ * Refuses to serve everybody by accident: nobody has to log in, so an address that others may reach must be asked for.
+ *
+ * @throws ConfigError
+ */
+export function checkExposure({
+  HOST,
+  ALLOW_UNAUTHENTICATED,
+}: Pick<Config, 'HOST' | 'ALLOW_UNAUTHENTICATED'>): void {
+  if (isLoopback(HOST) || ALLOW_UNAUTHENTICATED) return;
+  throw new ConfigError(
+    `HOST=${HOST} can be reached from other machines, and nobody has to log in. Set ALLOW_UNAUTHENTICATED=true if that is wanted, or HOST=127.0.0.1.`,
+  );
 }

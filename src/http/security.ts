@@ -10,7 +10,12 @@ export const securityHeaders = fp(
     await app.register(helmet, {
       contentSecurityPolicy: {
         useDefaults: false,
-        directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+        directives: {
+          defaultSrc: ["'none'"],
+          frameAncestors: ["'none'"],
+          baseUri: ["'none'"],
+          formAction: ["'none'"],
+        },
       },
       crossOriginResourcePolicy: { policy: origins.length > 0 ? 'cross-origin' : 'same-origin' },
       // Whoever ends TLS decides about HSTS; this server speaks plain HTTP.
@@ -20,7 +25,15 @@ export const securityHeaders = fp(
       await app.register(cors, {
         origin: origins.includes('*') ? '*' : origins,
         methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-        exposedHeaders: ['content-location', 'content-disposition', 'etag', 'link', 'location', 'retry-after', 'x-request-id'],
+        exposedHeaders: [
+          'content-location',
+          'content-disposition',
+          'etag',
+          'link',
+          'location',
+          'retry-after',
+          'x-request-id',
+        ],
       });
     }
   },

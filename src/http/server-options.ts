@@ -33,8 +33,10 @@ function answerClientError(error: Error & { code?: string }, socket: Socket): vo
 }
 
 function toClientError(error: Error & { code?: string }): AppError {
-  if (error.code === 'HPE_HEADER_OVERFLOW') return new AppError('headers_too_large', 'The request headers are longer than 16 KiB.');
-  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT') return new AppError('request_timeout', 'The request headers took too long.');
+  if (error.code === 'HPE_HEADER_OVERFLOW')
+    return new AppError('headers_too_large', 'The request headers are longer than 16 KiB.');
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new AppError('request_timeout', 'The request headers took too long.');
   return new AppError('malformed_request', 'What was sent is not a well-formed HTTP/1.1 request.');
 }
 

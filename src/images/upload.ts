@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { FastifyBaseLogger, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import pLimit from 'p-limit';
 import type { OwnerId } from '../auth/owner.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
@@ -27,7 +27,6 @@ export interface UploadServices {
   limits: UploadLimits;
   /** Files of one upload that are inspected at the same time. */
   concurrency: number;
-  log: FastifyBaseLogger;
 }
 
 /** A file that has passed every check but is not stored yet, or the image that its bytes are already. */

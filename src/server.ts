@@ -1,0 +1,114 @@
+import pino, { type Logger } from 'pino';
+import { createApp } from './app.ts';
+import { type Config, ConfigError, checkExposure, loadConfig } from './config.ts';
+import { type EmbeddedServer, openEmbeddedServer } from './db/embedded-server.ts';
+import { VERSION } from './http/openapi.ts';
+import { openServices } from './services.ts';
+
+/** The address as a browser takes it. */
+function urlOf(host: string, port: number): string {
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
+  return `http://${name}:${port}`;
+}
+
+function createLogger(level: string): Logger {
+  return pino({
+    level,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+    base: null,
+  });
+}
+
+async function start(config: Config, log: Logger): Promise<{ stop: () => Promise<void> }> {
+  let embedded: EmbeddedServer | undefined;
+  if (config.DATABASE_URL === undefined) embedded = await openEmbeddedServer({ dataDir: config.DATA_DIR });
+  try {
+    const services = await openServices(config, {
+      databaseUrl: config.DATABASE_URL ?? embedded?.url ?? '',
+      log,
+    });
+    try {
+      const app = await createApp(config, services);
+      await app.listen({ host: config.HOST, port: config.PORT });
+      const address = app.server.address();
+      const port = typeof address === 'object' && address ? address.port : config.PORT;
+      const url = config.PUBLIC_URL ?? urlOf(config.HOST, port);
+      const data = embedded ? `data in ${config.DATA_DIR}` : 'data in the PostgreSQL of DATABASE_URL';
+      log.info(
+        { version: VERSION, url },
+        `Coreframe is ready: docs at ${url.replace(/\/$/, '')}/docs, ${data}; nobody has to log in`,
+      );
+      return {
+        stop: async () => {
+          await app.close();
+          await services.close();
+          await embedded?.close();
+        },
+      };
+    } catch (error) {
+      await services.close();
+      throw error;
+    }
+  } catch (error) {
+    await embedded?.close();
+    throw error;
+  }
+}
+
+/** What ends a start is told in one line where it is the operator's to mend; anything else with its stack. */
+function explain(error: unknown): string {
+  const isTheirs =
+    error instanceof ConfigError ||
+    (error instanceof Error && ['EmbeddedServerError', 'MigrationError', 'AppError'].includes(error.name));
+  if (isTheirs) return (error as Error).message;
+  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
+    return `${error.message}. Another server has this port; choose one with PORT.`;
+  }
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+async function main(): Promise<void> {
+  let running: Awaited<ReturnType<typeof start>>;
+  let config: Config;
+  let log: Logger;
+  try {
+    config = loadConfig();
+    checkExposure(config);
+    log = createLogger(config.LOG_LEVEL);
+    running = await start(config, log);
+  } catch (error) {
+    process.stderr.write(`Coreframe cannot start. ${explain(error)}\n`);
+    process.exitCode = 1;
+    return;
+  }
+
+  let isStopping = false;
+  const stop = async (reason: string, exitCode: number): Promise<void> => {
+    if (isStopping) return;
+    isStopping = true;
+    log.info({ reason }, 'stopping: finishing what runs');
+    const overdue = setTimeout(() => {
+      log.warn('what runs took too long; cut off');
+      process.exit(exitCode);
+    }, config.SHUTDOWN_GRACE_MS);
+    overdue.unref();
+    try {
+      await running.stop();
+      log.info('stopped');
+    } catch (error) {
+      log.error({ err: error }, 'stopping failed');
+    }
+    process.exit(exitCode);
+  };
+  process.on('SIGTERM', () => void stop('SIGTERM', 0));
+  process.on('SIGINT', () => void stop('SIGINT', 0));
+  // A promise that nobody waits for has failed: the request it belonged to is over, the others go on.
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'uncaught exception');
+    void stop('uncaughtException', 1);
+  });
+}
+
+await main();
