@@ -121,12 +121,12 @@ class Block {
   }
 
   #uint16(offset: number): number {
-    if (offset + 2 > this.#bytes.length) return Number.NaN;
+    if (!(offset + 2 <= this.#bytes.length)) return Number.NaN;
     return this.#isLittleEndian ? this.#bytes.readUInt16LE(offset) : this.#bytes.readUInt16BE(offset);
   }
 
   uint32(offset: number): number {
-    if (offset + 4 > this.#bytes.length) return Number.NaN;
+    if (!(offset + 4 <= this.#bytes.length)) return Number.NaN;
     return this.#isLittleEndian ? this.#bytes.readUInt32LE(offset) : this.#bytes.readUInt32BE(offset);
   }
 }

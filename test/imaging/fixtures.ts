@@ -1,0 +1,123 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { crc32, deflateSync } from 'node:zlib';
+import type { ImageLimits } from '../../src/imaging/types.ts';
+
+/** Public test pictures beside the project; tests that need them are skipped where it is absent. */
+export const SHARED_DATA = fileURLToPath(new URL('../../../shared/data', import.meta.url));
+export const MISSING_DATA = existsSync(SHARED_DATA) ? false : 'needs ../shared/data';
+
+export const LIMITS: ImageLimits = {
+  maxPixels: 50_000_000,
+  maxTotalPixels: 200_000_000,
+  maxOutputPixels: 100_000_000,
+  maxDecodeBytes: 2 * 1024 ** 3,
+};
+
+/** A PNG that claims a size and holds `data`, compressed, as its scanlines. */
+export function makePng(width: number, height: number, data: Buffer): Buffer {
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2], 8);
+  return Buffer.concat([
+    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', deflateSync(data)),
+    pngChunk('IEND', Buffer.alloc(0)),
+  ]);
+}
+
+export function pngChunk(type: string, payload: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(type, 'latin1'), payload]);
+  const chunk = Buffer.alloc(body.length + 8);
+  chunk.writeUInt32BE(payload.length, 0);
+  body.copy(chunk, 4);
+  chunk.writeUInt32BE(crc32(body), body.length + 4);
+  return chunk;
+}
+
+/** A GIF of `frames` frames of 1×1 on a canvas; 23 bytes each, however large the canvas that each is drawn on. */
+export function makeGif(frames: number, width: number, height: number): Buffer {
+  const head = Buffer.from([...Buffer.from('GIF89a'), 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255]);
+  head.writeUInt16LE(width, 6);
+  head.writeUInt16LE(height, 8);
+  const control = [0x21, 0xf9, 4, 0, 1, 0, 0, 0];
+  const picture = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
+  const frame = Buffer.from([...control, ...picture]);
+  return Buffer.concat([head, ...Array<Buffer>(frames).fill(frame), Buffer.from([0x3b])]);
+}
+
+/** A WebP animation that repeats a still picture. */
+export function makeAnimatedWebp(still: Buffer, frames: number): Buffer {
+  const chunk = (type: string, payload: Buffer) => {
+    const header = Buffer.alloc(8);
+    header.write(type, 'latin1');
+    header.writeUInt32LE(payload.length, 4);
+    return Buffer.concat([header, payload, Buffer.alloc(payload.length % 2)]);
+  };
+  const frameHeader = Buffer.alloc(16);
+  const body = Buffer.concat([
+    Buffer.from('WEBP'),
+    chunk('VP8X', Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0, 0])),
+    chunk('ANIM', Buffer.alloc(6)),
+    ...Array<Buffer>(frames).fill(chunk('ANMF', Buffer.concat([frameHeader, still.subarray(12)]))),
+  ]);
+  return chunk('RIFF', body);
+}
+
+/** A little-endian TIFF of uncompressed grey pages, all reading the same pixels at the end of the file. */
+export function makeTiff(
+  sizes: readonly (readonly [number, number])[],
+  linkLast: 'end' | 'loop' = 'end',
+): Buffer {
+  const largest = sizes.reduce((most, [width, height]) => Math.max(most, width * height), 0);
+  const pixels = Buffer.alloc(largest, 128);
+  const tags = 9;
+  const length = 2 + tags * 12 + 4;
+  const directories = sizes.map(([width, height], index) => {
+    const directory = Buffer.alloc(length);
+    const values = [
+      [256, width],
+      [257, height],
+      [258, 8],
+      [259, 1],
+      [262, 1],
+      [273, 8 + sizes.length * length],
+      [277, 1],
+      [278, height],
+      [279, width * height],
+    ];
+    directory.writeUInt16LE(tags, 0);
+    values.forEach(([tag = 0, value = 0], entry) => {
+      directory.writeUInt16LE(tag, 2 + entry * 12);
+      directory.writeUInt16LE(4, 4 + entry * 12);
+      directory.writeUInt32LE(1, 6 + entry * 12);
+      directory.writeUInt32LE(value, 10 + entry * 12);
+    });
+    const isLast = index === sizes.length - 1;
+    directory.writeUInt32LE(isLast ? (linkLast === 'loop' ? 8 : 0) : 8 + (index + 1) * length, length - 4);
+    return directory;
+  });
+  return Buffer.concat([Buffer.from([0x49, 0x49, 42, 0, 8, 0, 0, 0]), ...directories, pixels]);
+}
+
+/** The frame header of a progressive JPEG (SOF2) with its size replaced. */
+export function resizeJpegHeader(jpeg: Buffer, width: number, height: number): Buffer {
+  const copy = Buffer.from(jpeg);
+  const frame = copy.indexOf(Buffer.from([0xff, 0xc2]));
+  copy.writeUInt16BE(height, frame + 5);
+  copy.writeUInt16BE(width, frame + 7);
+  return copy;
+}
+
+/** Numbers in [0, 1) that are the same each time (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}

@@ -1,0 +1,249 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import sharp from 'sharp';
+import t from 'tap';
+import { AppError, type ErrorCode } from '../../src/errors.ts';
+import { inspectImage, MAX_PAGES } from '../../src/imaging/inspect.ts';
+import { sniffImageFormat } from '../../src/imaging/sniff.ts';
+import type { ImageLimits, ImageMetadata } from '../../src/imaging/types.ts';
+import {
+  LIMITS,
+  MISSING_DATA,
+  makeAnimatedWebp,
+  makeGif,
+  makePng,
+  makeTiff,
+  pngChunk,
+  resizeJpegHeader,
+  SHARED_DATA,
+} from './fixtures.ts';
+
+const folder = t.testdir();
+
+/** Sniffs and inspects a file, as an upload does. */
+async function inspectFile(file: string, limits: Partial<ImageLimits> = {}): Promise<ImageMetadata> {
+  const format = sniffImageFormat(readFileSync(file).subarray(0, 256));
+  if (format === undefined) throw new AppError('unsupported_image_format', 'not an accepted format');
+  return inspectImage({ file: { path: file, format }, limits: { ...LIMITS, ...limits } });
+}
+
+async function inspectBytes(bytes: Buffer, limits: Partial<ImageLimits> = {}): Promise<ImageMetadata> {
+  const file = path.join(folder, 'input');
+  writeFileSync(file, bytes);
+  return inspectFile(file, limits);
+}
+
+async function refusal(() => inspect: () => Promise<unknown>): Promise<{ code: ErrorCode; detail: string; ms: number }> {
+  const start = performance.now();
+  try {
+    await inspect();
+  } catch (error) {
+    if (error instanceof AppError) {
+      return { code: error.code, detail: error.detail, ms: performance.now() - start };
+    }
+    throw error;
+  }
+  throw new Error('was accepted');
+}
+
+const photo = (format: 'jpeg' | 'png' | 'webp' | 'tiff' | 'avif' | 'gif', options: object = {}) =>
+  sharp({
+    create: {
+      width: 64,
+      height: 48,
+      channels: 3,
+      background: 'teal',
+      noise: { type: 'gaussian', mean: 128, sigma: 30 },
+    },
+  })
+    .toFormat(format, options)
+    .toBuffer();
+
+t.test('metadata of known pictures', { skip: MISSING_DATA }, async (t) => {
+  const known: Record<string, Partial<ImageMetadata>> = {
+    'photo-2725x2225.jpg': {
+      format: 'jpeg',
+      width: 2725,
+      height: 2225,
+      channels: 3,
+      orientation: null,
+      pages: 1,
+    },
+    'exif-orientation-6.jpg': { width: 1800, height: 1200, orientation: 6 },
+    'cmyk.jpg': { color_space: 'cmyk', channels: 4, has_alpha: false, density: 180 },
+    'cielab.tif': { format: 'tiff', color_space: 'labs', depth: 'short', width: 400, height: 266 },
+    '16bit-grey-alpha.png': { depth: 'ushort', channels: 2, has_alpha: true, color_space: 'grey16' },
+    'photo.avif': { format: 'avif', width: 2048, height: 858, pages: 1 },
+    'animated.gif': { pages: 30, width: 80, height: 80 },
+    'multipage.tif': { pages: 2, width: 2464, height: 3248, density: 300 },
+  };
+  for (const [name, expected] of Object.entries(known)) {
+    t.match(await inspectFile(path.join(SHARED_DATA, 'images', name)), expected, name);
+  }
+  const { details } = await inspectFile(path.join(SHARED_DATA, 'images/animated.webp'));
+  t.same(details.delays, [...Array<number>(9).fill(3000), 15000]);
+  t.equal(details.loop, 3);
+  const { exif } = (await inspectFile(path.join(SHARED_DATA, 'images/cmyk.jpg'))).details;
+  t.match(exif, { make: 'Canon', f_number: 5.6, iso: 400, taken_at: '2004-03-20T14:54:55' });
+});
+
+t.test('every good picture of the shared data is accepted', { skip: MISSING_DATA }, async (t) => {
+  const good = [
+    ...readdirSync(path.join(SHARED_DATA, 'images')).map((name) => `images/${name}`),
+    ...readdirSync(path.join(SHARED_DATA, 'pngsuite'))
+      .filter((name) => /^[a-wyz].*\.png$/.test(name))
+      .map((name) => `pngsuite/${name}`),
+  ];
+  for (const name of good) {
+    const { width, height } = await inspectFile(path.join(SHARED_DATA, name));
+    t.ok(width > 0 && height > 0, name);
+  }
+});
+
+t.test(
+  'every broken picture of the shared data is refused within a second',
+  { skip: MISSING_DATA },
+  async (t) => {
+    const bad = [
+      ...readdirSync(path.join(SHARED_DATA, 'broken')).map((name) => `broken/${name}`),
+      ...readdirSync(path.join(SHARED_DATA, 'pngsuite'))
+        .filter((name) => /^x.*\.png$/.test(name))
+        .map((name) => `pngsuite/${name}`),
+    ];
+    for (const name of bad) {
+      const { code, detail, ms } = await refusal(() => inspectFile(path.join(SHARED_DATA, name)));
+      t.match(code, /^(undecodable_image|unsupported_image_format)$/, `${name}: ${detail}`);
+      t.notMatch(detail, /\/|libpng|Vips|: :/, 'its reason names no paths and no internals');
+      t.ok(ms < 1000, name);
+    }
+  },
+);
+
+t.test('a picture cut off anywhere is refused, with its header still good', async (t) => {
+  for (const format of ['jpeg', 'png', 'webp', 'tiff', 'avif', 'gif'] as const) {
+    const bytes = await photo(format);
+    await t.resolves(inspectBytes(bytes), format);
+    for (const part of [0.4, 0.6, 0.9]) {
+      const { code } = await refusal(() => inspectBytes(bytes.subarray(0, Math.floor(bytes.length * part))));
+      t.equal(code, 'undecodable_image', `${format} to ${part}`);
+    }
+  }
+});
+
+t.test('a file whose bytes are of another format than sniffed is refused', async (t) => {
+  const file = path.join(folder, 'other');
+  writeFileSync(file, await photo('png'));
+  const { code, detail } = await refusal(() => inspectImage({ file: { path: file, format: 'jpeg' }, limits: LIMITS }),
+  );
+  t.equal(code, 'undecodable_image');
+  t.match(detail, 'its content is png');
+});
+
+t.test('a missing file is not blamed on the picture', async (t) => {
+  const missing = inspectImage({ file: { path: path.join(folder, 'none'), format: 'jpeg' }, limits: LIMITS });
+  const error = await missing.catch((error: unknown) => error);
+  t.notOk(error instanceof AppError);
+});
+
+t.test('sizes over the limits are refused from the header', async (t) => {
+  const progressive = await photo('jpeg', { progressive: true });
+  const tinyWebp = await photo('webp');
+  const bombs: [name: string, bytes: Buffer, limits: Partial<ImageLimits>, detail: RegExp][] = [
+    [
+      'PNG of 60000 × 60000',
+      makePng(60_000, 60_000, Buffer.alloc(10)),
+      {},
+      /60000 × 60000 = 3600000000 pixels/,
+    ],
+    ['JPEG of 65000 × 65000', resizeJpegHeader(progressive, 65_000, 65_000), {}, /65000 × 65000/],
+    [
+      'progressive JPEG over the memory limit',
+      resizeJpegHeader(progressive, 7000, 7000),
+      { maxDecodeBytes: 128 * 1024 ** 2 },
+      /progressive jpeg would need about 173 MiB of memory; at most 128 MiB/,
+    ],
+    ['GIF of 2000 × 2000', makeGif(1, 2000, 2000), { maxPixels: 1_000_000 }, /2000 × 2000/],
+    ['GIF of 5,000 frames of 1000 × 1000', makeGif(5000, 1000, 1000), {}, /All frames .* 5000000000 pixels/],
+    ['GIF of 100,000 frames', makeGif(100_000, 1, 1), {}, /more than the 10000 pages/],
+    ['WebP of 200,000 frames', makeAnimatedWebp(tinyWebp, 200_000), {}, /more than the 10000 pages/],
+    ['TIFF of 200,000 pages', makeTiff(Array(200_000).fill([1, 1])), {}, /more than the 10000 pages/],
+    [
+      'TIFF with a large second page',
+      makeTiff([
+        [4, 4],
+        [9, 9],
+      ]),
+      { maxPixels: 50 },
+      /Page 1 has 9 × 9/,
+    ],
+    [
+      'TIFF with many middling pages',
+      makeTiff([
+        [4, 4],
+        [5, 5],
+        [5, 5],
+      ]),
+      { maxTotalPixels: 60 },
+      /66 pixels/,
+    ],
+  ];
+  for (const [name, bytes, limits, expected] of bombs) {
+    const { code, detail, ms } = await refusal(() => inspectBytes(bytes, limits));
+    t.equal(code, 'too_many_pixels', name);
+    t.match(detail, expected, name);
+    t.ok(ms < 1000, `${name} in ${ms} ms`);
+  }
+});
+
+t.test('odd files are refused or read, and take neither time nor memory', async (t) => {
+  const header = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
+  const zeros = Buffer.alloc(100 * 1024 ** 2);
+  const size = Buffer.from([0, 0, 0, 4, 0, 0, 0, 4, 8, 2, 0, 0, 0]);
+  const odd: [name: string, bytes: Buffer, code: ErrorCode | undefined][] = [
+    ['100 MB of zeros behind the 4 × 4 pixels of a PNG', makePng(4, 4, zeros), undefined],
+    [
+      'a circle of TIFF directories',
+      makeTiff(
+        [
+          [4, 4],
+          [4, 4],
+        ],
+        'loop',
+      ),
+      'undecodable_image',
+    ],
+    ['a PNG without data', Buffer.concat([header, pngChunk('IHDR', size)]), 'undecodable_image'],
+    ['a PNG of 0 × 0', makePng(0, 0, Buffer.alloc(4)), 'undecodable_image'],
+    ['one pixel', makePng(1, 1, Buffer.from([0, 9, 9, 9])), undefined],
+    ['one column of 4,000,000 pixels', makePng(1, 4_000_000, Buffer.alloc(16_000_000)), undefined],
+    ['one row of 4,000,000 pixels', makePng(4_000_000, 1, Buffer.alloc(12_000_001)), undefined],
+    [
+      'TIFF pages of different sizes',
+      makeTiff([
+        [40, 30],
+        [20, 10],
+        [1, 1],
+      ]),
+      undefined,
+    ],
+    ['as many pages as are accepted', makeTiff(Array(MAX_PAGES).fill([2, 2])), undefined],
+  ];
+  for (const [name, bytes, code] of odd) {
+    const start = performance.now();
+    const outcome = await inspectBytes(bytes).then(
+      () => undefined,
+      (error: unknown) => (error instanceof AppError ? error.code : String(error)),
+    );
+    t.equal(outcome, code, name);
+    t.ok(performance.now() - start < 2000, name);
+  }
+});
+
+t.test('a hostile EXIF block does not spoil the picture', async (t) => {
+  const bytes = await sharp(await photo('jpeg'))
+    .withExif({ IFD0: { Make: 'A\u0001B', ImageDescription: 'x'.repeat(20_000) } })
+    .toBuffer();
+  const { details } = await inspectBytes(bytes);
+  t.equal(details.exif?.make, 'A B');
+  t.equal(String(details.exif?.description).length, 200);
+});
