@@ -52,28 +52,28 @@ export function flood(levels: Uint16Array, markers: Int32Array, width: number, m
   const next = new Int32Array(markers.length);
   let level = 0;
 
-  /** Marks the unmarked neighbours of a pixel and puts each in line, at the flood's own level at least. */
-  const spread = (pixel: number) => {
-    const marker = markers[pixel] as number;
-    for (let side = 0; side < 4; side++) {
-      const neighbour =
-        side === 0 ? pixel - stride : side === 1 ? pixel - 1 : side === 2 ? pixel + 1 : pixel + stride;
-      if (markers[neighbour] !== 0) continue;
-      markers[neighbour] = marker;
-      const own = levels[neighbour] as number;
-      const bucket = Math.max(own, level);
-      next[neighbour] = -1;
-      if (head[bucket] === -1) head[bucket] = neighbour;
-      else next[tail[bucket] as number] = neighbour;
-      tail[bucket] = neighbour;
-    }
+  /** Puts a pixel last in line at its level, or at the flood's own where that is higher by now. */
+  const enqueue = (pixel: number) => {
+    const own = levels[pixel] as number;
+    const bucket = Math.max(own, level);
+    next[pixel] = -1;
+    if (head[bucket] === -1) head[bucket] = pixel;
+    else next[tail[bucket] as number] = pixel;
+    tail[bucket] = pixel;
   };
 
-  // Of the marked pixels alone: what is marked on the way gets `next`, and must not spread before its turn.
-  const sources = markedBorder(markers, stride);
-  for (const pixel of sources) spread(pixel);
+  for (const pixel of markedBorder(markers, stride)) enqueue(pixel);
   for (; level <= maxLevel; level++) {
-    for (let pixel = head[level] as number; pixel !== -1; pixel = next[pixel] as number) spread(pixel);
+    for (let pixel = head[level] as number; pixel !== -1; pixel = next[pixel] as number) {
+      const marker = markers[pixel] as number;
+      for (let side = 0; side < 4; side++) {
+        const neighbour =
+          side === 0 ? pixel - stride : side === 1 ? pixel - 1 : side === 2 ? pixel + 1 : pixel + stride;
+        if (markers[neighbour] !== 0) continue;
+        markers[neighbour] = marker;
+        enqueue(neighbour);
+      }
+    }
   }
 }
 

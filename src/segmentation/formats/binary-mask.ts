@@ -1,0 +1,33 @@
+import sharp from 'sharp';
+import { parameterError } from '../../errors.ts';
+import type { LabelMap } from '../labels.ts';
+
+/**
+ * A label's pixels as 255 and all others as 0, or those of every label where none is given.
+ *
+ * @returns H×W, row-major
+ * @throws AppError `validation_failed` for a label that has no pixels
+ */
+export function binaryMask({ data }: LabelMap, label?: number): Uint8Array {
+  const mask = new Uint8Array(data.length);
+  let area = 0;
+  for (let i = 0; i < mask.length; i++) {
+    const isMember = label === undefined ? data[i] !== 0 : data[i] === label;
+    if (!isMember) continue;
+    mask[i] = 255;
+    area++;
+  }
+  if (label !== undefined && (label === 0 || area === 0)) {
+    throw parameterError('/label', `Expected a label of the segmentation, got ${label}.`);
+  }
+  return mask;
+}
+
+/** The same as an 8-bit greyscale PNG. */
+export async function encodeBinaryMask(labels: LabelMap, label?: number): Promise<Buffer> {
+  const { width, height } = labels;
+  return sharp(binaryMask(labels, label), { raw: { width, height, channels: 1 }, limitInputPixels: false })
+    .toColourspace('b-w')
+    .png({ compressionLevel: 3 })
+    .toBuffer();
+}

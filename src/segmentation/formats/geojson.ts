@@ -1,0 +1,58 @@
+import type { LabelMap } from '../labels.ts';
+import type { Segment, SegmentationResult } from '../schemas.ts';
+import { type Ring, type Rings, traceRings } from './rings.ts';
+
+type Position = [number, number];
+
+export interface SegmentFeature {
+  type: 'Feature';
+  id: number;
+  geometry: { type: 'MultiPolygon'; coordinates: Position[][][] };
+  properties: Segment;
+}
+
+/** GeoJSON's structure (RFC 7946) in pixels: x to the right, y down, not degrees. */
+export interface SegmentFeatures {
+  type: 'FeatureCollection';
+  /** The picture's extent: left, top, right, bottom. */
+  bbox: [number, number, number, number];
+  features: SegmentFeature[];
+}
+
+/**
+ * Each segment as polygons along pixel edges, with their holes, and its measurements as properties. Rings are closed;
+ * the first of a polygon is its exterior, with positive area in (x, y), the others are holes, with negative area.
+ */
+export function toGeoJson(labels: LabelMap, { segments }: SegmentationResult): SegmentFeatures {
+  const traced = traceRings(labels);
+  const polygonOf = new Map<number, Position[][]>();
+  const polygonsOf = new Map<number, Position[][][]>();
+  traced.rings.forEach((ring, index) => {
+    if (ring.hole !== null) return;
+    const polygon = [closedRing(traced, ring)];
+    polygonOf.set(index, polygon);
+    const others = polygonsOf.get(ring.label);
+    if (others === undefined) polygonsOf.set(ring.label, [polygon]);
+    else others.push(polygon);
+  });
+  for (const ring of traced.rings) {
+    if (ring.hole !== null) polygonOf.get(ring.hole.exterior)?.push(closedRing(traced, ring));
+  }
+  return {
+    type: 'FeatureCollection',
+    bbox: [0, 0, labels.width, labels.height],
+    features: segments.map((segment) => ({
+      type: 'Feature',
+      id: segment.label,
+      geometry: { type: 'MultiPolygon', coordinates: polygonsOf.get(segment.label) ?? [] },
+      properties: segment,
+    })),
+  };
+}
+
+function closedRing({ x, y }: Rings, { first, end }: Ring): Position[] {
+  const positions: Position[] = [];
+  for (let node = first; node < end; node++) positions.push([x[node] as number, y[node] as number]);
+  positions.push([x[first] as number, y[first] as number]);
+  return positions;
+}

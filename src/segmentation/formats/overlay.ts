@@ -1,0 +1,89 @@
+import sharp from 'sharp';
+import type { LabelMap } from '../labels.ts';
+import { colorChannels, type Picture } from '../picture.ts';
+
+export interface OverlayOptions {
+  /** Share of the label's colour in the inside of a segment, 0 to 1. */
+  opacity: number;
+  /** Whether a segment's edge pixels have the label's colour in full. */
+  outlines: boolean;
+}
+
+export type OverlayFormat = 'png' | 'webp' | 'jpeg';
+
+/** Hues of following labels lie a golden angle apart, so that neighbours differ however many there are. */
+const GOLDEN_ANGLE = 180 * (3 - Math.sqrt(5));
+
+/** A label's colour, 8-bit sRGB. */
+export function labelColor(label: number): [number, number, number] {
+  const hue = (label * GOLDEN_ANGLE) % 360;
+  // Three rounds of lightness, too, since hues of labels 89 apart are nearly equal.
+  const value = [255, 205, 230][label % 3] ?? 255;
+  const channel = (n: number) => {
+    const k = (n + hue / 60) % 6;
+    return Math.round(value * (1 - 0.85 * Math.max(0, Math.min(k, 4 - k, 1))));
+  };
+  return [channel(5), channel(3), channel(1)];
+}
+
+/**
+ * The picture with its segments in colour.
+ *
+ * @returns the picture in colour (grey is repeated), of its own size; alpha is kept as it is
+ */
+export function renderOverlay(
+  picture: Picture,
+  labels: LabelMap,
+  { opacity, outlines }: OverlayOptions,
+): Picture {
+  const { width, height, channels, data } = picture;
+  const step = colorChannels(picture) === 1 ? 0 : 1;
+  const outChannels = channels % 2 === 0 ? 4 : 3;
+  const out = new Uint8Array(width * height * outChannels);
+  const colors = new Map<number, readonly number[]>();
+  for (let y = 0, i = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, i++) {
+      const label = labels.data[i] as number;
+      const from = i * channels;
+      const to = i * outChannels;
+      let share = 0;
+      let color = colors.get(label);
+      if (label !== 0) {
+        if (color === undefined) {
+          color = labelColor(label);
+          colors.set(label, color);
+        }
+        share = outlines && isEdge(labels, x, y, i) ? 1 : opacity;
+      }
+      for (let c = 0; c < 3; c++) {
+        const own = data[from + c * step] as number;
+        out[to + c] = own + share * ((color?.[c] ?? own) - own) + 0.5;
+      }
+      if (outChannels === 4) out[to + 3] = data[from + channels - 1] as number;
+    }
+  }
+  return { width, height, channels: outChannels, data: out };
+}
+
+function isEdge({ width, height, data }: LabelMap, x: number, y: number, i: number): boolean {
+  const label = data[i];
+  return (
+    (x > 0 && data[i - 1] !== label) ||
+    (x < width - 1 && data[i + 1] !== label) ||
+    (y > 0 && data[i - width] !== label) ||
+    (y < height - 1 && data[i + width] !== label)
+  );
+}
+
+/** The same, encoded; JPEG has what is transparent on white. */
+export async function encodeOverlay(
+  picture: Picture,
+  labels: LabelMap,
+  options: OverlayOptions,
+  format: OverlayFormat,
+): Promise<Buffer> {
+  const { width, height, channels, data } = renderOverlay(picture, labels, options);
+  const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
+  if (format === 'jpeg') image.flatten({ background: '#ffffff' });
+  return image.toFormat(format).toBuffer();
+}

@@ -1,0 +1,89 @@
+import { extractRuns } from '../components.ts';
+import type { LabelMap } from '../labels.ts';
+
+/** Runs of each label in column-major order, as COCO counts pixels: position is x · height + y. */
+export interface ColumnRuns {
+  /** Index of the first run of each label; one more at the end. */
+  first: Int32Array;
+  /** Position of each run's first pixel, ascending within a label. */
+  start: Int32Array;
+  /** Position after each run's last pixel. */
+  end: Int32Array;
+}
+
+/** Side of the blocks in which a map is transposed, so that reads and writes both stay in the cache. */
+const BLOCK = 64;
+
+/** The runs of all labels of a map, in one walk. */
+export function columnRuns({ width, height, data }: LabelMap): ColumnRuns {
+  const transposed = new Uint16Array(data.length);
+  for (let top = 0; top < height; top += BLOCK) {
+    for (let left = 0; left < width; left += BLOCK) {
+      const bottom = Math.min(height, top + BLOCK);
+      const right = Math.min(width, left + BLOCK);
+      for (let x = left; x < right; x++) {
+        for (let y = top; y < bottom; y++) transposed[x * height + y] = data[y * width + x] as number;
+      }
+    }
+  }
+  const runs = extractRuns(transposed, height, width);
+  const labels = runs.value.reduce((a, b) => Math.max(a, b), 0);
+  const first = new Int32Array(labels + 2);
+  for (const label of runs.value) first[label + 1] = (first[label + 1] as number) + 1;
+  for (let label = 0; label <= labels; label++) {
+    first[label + 1] = (first[label + 1] as number) + (first[label] as number);
+  }
+  const start = new Int32Array(runs.value.length);
+  const end = new Int32Array(runs.value.length);
+  const cursor = first.slice();
+  for (let x = 0; x < width; x++) {
+    for (let run = runs.rows[x] as number; run < (runs.rows[x + 1] as number); run++) {
+      const label = runs.value[run] as number;
+      const at = cursor[label] as number;
+      cursor[label] = at + 1;
+      start[at] = x * height + (runs.start[run] as number);
+      end[at] = x * height + (runs.end[run] as number);
+    }
+  }
+  return { first, start, end };
+}
+
+/**
+ * COCO's uncompressed run lengths of one label: background and foreground in turn, beginning with background (0 where
+ * the first pixel is foreground). They add up to `size`, the picture's pixels.
+ */
+export function rleCounts({ first, start, end }: ColumnRuns, label: number, size: number): number[] {
+  const counts: number[] = [];
+  let position = 0;
+  for (let run = first[label] as number; run < (first[label + 1] as number); run++) {
+    const from = start[run] as number;
+    const to = end[run] as number;
+    if (from === position && counts.length > 0) {
+      // It goes on from the foot of one column to the head of the next.
+      counts.push((counts.pop() ?? 0) + to - from);
+    } else {
+      counts.push(from - position, to - from);
+    }
+    position = to;
+  }
+  if (position < size || counts.length === 0) counts.push(size - position);
+  return counts;
+}
+
+/**
+ * COCO's compressed run lengths, as pycocotools' `rleToString`: each count, from the fourth on less the one two before
+ * it, in groups of five bits, low ones first, with a sixth bit where more follow, as ASCII from 48 on.
+ */
+export function compressCounts(counts: readonly number[]): string {
+  const characters: number[] = [];
+  for (let i = 0; i < counts.length; i++) {
+    let rest = (counts[i] as number) - (i > 2 ? (counts[i - 2] as number) : 0);
+    for (let hasMore = true; hasMore; ) {
+      const group = rest & 0x1f;
+      rest >>= 5;
+      hasMore = (group & 0x10) !== 0 ? rest !== -1 : rest !== 0;
+      characters.push((hasMore ? group | 0x20 : group) + 48);
+    }
+  }
+  return Buffer.from(characters).toString('latin1');
+}
