@@ -1,0 +1,165 @@
+import { anyMasked, isMasked, maskStride, setMasked } from './null-mask.ts';
+import type { PackedRows, Resampler } from './resample.ts';
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
+}
+
+/**
+ * The exact area average. Source and target pixels are laid on a common lattice: with g = gcd(W, T), a source pixel is
+ * T/g units long and a target pixel W/g. A target pixel covers a part of a first and of a last source pixel and all of
+ * those between, so every weight is a whole number and they sum to W/g.
+ */
+export function createAreaResampler(sourceWidth: number, width: number): Resampler {
+  if (sourceWidth === width) return { sourceWidth, width, resample: copyRows(width) };
+  const divisor = greatestCommonDivisor(sourceWidth, width);
+  const span = sourceWidth / divisor;
+  const unit = width / divisor;
+  const first = new Int32Array(width);
+  const firstWeight = new Int32Array(width);
+  const last = new Int32Array(width);
+  /** 0 where the first source pixel is the last one, too. */
+  const lastWeight = new Int32Array(width);
+  for (let x = 0; x < width; x++) {
+    const from = x * span;
+    const to = from + span;
+    const start = Math.floor(from / unit);
+    const stop = Math.ceil(to / unit) - 1;
+    first[x] = start;
+    last[x] = stop;
+    firstWeight[x] = Math.min(to, (start + 1) * unit) - from;
+    lastWeight[x] = stop > start ? to - stop * unit : 0;
+  }
+  const resampleRow = chooseRowLoop({ width, span, unit, first, firstWeight, last, lastWeight });
+  const sourceStride = maskStride(sourceWidth);
+  const targetStride = maskStride(width);
+
+  function resampleMasked(
+    source: PackedRows,
+    mask: Uint8Array,
+    row: number,
+    target: PackedRows,
+    targetMask: Uint8Array,
+  ): void {
+    const from = row * sourceWidth;
+    for (let x = 0; x < width; x++) {
+      const start = first[x] as number;
+      const stop = last[x] as number;
+      let sum = 0;
+      let covered = 0;
+      for (let at = start; at <= stop; at++) {
+        if (isMasked(mask, row * sourceStride, at)) continue;
+        const weight =
+          at === start ? (firstWeight[x] as number) : at === stop ? (lastWeight[x] as number) : unit;
+        sum += weight * (source.pixels[from + at] as number);
+        covered += weight;
+      }
+      // Whole numbers below 2^32: their quotient is rounded to the whole number above only where it is that number.
+      target.pixels[row * width + x] = covered === 0 ? 0 : Math.floor((2 * sum + covered) / (2 * covered));
+      if (covered === 0) setMasked(targetMask, row * targetStride, x);
+    }
+  }
+
+  return {
+    sourceWidth,
+    width,
+    resample(source, count, target) {
+      target.nulls?.fill(0, 0, count * targetStride);
+      for (let row = 0; row < count; row++) {
+        if (source.nulls !== null && anyMasked(source.nulls, row * sourceStride, sourceStride)) {
+          resampleMasked(source, source.nulls, row, target, targetMask(target));
+        } else {
+          resampleRow(source.pixels, row * sourceWidth, target.pixels, row * width);
+        }
+      }
+    },
+  };
+}
+
+/** The whole-number weights of one pair of widths. */
+interface AreaPlan {
+  width: number;
+  /** Lattice units of a target pixel, and of a source pixel. */
+  span: number;
+  unit: number;
+  first: Int32Array;
+  firstWeight: Int32Array;
+  last: Int32Array;
+  lastWeight: Int32Array;
+}
+
+/** Resamples one row without missing pixels, from and to an offset. */
+type RowLoop = (source: Uint8Array, from: number, target: Uint8Array, to: number) => void;
+
+/**
+ * The fastest of three loops that give the same. A million rows of 200 pixels on one core: to 150 by `manyTaps` 1.3 s,
+ * by `fourToThree` 0.17 s; to 100 by `manyTaps` 0.9 s, by `twoTaps` 0.3 s.
+ */
+function chooseRowLoop(plan: AreaPlan): RowLoop {
+  const { span, unit, first, last } = plan;
+  if (span === 4 && unit === 3) return fourToThree(plan.width);
+  const few = first.every((start, x) => (last[x] as number) - start <= 1);
+  return few && span <= 256 ? twoTaps(plan) : manyTaps(plan);
+}
+
+function manyTaps({ width, span, unit, first, firstWeight, last, lastWeight }: AreaPlan): RowLoop {
+  // floor(sum / span + 1/2) as one multiplication: a quarter of a lattice unit more cannot reach the next whole
+  // number, and is far above the rounding error of a product below 256.
+  const scale = 1 / span;
+  const half = 0.5 + 0.25 / span;
+  return (source, from, target, to) => {
+    for (let x = 0; x < width; x++) {
+      const stop = from + (last[x] as number);
+      let at = from + (first[x] as number);
+      let between = 0;
+      let sum =
+        (firstWeight[x] as number) * (source[at] as number) +
+        (lastWeight[x] as number) * (source[stop] as number);
+      for (at++; at < stop; at++) between += source[at] as number;
+      sum += unit * between;
+      target[to + x] = sum * scale + half;
+    }
+  };
+}
+
+function twoTaps({ width, span, first, firstWeight, last, lastWeight }: AreaPlan): RowLoop {
+  const rounded = Uint8Array.from({ length: 255 * span + 1 }, (_, sum) =>
+    Math.floor((2 * sum + span) / (2 * span)),
+  );
+  return (source, from, target, to) => {
+    for (let x = 0; x < width; x++) {
+      const sum =
+        (firstWeight[x] as number) * (source[from + (first[x] as number)] as number) +
+        (lastWeight[x] as number) * (source[from + (last[x] as number)] as number);
+      target[to + x] = rounded[sum] as number;
+    }
+  };
+}
+
+/** The classic 200 to 150 among others: weights 3 1, 2 2, 1 3 over four. */
+function fourToThree(width: number): RowLoop {
+  return (source, from, target, to) => {
+    let at = from;
+    for (let x = to; x < to + width; x += 3, at += 4) {
+      const b = source[at + 1] as number;
+      const c = source[at + 2] as number;
+      target[x] = (3 * (source[at] as number) + b + 2) >> 2;
+      target[x + 1] = (b + c + 1) >> 1;
+      target[x + 2] = (c + 3 * (source[at + 3] as number) + 2) >> 2;
+    }
+  };
+}
+
+/** The target's bitmaps, which there must be where the source has some. */
+export function targetMask(target: PackedRows): Uint8Array {
+  if (target.nulls === null) throw new TypeError('Rows with missing pixels need a target with bitmaps.');
+  return target.nulls;
+}
+
+function copyRows(width: number): Resampler['resample'] {
+  return (source, count, target) => {
+    target.pixels.set(source.pixels.subarray(0, count * width));
+    if (source.nulls !== null) targetMask(target).set(source.nulls.subarray(0, count * maskStride(width)));
+    else target.nulls?.fill(0, 0, count * maskStride(width));
+  };
+}
