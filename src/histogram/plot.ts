@@ -86,12 +86,16 @@ function seriesOf(result: HistogramResult, options: PlotOptions, palette: Palett
   });
 }
 
-/** Bins finer than half a pixel are drawn as fewer: neighbours become one, as high as the highest of them. */
+/**
+ * Bins finer than half a pixel are drawn as fewer: neighbours become one, as high as the highest of them. A step to
+ * the same height needs no point.
+ */
 function stepPoints(edges: readonly number[], counts: readonly number[], most: number): Series['points'] {
   const each = Math.ceil(counts.length / most);
   const points: Series['points'] = [];
   for (let first = 0; first < counts.length; first += each) {
-    points.push([edges[first] ?? 0, maxOf(counts.slice(first, first + each))]);
+    const height = maxOf(counts.slice(first, first + each));
+    if (points.at(-1)?.[1] !== height) points.push([edges[first] ?? 0, height]);
   }
   return [...points, [edges.at(-1) ?? 0, points.at(-1)?.[1] ?? 0]];
 }
