@@ -33,7 +33,9 @@ async function inspectBytes(bytes: Buffer, limits: Partial<ImageLimits> = {}): P
   return inspectFile(file, limits);
 }
 
-async function refusal(() => inspect: () => Promise<unknown>): Promise<{ code: ErrorCode; detail: string; ms: number }> {
+async function refusal(
+  inspect: () => Promise<unknown>,
+): Promise<{ code: ErrorCode; detail: string; ms: number }> {
   const start = performance.now();
   try {
     await inspect();
@@ -133,7 +135,8 @@ t.test('a picture cut off anywhere is refused, with its header still good', asyn
 t.test('a file whose bytes are of another format than sniffed is refused', async (t) => {
   const file = path.join(folder, 'other');
   writeFileSync(file, await photo('png'));
-  const { code, detail } = await refusal(() => inspectImage({ file: { path: file, format: 'jpeg' }, limits: LIMITS }),
+  const { code, detail } = await refusal(() =>
+    inspectImage({ file: { path: file, format: 'jpeg' }, limits: LIMITS }),
   );
   t.equal(code, 'undecodable_image');
   t.match(detail, 'its content is png');
