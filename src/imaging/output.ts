@@ -98,7 +98,7 @@ export const OUTPUT_PROPERTIES = {
   ),
   keep_metadata: optional(
     Type.Boolean({
-      description: 'Keep EXIF (with GPS) and XMP. Default: false. Not for GIF.',
+      description: 'Keep EXIF (with GPS) and XMP; TIFF keeps XMP alone. Default: false. Not for GIF.',
       examples: [false],
     }),
   ),

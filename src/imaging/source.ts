@@ -1,6 +1,7 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { AppError, parameterError } from '../errors.ts';
 import { restrictLoaders } from './loaders.ts';
+import { type KeptMetadata, uprightExif } from './metadata-carrier.ts';
 import type { Size } from './operations/operation.ts';
 import type { Output } from './output.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -34,9 +35,8 @@ export interface SourcePicture extends Picture {
   space: string;
   /** Whether opening it turns it upright. */
   isTurned: boolean;
-  /** Whether its colours stay in the space of its embedded profile. */
-  keepsProfile: boolean;
-  header: Metadata;
+  /** What of its metadata goes into the result. Its colours stay in the space of a profile that is kept. */
+  kept: KeptMetadata;
 }
 
 /** Spaces that sharp itself brings to sRGB before any operation, by profile where there is one. */
@@ -71,6 +71,7 @@ export async function openSource(
   if (pixels * frames > limits.maxTotalPixels) throw tooManyPixels(size, limits.maxTotalPixels, frames);
 
   const { space } = header;
+  const isTurned = input.auto_orient && (header.orientation ?? 1) > 1;
   const keepsProfile = output.color_profile === 'keep' && header.hasProfile && /^(s?rgb|rgb16)$/.test(space);
   const options: SharpOptions = {
     ...choice,
@@ -98,9 +99,13 @@ export async function openSource(
     open,
     timeline: frames > 1 ? timelineOf(header, frames) : undefined,
     space,
-    isTurned: input.auto_orient && (header.orientation ?? 1) > 1,
-    keepsProfile,
-    header,
+    isTurned,
+    kept: {
+      ...(output.keep_metadata
+        ? { exif: header.exif && (isTurned ? uprightExif(header.exif) : header.exif), xmp: header.xmp }
+        : {}),
+      ...(keepsProfile ? { icc: header.icc } : {}),
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { AppError, type Fault } from '../errors.ts';
 import { isGrey, parseColor } from './color.ts';
 import { encode } from './encode.ts';
 import { FORMATS } from './formats.ts';
+import { openWithMetadata } from './metadata-carrier.ts';
 import {
   type Apply,
   type At,
@@ -47,16 +48,24 @@ export async function runTransform(task: TransformTask): Promise<TransformResult
     const stage = await prepare(step, index, picture, task);
     if (!isRaster(picture) && !canDecode(stage, picture)) picture = await decode(picture, task);
     const isLast = index === operations.length - 1;
-    if (isLast && canEncode(stage, picture, task)) {
+    if (isLast && canEncode(stage, picture, source, task)) {
       return write(stage.apply(picture.open()), { ...stage, frames: 1 }, source, task);
     }
     picture = await run(stage, picture, task);
   }
   const isFlattened = picture.hasAlpha && !holdsAlpha(output);
   const background = output.background ?? '#ffffff';
-  const image = isFlattened ? picture.open().flatten({ background: parseColor(background) }) : picture.open();
+  const image =
+    isRaster(picture) && keepsAnything(source)
+      ? await openWithMetadata(picture, source.kept)
+      : picture.open();
+  if (isFlattened) image.flatten({ background: parseColor(background) });
   const grey = picture.isGrey && (!isFlattened || isGrey(background));
   return write(image, { ...picture, isGrey: grey }, source, task);
+}
+
+function keepsAnything({ kept }: SourcePicture): boolean {
+  return Object.values(kept).some((block) => block !== undefined);
 }
 
 function isRaster(picture: SourcePicture | Raster): picture is Raster {
@@ -161,8 +170,14 @@ function canDecode({ operation, step }: Stage, source: SourcePicture): boolean {
 }
 
 /** Whether the last operation can encode its result in the same pipeline. */
-function canEncode(stage: Stage, picture: Picture, { pipeline: { output } }: TransformTask): boolean {
-  const { operation, step, size } = stage;
+function canEncode(
+  { operation, step, size }: Stage,
+  picture: SourcePicture | Raster,
+  source: SourcePicture,
+  { pipeline: { output } }: TransformTask,
+): boolean {
+  // Pixels carry no metadata.
+  if (isRaster(picture) && keepsAnything(source)) return false;
   if (picture.frames > 1 || (picture.hasAlpha && operation.leavesAlpha)) return false;
   // Flattening would come before the operation, not after it.
   if (!holdsAlpha(output) && (picture.hasAlpha || operation.addsAlpha(step))) return false;
@@ -232,7 +247,7 @@ async function write(
   const encoding = encode(image, {
     output,
     timeline: frames > 1 ? source.timeline : undefined,
-    isGrey: grey && !source.keepsProfile,
+    isGrey: grey && source.kept.icc === undefined,
     reusesPalette: operations.length === 0,
     pixels: size.width * size.height * frames,
     path: outputPath,
