@@ -32,13 +32,14 @@ export interface FrameOptions {
 export async function openFrame(file: SourceFile, options: FrameOptions): Promise<Frame> {
   restrictLoaders();
   const { page, oriented, limits } = options;
-  const first = await decoding(() => sharp(file.path).metadata());
+  const first = await decoding(() => sharp(file.path, { limitInputPixels: false }).metadata());
   const pages = first.pages ?? 1;
   if (page >= pages) {
     throw parameterError('/page', `Expected a page from 0 to ${pages - 1} but received ${page}`);
   }
   // The pages of a TIFF differ in size and depth.
-  const metadata = page === 0 ? first : await decoding(() => sharp(file.path, { page }).metadata());
+  const metadata =
+    page === 0 ? first : await decoding(() => sharp(file.path, { page, limitInputPixels: false }).metadata());
   const { width, height, orientation = 1 } = metadata;
   if (width * height > limits.maxPixels) {
     throw new AppError(

@@ -1,7 +1,4 @@
-import type { Channel } from './schemas.ts';
-
-export const PLOT_THEMES = ['light', 'dark'] as const;
-export type PlotTheme = (typeof PLOT_THEMES)[number];
+import type { Channel, PlotTheme } from './schemas.ts';
 
 export interface Palette {
   background: string;

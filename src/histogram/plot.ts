@@ -1,19 +1,10 @@
 import { area, curveStepAfter, line } from 'd3-shape';
 import { countAxis, levelAxis, type PlotAxis, type PlotBox } from './plot-scales.ts';
-import { PALETTES, type Palette, type PlotTheme } from './plot-theme.ts';
-import { CHANNELS, type Channel, type HistogramResult } from './schemas.ts';
+import { PALETTES, type Palette } from './plot-theme.ts';
+import { CHANNELS, type Channel, type HistogramPlot, type HistogramResult } from './schemas.ts';
 import { element, textNode } from './svg.ts';
 
-export const PLOT_SCALES = ['linear', 'log'] as const;
-export type PlotScale = (typeof PLOT_SCALES)[number];
-
-export interface PlotOptions {
-  /** Size of the picture in pixels. */
-  width: number;
-  height: number;
-  theme: PlotTheme;
-  /** How the height of a bin grows with its count; `log` shows rare levels beside a dominating one. */
-  scale: PlotScale;
+export interface PlotOptions extends HistogramPlot {
   /** Channels to draw; those that the result does not have are left out. Default: all that it has. */
   channels?: readonly Channel[];
   /** First line. Default: what is drawn. */

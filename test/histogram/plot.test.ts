@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
-import { PLOT_SCALES, type PlotOptions, renderHistogramSvg } from '../../src/histogram/plot.ts';
+import { type PlotOptions, renderHistogramSvg } from '../../src/histogram/plot.ts';
 import { renderPlotPng } from '../../src/histogram/plot-png.ts';
-import { PLOT_THEMES } from '../../src/histogram/plot-theme.ts';
-import type { HistogramResult } from '../../src/histogram/schemas.ts';
+import { type HistogramResult, PLOT_SCALES, PLOT_THEMES } from '../../src/histogram/schemas.ts';
 import { histogramOf, SHARED, temporaryFolder } from './support.ts';
 
 const { folder, remove } = temporaryFolder();
