@@ -1,0 +1,141 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import type { ImageLimits, SourceFile } from '../../src/imaging/types.ts';
+import type { LabelMap } from '../../src/segmentation/labels.ts';
+import { resolveParams } from '../../src/segmentation/params.ts';
+import type { Picture } from '../../src/segmentation/picture.ts';
+import { seededRandom } from '../../src/segmentation/random.ts';
+import { type Segmentation, segmentFile, segmentPicture } from '../../src/segmentation/segment.ts';
+
+export const LIMITS: ImageLimits = {
+  maxPixels: 50_000_000,
+  maxTotalPixels: 200_000_000,
+  maxOutputPixels: 100_000_000,
+  maxDecodeBytes: 2 ** 31,
+};
+
+const SHARED = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
+
+/** A file of the shared test data, and why a test that needs it is skipped where it is absent. */
+export function sharedFile(name: string): { path: string; skip: string | false } {
+  const path = SHARED + name;
+  return { path, skip: existsSync(path) ? false : `../shared/data/${name} is absent` };
+}
+
+export function sourceOf(path: string): SourceFile {
+  return {
+    path,
+    format: path.endsWith('.jpg')
+      ? 'jpeg'
+      : path.endsWith('.gif')
+        ? 'gif'
+        : path.endsWith('.tif')
+          ? 'tiff'
+          : 'png',
+  };
+}
+
+export function segment(path: string, params: object): Promise<Segmentation> {
+  return segmentFile(sourceOf(path), resolveParams(params), LIMITS);
+}
+
+export function segmentPixels(picture: Picture, params: object): Promise<Segmentation> {
+  return segmentPicture(picture, resolveParams(params));
+}
+
+/** A grey picture drawn with `#` (255) and `.` (0); digits stand for themselves times 10. */
+export function drawing(...rows: string[]): Picture {
+  const width = rows[0]?.length ?? 0;
+  const data = Uint8Array.from(rows.join(''), (c) => (c === '#' ? 255 : c === '.' ? 0 : Number(c) * 10));
+  return { width, height: rows.length, channels: 1, data };
+}
+
+/** Labels drawn with digits; `.` is background. */
+export function labelDrawing(...rows: string[]): LabelMap {
+  const width = rows[0]?.length ?? 0;
+  return {
+    width,
+    height: rows.length,
+    data: Uint8Array.from(rows.join(''), (c) => (c === '.' ? 0 : Number(c))),
+  };
+}
+
+/** Random levels, smoothed so that blobs of several pixels appear; equal for equal seeds. */
+export function blobs(width: number, height: number, seed: number, levels = 256): Picture {
+  const random = seededRandom(seed);
+  const noise = Float64Array.from({ length: width * height }, random);
+  const data = new Uint8Array(width * height);
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      let sum = 0;
+      for (const [dx, dy] of [
+        [0, 0],
+        [1, 0],
+        [0, 1],
+        [1, 1],
+      ] as const) {
+        sum += noise[Math.min(height - 1, y + dy) * width + Math.min(width - 1, x + dx)] as number;
+      }
+      data[y * width + x] = Math.floor((sum / 4) * levels);
+    }
+  }
+  return { width, height, channels: 1, data };
+}
+
+const ORACLE = fileURLToPath(new URL('oracle.py', import.meta.url));
+
+/** Asks the Python oracle; see `oracle.py` for its calls. */
+export function askOracle(call: string, args: object = {}): unknown {
+  const { status, stdout, stderr, error } = spawnSync('python3', [ORACLE], {
+    input: JSON.stringify({ call, ...args }),
+    encoding: 'utf8',
+    maxBuffer: 2 ** 30,
+  });
+  if (error !== undefined || status !== 0) throw new Error(error?.message ?? stderr);
+  return JSON.parse(stdout);
+}
+
+/** Why tests against Python are skipped here, or false. */
+export const oracleSkip: string | false = (() => {
+  try {
+    askOracle('versions');
+    return false;
+  } catch (error) {
+    if (!/ModuleNotFoundError|ENOENT/.test(String(error))) throw error;
+    return 'python3 lacks the modules of test/requirements.txt';
+  }
+})();
+
+export const encodePicture = ({ width, height, channels, data }: Picture) => ({
+  width,
+  height,
+  channels,
+  data: Buffer.from(data).toString('base64'),
+});
+
+export const encodeLabels = ({ width, height, data }: LabelMap) => ({
+  width,
+  height,
+  data: Buffer.from(Uint16Array.from(data).buffer).toString('base64'),
+});
+
+export const decodeBytes = (base64: unknown) => new Uint8Array(Buffer.from(String(base64), 'base64'));
+
+/** Intersection over union of two sets of pixels. */
+export function overlap(length: number, isA: (i: number) => boolean, isB: (i: number) => boolean): number {
+  let both = 0;
+  let either = 0;
+  for (let i = 0; i < length; i++) {
+    if (isA(i) && isB(i)) both++;
+    if (isA(i) || isB(i)) either++;
+  }
+  return both / either;
+}
+
+/** H×W×3 of a file, alpha left out. */
+export async function readRgb(path: string): Promise<Picture> {
+  const { data, info } = await sharp(path).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: 3, data };
+}
