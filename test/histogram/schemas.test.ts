@@ -2,7 +2,11 @@ import path from 'node:path';
 import { Ajv } from 'ajv';
 import sharp from 'sharp';
 import t from 'tap';
-import { HistogramParamsSchema, HistogramResultSchema } from '../../src/histogram/schemas.ts';
+import {
+  HistogramParamsSchema,
+  HistogramPlotSchema,
+  HistogramResultSchema,
+} from '../../src/histogram/schemas.ts';
 import { histogramOf, temporaryFolder, withDefaults } from './support.ts';
 
 const UUID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
@@ -86,10 +90,35 @@ t.test('each parameter, wrong in each way, is named', async (t) => {
   }
 });
 
+t.test('plot parameters', async (t) => {
+  const isPlot = ajv.compile(HistogramPlotSchema);
+  const plot = {};
+  t.ok(isPlot(plot));
+  t.same(plot, { width: 800, height: 400, theme: 'light', scale: 'linear' });
+  for (const [params, pointer] of [
+    [{ width: 63 }, '/width'],
+    [{ width: 4097 }, '/width'],
+    [{ height: 47 }, '/height'],
+    [{ height: 100.5 }, '/height'],
+    [{ theme: 'blue' }, '/theme'],
+    [{ scale: 'sqrt' }, '/scale'],
+    [{ depth: 3 }, ''],
+  ] as const) {
+    t.notOk(isPlot({ ...params }), JSON.stringify(params));
+    t.same(
+      isPlot.errors?.map(({ instancePath }) => instancePath),
+      [pointer],
+    );
+  }
+});
+
 t.test(
   'every parameter has a description and an example, and a default by schema or by its text',
   async (t) => {
-    for (const [name, schema] of Object.entries(HistogramParamsSchema.properties)) {
+    for (const [name, schema] of Object.entries({
+      ...HistogramParamsSchema.properties,
+      ...HistogramPlotSchema.properties,
+    })) {
       t.type(schema.description, 'string', name);
       t.ok(Array.isArray(schema.examples), `${name}: example`);
       t.ok('default' in schema || /Default: |Without /.test(schema.description ?? ''), `${name}: default`);
