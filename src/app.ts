@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { artifactRoutes } from './artifacts/routes.ts';
+import { ARTIFACT_SCHEMAS } from './artifacts/schemas.ts';
 import { ownerPlugin } from './auth/owner.ts';
 import type { Config } from './config.ts';
 import { healthRoutes } from './http/health.ts';
@@ -14,7 +15,8 @@ import { requestLog } from './http/request-log.ts';
 import { securityHeaders } from './http/security.ts';
 import { createServerOptions } from './http/server-options.ts';
 import { imageRoutes } from './images/routes.ts';
-import { manipulationRoutes } from './manipulation/routes.ts';
+import { IMAGE_SCHEMAS } from './images/schemas.ts';
+import { MANIPULATION_SCHEMAS, manipulationRoutes } from './manipulation/routes.ts';
 import type { Services } from './services.ts';
 
 /** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
@@ -33,9 +35,13 @@ export async function createApp(config: Config, services: Services): Promise<Fas
     allowedHosts: config.ALLOWED_HOSTS,
     corsOrigins: config.CORS_ORIGINS,
   });
-  await app.register(multipart);
+  // A file over its limit fails alone, so the parser only marks it.
+  await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(openapiPlugin, { publicUrl: config.PUBLIC_URL });
   await app.register(ownerPlugin);
+
+  for (const schema of [...IMAGE_SCHEMAS, ...ARTIFACT_SCHEMAS, ...MANIPULATION_SCHEMAS])
+    app.addSchema(schema);
 
   await app.register(healthRoutes, services.health);
   await app.register(imageRoutes, services);

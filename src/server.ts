@@ -5,12 +5,6 @@ import { type EmbeddedServer, openEmbeddedServer } from './db/embedded-server.ts
 import { VERSION } from './http/openapi.ts';
 import { openServices } from './services.ts';
 
-/** The address as a browser takes it. */
-function urlOf(host: string, port: number): string {
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host;
-  return `http://${name}:${port}`;
-}
-
 function createLogger(level: string): Logger {
   return pino({
     level,
@@ -30,15 +24,15 @@ async function start(config: Config, log: Logger): Promise<{ stop: () => Promise
     });
     try {
       const app = await createApp(config, services);
-      await app.listen({ host: config.HOST, port: config.PORT });
-      const address = app.server.address();
-      const port = typeof address === 'object' && address ? address.port : config.PORT;
-      const url = config.PUBLIC_URL ?? urlOf(config.HOST, port);
       const data = embedded ? `data in ${config.DATA_DIR}` : 'data in the PostgreSQL of DATABASE_URL';
-      log.info(
-        { version: VERSION, url },
-        `Coreframe is ready: docs at ${url.replace(/\/$/, '')}/docs, ${data}; nobody has to log in`,
-      );
+      await app.listen({
+        host: config.HOST,
+        port: config.PORT,
+        listenTextResolver: (address) => {
+          const url = (config.PUBLIC_URL ?? address).replace(/\/$/, '');
+          return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; nobody has to log in`;
+        },
+      });
       return {
         stop: async () => {
           await app.close();

@@ -71,7 +71,8 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   );
   await migrate(database.pool);
   const blobStore = new PostgresBlobStore(database.pool);
-  const temporaryFolder = opened.add(await openTemporaryFolder(config.TEMP_IMAGE_DIR));
+  const temporaryFolder = await openTemporaryFolder(config.TEMP_IMAGE_DIR);
+  opened.add({ close: () => temporaryFolder.remove() });
   const diskCache = opened.add(
     await openDiskCache({
       root: path.join(config.DATA_DIR, 'cache'),
@@ -96,8 +97,8 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   );
   const metrics = createMetrics({
     images: () => bareEngine.stats(),
-    diskCache: () => diskCache.stats(),
-    memoryCache: () => memoryCache.stats(),
+    diskCache,
+    memoryCache,
   });
   const engine = measureEngine(bareEngine, (operation, outcome, seconds) =>
     metrics.imageOperations.observe({ operation, outcome }, seconds),
@@ -110,7 +111,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     engine,
     images,
     artifacts,
-    blobs: new BlobReader(blobStore, diskCache, memoryCache),
+    blobs: new BlobReader(diskCache, memoryCache),
     uploads: {
       images,
       engine,

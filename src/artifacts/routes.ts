@@ -6,7 +6,7 @@ import { problemResponses } from '../http/problems.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
 import type { ImageStore } from '../images/store.ts';
 import { toArtifactResponse } from './response.ts';
-import { ArtifactListQuerySchema, ArtifactPageSchema, ArtifactSchema } from './schemas.ts';
+import { ArtifactListQuerySchema } from './schemas.ts';
 import type { ArtifactStore, InputRef } from './store.ts';
 
 export interface ArtifactRoutesOptions {
@@ -22,9 +22,6 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
   app,
   { artifacts, images, blobs },
 ) => {
-  app.addSchema(ArtifactSchema);
-  app.addSchema(ArtifactPageSchema);
-
   const inputs: [
     InputRef['type'],
     string,
@@ -105,7 +102,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
       },
     },
     async (request, reply) => {
-      await artifacts.delete(request.owner, request.params.id);
+      blobs.forget(await artifacts.delete(request.owner, request.params.id));
       return reply.code(204).send();
     },
   );

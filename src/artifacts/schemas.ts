@@ -77,3 +77,6 @@ export const ArtifactListQuerySchema = Type.Object(
 );
 
 export type ArtifactResponse = Static<typeof ArtifactSchema>;
+
+/** The schemas of this slice that have names, for `addSchema`. */
+export const ARTIFACT_SCHEMAS = [ArtifactSchema, ArtifactPageSchema];

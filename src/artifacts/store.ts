@@ -154,10 +154,11 @@ export class ArtifactStore {
   /**
    * Deletes the artifact, everything derived from it, and the bytes that nothing names any more.
    *
+   * @returns the SHA-256 of what was named, for caches to forget
    * @throws AppError `not_found`
    */
-  async delete(owner: OwnerId, id: string): Promise<void> {
-    await withTransaction(this.#database.pool, async (client) => {
+  async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
+    return withTransaction(this.#database.pool, async (client) => {
       const { rowCount } = await client.query(
         'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
         [owner, id],
@@ -168,7 +169,9 @@ export class ArtifactStore {
         'DELETE FROM artifacts WHERE id = $1 RETURNING sha256',
         [id],
       );
-      await this.#blobs.deleteUnreferenced(client, [...rows.map((row) => row.sha256), ...derived]);
+      const deleted = [...rows.map((row) => row.sha256), ...derived];
+      await this.#blobs.deleteUnreferenced(client, deleted);
+      return deleted;
     });
   }
 

@@ -1,6 +1,7 @@
 import { createReadStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { BlobStore, ByteRange } from './blob-store.ts';
+import type { ByteRange } from './blob-store.ts';
 import type { DiskCache } from './disk-cache.ts';
 import type { MemoryCache } from './memory-cache.ts';
 
@@ -12,21 +13,19 @@ const SMALL_BLOB_BYTES = 1024 * 1024;
  * holds neither a database connection nor the bytes.
  */
 export class BlobReader {
-  readonly #blobs: BlobStore;
   readonly #diskCache: DiskCache;
   readonly #memoryCache: MemoryCache;
 
-  constructor(blobs: BlobStore, diskCache: DiskCache, memoryCache: MemoryCache) {
-    this.#blobs = blobs;
+  constructor(diskCache: DiskCache, memoryCache: MemoryCache) {
     this.#diskCache = diskCache;
     this.#memoryCache = memoryCache;
   }
 
   /** The bytes of a range. */
-  async open(blob: { sha256: Buffer; size: number }, { start, end }: ByteRange): Promise<Buffer | Readable> {
+  async open(blob: BlobName, { start, end }: ByteRange): Promise<Buffer | Readable> {
     if (blob.size <= SMALL_BLOB_BYTES) {
-      const bytes = await this.#memoryCache.get(blob.sha256, () => this.#readWhole(blob.sha256));
-      return bytes.length === end - start ? bytes : bytes.subarray(start, end);
+      const bytes = await this.#memoryCache.get(blob.sha256, () => this.#readWhole(blob));
+      return end - start === bytes.length ? bytes : bytes.subarray(start, end);
     }
     const { path, release } = await this.#diskCache.lease(blob.sha256, blob.size);
     const stream = createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 });
@@ -34,9 +33,26 @@ export class BlobReader {
     return stream;
   }
 
-  async #readWhole(sha256: Buffer): Promise<Buffer> {
-    const chunks: Buffer[] = [];
-    for await (const chunk of this.#blobs.read(sha256)) chunks.push(chunk);
-    return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
+  /** Drops the local copies of bytes that were deleted. */
+  forget(sha256s: readonly Buffer[]): void {
+    for (const sha256 of sha256s) {
+      this.#diskCache.forget(sha256);
+      this.#memoryCache.forget(sha256);
+    }
   }
+
+  async #readWhole({ sha256, size }: BlobName): Promise<Buffer> {
+    const { path, release } = await this.#diskCache.lease(sha256, size);
+    try {
+      return await readFile(path);
+    } finally {
+      release();
+    }
+  }
+}
+
+interface BlobName {
+  sha256: Buffer;
+  /** Bytes. */
+  size: number;
 }

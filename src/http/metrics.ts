@@ -1,11 +1,16 @@
 import fp from 'fastify-plugin';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 
+interface CacheCounters {
+  hits: number;
+  misses: number;
+}
+
 /** What the operators' metrics read of the running service. */
 export interface MetricSources {
   images: () => { running: number; waiting: number; restarts: number };
-  diskCache: () => { hits: number; misses: number; bytes: number };
-  memoryCache: () => { hits: number; misses: number; bytes: number };
+  diskCache: CacheCounters & { bytes: number };
+  memoryCache: CacheCounters;
 }
 
 /** Counters that the slices write to. */
@@ -44,17 +49,15 @@ export function createMetrics(sources: MetricSources): Metrics {
     'Image processes replaced since the start.',
     () => sources.images().restarts,
   );
-  for (const [cache, read] of [
-    ['disk', sources.diskCache],
-    ['memory', sources.memoryCache],
-  ] as const) {
-    gauge(`coreframe_${cache}_cache_hits`, `Reads that the ${cache} cache answered.`, () => read().hits);
+  gauge('coreframe_disk_cache_bytes', 'Bytes in the disk cache.', () => sources.diskCache.bytes);
+  for (const name of ['disk', 'memory'] as const) {
+    const cache = sources[`${name}Cache`];
+    gauge(`coreframe_${name}_cache_hits`, `Reads that the ${name} cache answered.`, () => cache.hits);
     gauge(
-      `coreframe_${cache}_cache_misses`,
-      `Reads that the ${cache} cache could not answer.`,
-      () => read().misses,
+      `coreframe_${name}_cache_misses`,
+      `Reads that the ${name} cache could not answer.`,
+      () => cache.misses,
     );
-    gauge(`coreframe_${cache}_cache_bytes`, `Bytes in the ${cache} cache.`, () => read().bytes);
   }
   return {
     registry,

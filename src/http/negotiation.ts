@@ -9,14 +9,14 @@ import { AppError } from '../errors.ts';
  * @throws AppError `not_acceptable` where none is accepted
  */
 export function negotiate<T extends string>(request: FastifyRequest, offered: readonly T[]): T {
-  const preferred = preferredOf(request, offered);
+  const preferred = new Negotiator(request.raw).mediaTypes([...offered])[0] as T | undefined;
   if (preferred === undefined) {
     throw new AppError('not_acceptable', `Accept allows none of what is on offer: ${offered.join(', ')}.`);
   }
   return preferred;
 }
 
-/** Like `negotiate`, but undefined where nothing on offer is accepted. */
-export function preferredOf<T extends string>(request: FastifyRequest, offered: readonly T[]): T | undefined {
-  return new Negotiator(request.raw).mediaTypes([...offered])[0] as T | undefined;
+/** The media types that `Accept` names, wildcards too, most preferred first. */
+export function acceptedTypes(request: FastifyRequest): string[] {
+  return new Negotiator(request.raw).mediaTypes();
 }

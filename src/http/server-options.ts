@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
-import type { FastifyBaseLogger, FastifyServerOptions } from 'fastify';
+import { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify';
 import { AppError } from '../errors.ts';
 import { sendProblem } from './problem-handler.ts';
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems.ts';
+import { PROBLEM_MEDIA_TYPE, toProblem } from './problems.ts';
 import { schemaController } from './validation.ts';
 
 /** Largest JSON body; uploads have limits of their own. */
@@ -44,7 +44,7 @@ function toClientError(error: Error & { code?: string }): AppError {
 export function createServerOptions(logger: FastifyBaseLogger) {
   return {
     loggerInstance: logger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
     bodyLimit: MAX_JSON_BYTES,
     schemaController,
@@ -54,7 +54,6 @@ export function createServerOptions(logger: FastifyBaseLogger) {
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'malformed_request' : 'not_found';
-      reply.code(PROBLEMS[code].status);
       sendProblem(request as never, reply as never, new AppError(code, error.message, { cause: error }));
     },
   } satisfies FastifyServerOptions;

@@ -117,7 +117,6 @@ export async function receiveFiles(request: FastifyRequest, options: UploadOptio
   let fileCount = 0;
   try {
     const parts = request.parts({
-      throwFileSizeLimit: false,
       limits: {
         fileSize: limits.maxFileBytes,
         files: limits.maxFiles,

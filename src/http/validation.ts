@@ -12,7 +12,6 @@ const STRICT = {
   useDefaults: true,
   removeAdditional: false,
   discriminator: true,
-  verbose: true,
 } as const;
 
 const buildCompiler = AjvCompiler();
@@ -74,29 +73,16 @@ function toFault(location: FaultLocation, error: ErrorObject): Fault {
       };
     case 'const':
       return { location, path: instancePath, message: `must be ${JSON.stringify(params.allowedValue)}` };
-    case 'discriminator':
-      return {
-        location,
-        path: `${instancePath}/${String(params.tag)}`,
-        message: discriminatorMessage(error),
-      };
     default:
       return { location, path: instancePath, message: error.message ?? 'is not valid' };
   }
 }
 
-function discriminatorMessage(error: ErrorObject): string {
-  const branches = (error.parentSchema?.oneOf ?? []) as {
-    properties?: Record<string, { const?: unknown }>;
-  }[];
-  const names = branches
-    .map((branch) => branch.properties?.[String(error.params.tag)]?.const)
-    .filter(Boolean);
-  return names.length > 0 ? `must be one of ${names.join(', ')}` : 'names no known kind';
-}
-
 function faultsOf(context: ValidationContext, errors: readonly ErrorObject[]): Fault[] {
-  return errors.map((error) => toFault(LOCATIONS[context], error));
+  // A discriminated union says itself which values its tag may have, so the discriminator's own error tells nothing new.
+  return errors
+    .filter(({ keyword }) => keyword !== 'discriminator')
+    .map((error) => toFault(LOCATIONS[context], error));
 }
 
 /**

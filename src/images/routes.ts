@@ -12,17 +12,11 @@ import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.t
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import {
-  GpsSchema,
   ImageChangesSchema,
   ImageListQuerySchema,
-  ImagePageSchema,
   ImageQuerySchema,
-  ImageSchema,
   UploadFormSchema,
-  UploadProblemSchema,
-  UploadResponseSchema,
   type UploadResult,
-  UploadResultSchema,
 } from './schemas.ts';
 import type { ImageStore } from './store.ts';
 import { type UploadOutcome, type UploadServices, uploadImages } from './upload.ts';
@@ -32,7 +26,7 @@ export interface ImageRoutesOptions {
   blobs: BlobReader;
   uploads: UploadServices;
   metrics: Metrics;
-  translate: ErrorTranslator;
+  translateError: ErrorTranslator;
 }
 
 const UPLOAD_CODES: readonly ErrorCode[] = [
@@ -57,17 +51,7 @@ const UPLOAD_CODES: readonly ErrorCode[] = [
 
 /** `/images`: upload, list, metadata, rename, delete and the original bytes. */
 export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async (app, options) => {
-  const { images, blobs, uploads, metrics, translate } = options;
-  for (const schema of [
-    GpsSchema,
-    ImageSchema,
-    ImagePageSchema,
-    UploadResultSchema,
-    UploadResponseSchema,
-    UploadProblemSchema,
-  ]) {
-    app.addSchema(schema);
-  }
+  const { images, blobs, uploads, metrics, translateError } = options;
   const tags = ['images'];
 
   app.post(
@@ -90,7 +74,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
     },
     async (request, reply) => {
       const outcomes = await uploadImages(request, uploads, clientSignal(reply));
-      return sendOutcomes(request, reply, outcomes, metrics, translate);
+      return sendOutcomes(request, reply, outcomes, metrics, translateError);
     },
   );
 
@@ -194,7 +178,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       },
     },
     async (request, reply) => {
-      await images.delete(request.owner, request.params.id);
+      blobs.forget(await images.delete(request.owner, request.params.id));
       return reply.code(204).send();
     },
   );

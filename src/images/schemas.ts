@@ -193,3 +193,13 @@ export type UploadResult = Omit<Static<typeof UploadResultSchema>, 'image' | 'pr
   image?: ImageResponse;
   problem?: Problem;
 };
+
+/** The schemas of this slice that have names, for `addSchema`. */
+export const IMAGE_SCHEMAS = [
+  GpsSchema,
+  ImageSchema,
+  ImagePageSchema,
+  UploadResultSchema,
+  UploadResponseSchema,
+  UploadProblemSchema,
+];

@@ -163,10 +163,11 @@ export class ImageStore {
   /**
    * Deletes the image, everything derived from it, and the bytes that nothing names any more.
    *
+   * @returns the SHA-256 of what was named, for caches to forget
    * @throws AppError `not_found`
    */
-  async delete(owner: OwnerId, id: string): Promise<void> {
-    await withTransaction(this.#database.pool, async (client) => {
+  async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
+    return withTransaction(this.#database.pool, async (client) => {
       const { rows } = await client.query<{ sha256: Buffer }>(
         'SELECT sha256 FROM images WHERE owner_id = $1 AND id = $2 FOR UPDATE',
         [owner, id],
@@ -175,7 +176,9 @@ export class ImageStore {
       if (!image) throw imageNotFound(id);
       const derived = await deleteDerivedFrom(client, { imageId: id });
       await client.query('DELETE FROM images WHERE id = $1', [id]);
-      await this.#blobs.deleteUnreferenced(client, [image.sha256, ...derived]);
+      const deleted = [image.sha256, ...derived];
+      await this.#blobs.deleteUnreferenced(client, deleted);
+      return deleted;
     });
   }
 

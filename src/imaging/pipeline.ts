@@ -62,9 +62,10 @@ export const PipelineSchema = ObjectWithDefaults(
     operations: Type.Array(
       Type.Unsafe<OperationStep | ConvertStep>({
         type: 'object',
+        required: ['op'],
+        properties: { op: { type: 'string', enum: [...OPERATION_NAMES, 'convert'] } },
         // Ajv's discriminator looks at the branch that `op` names, and reports that one's errors alone.
         discriminator: { propertyName: 'op' },
-        required: ['op'],
         oneOf: STEP_SCHEMAS.map((schema) => ({ $ref: `${schema.$id}#` })),
       }),
       {

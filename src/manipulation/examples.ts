@@ -1,0 +1,51 @@
+/** Bodies to try, shown in the docs. A test sends each of them. */
+
+type Examples = Record<string, { summary: string; value: unknown }>;
+
+export const ONE_STEP_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> = {
+  resize: {
+    width: { summary: 'To a width, keeping the proportions', value: { width: 800 } },
+    cover: {
+      summary: 'Fill a square, cut to what draws the eye, as WebP',
+      value: {
+        width: 256,
+        height: 256,
+        fit: 'cover',
+        position: 'attention',
+        output: { format: 'webp', quality: 75 },
+      },
+    },
+  },
+  crop: {
+    box: { summary: 'A box', value: { left: 10, top: 10, width: 200, height: 100, clip: true } },
+    aspect_ratio: { summary: 'To an aspect ratio', value: { aspect_ratio: '16:9' } },
+  },
+  convert: {
+    webp: { summary: 'To WebP', value: { format: 'webp', quality: 80 } },
+    png: { summary: 'To PNG with a palette', value: { format: 'png', palette: true, colors: 64 } },
+  },
+};
+
+export const TRANSFORM_EXAMPLES: Examples = {
+  thumbnail: {
+    summary: 'A square, sharpened thumbnail',
+    value: {
+      operations: [
+        { op: 'crop', aspect_ratio: '1:1' },
+        { op: 'resize', width: 256 },
+        { op: 'sharpen', sigma: 1 },
+      ],
+      output: { format: 'webp', quality: 80 },
+    },
+  },
+  order: {
+    summary: 'The order counts: a border that is not resized',
+    value: {
+      operations: [
+        { op: 'resize', width: 400 },
+        { op: 'extend', top: 20, right: 20, bottom: 20, left: 20, background: '#ffffff' },
+      ],
+      output: { format: 'png' },
+    },
+  },
+};

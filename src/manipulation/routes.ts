@@ -1,0 +1,254 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { contentUrlOf, toArtifactResponse } from '../artifacts/response.ts';
+import type { InputRef } from '../artifacts/store.ts';
+import type { BlobReader } from '../blobs/blob-reader.ts';
+import { AppError, type ErrorCode, type FaultLocation } from '../errors.ts';
+import { clientSignal } from '../http/client-signal.ts';
+import { sendContent } from '../http/content.ts';
+import type { Metrics } from '../http/metrics.ts';
+import { acceptedTypes, negotiate } from '../http/negotiation.ts';
+import { problemResponses } from '../http/problems.ts';
+import { IdParamsSchema, jsonContent } from '../http/responses.ts';
+import { validationFailed } from '../http/validation.ts';
+import { formatOfMediaType, mediaTypeOf } from '../imaging/formats.ts';
+import { oneStep } from '../imaging/one-step.ts';
+import {
+  canonicalizePipeline,
+  PIPELINE_SCHEMAS,
+  type PipelineRequest,
+  PipelineSchema,
+} from '../imaging/pipeline.ts';
+import { ONE_STEP_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
+import type { Transformer } from './transformer.ts';
+
+export interface ManipulationRoutesOptions {
+  transformer: Transformer;
+  blobs: BlobReader;
+  metrics: Metrics;
+}
+
+const tags = ['manipulation'];
+
+/** A picture made by a GET may be kept by its client, but asked for again: a newer version may make a better one. */
+const REVALIDATED = 'private, max-age=3600';
+
+const OPERATION_CODES: readonly ErrorCode[] = [
+  'not_found',
+  'validation_failed',
+  'undecodable_image',
+  'too_many_pixels',
+  'output_too_large',
+  'operation_timeout',
+  'decoder_crashed',
+  'conflict',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+];
+const BODY_CODES: readonly ErrorCode[] = [
+  'malformed_json',
+  'incomplete_body',
+  'request_timeout',
+  'unsupported_media_type',
+  'request_too_large',
+];
+
+const ONE_STEPS = [
+  {
+    name: 'resize',
+    done: 'Resized',
+    does: 'Resizes',
+    what: 'Resize',
+    about: 'to a width, a height or both, in one of the ways of `fit`',
+  },
+  {
+    name: 'crop',
+    done: 'Cropped',
+    does: 'Crops',
+    what: 'Crop',
+    about: 'to a box, to an aspect ratio, or to what draws the eye',
+  },
+  {
+    name: 'convert',
+    done: 'Converted',
+    does: 'Converts',
+    what: 'Convert',
+    about: 'to another format, or with other options of encoding',
+  },
+] as const;
+
+const STEPS = ONE_STEPS.map((step) => ({ ...step, ...oneStep(step.name) }));
+
+/** The schemas of this slice that have names, for `addSchema`. */
+export const MANIPULATION_SCHEMAS = [...PIPELINE_SCHEMAS, ...STEPS.map(({ body }) => body)];
+
+/** Where a pipeline was given in the request, to say where its faults are. */
+interface Place {
+  location: FaultLocation;
+  pathOf: (path: string) => string;
+}
+
+const IN_BODY: Place = { location: 'body', pathOf: (path) => path };
+
+/** Moves the faults of a pipeline to where its parts were given in the request. */
+function relocate(error: unknown, { location, pathOf }: Place): unknown {
+  if (!(error instanceof AppError) || error.errors.length === 0) return error;
+  const errors = error.errors.map(({ path, message }) => ({ location, path: pathOf(path), message }));
+  return error.code === 'validation_failed'
+    ? validationFailed(errors)
+    : new AppError(error.code, error.detail, { errors, cause: error });
+}
+
+/** `/resize`, `/crop`, `/convert` and `/transform` of images and of artifacts. */
+export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOptions> = async (
+  app,
+  options,
+) => {
+  const { transformer, blobs, metrics } = options;
+
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    ref: InputRef,
+    pipelineRequest: PipelineRequest,
+    place: Place,
+  ): Promise<unknown> {
+    const isGet = request.method !== 'POST';
+    const source = await transformer.findPicture(request.owner, ref);
+    try {
+      const acceptsFormats = acceptedTypes(request).flatMap((type) => formatOfMediaType(type) ?? []);
+      const pipeline = canonicalizePipeline(pipelineRequest, { inputFormat: source.format, acceptsFormats });
+      const picture = mediaTypeOf(pipeline.output.format);
+      const wanted = negotiate(
+        request,
+        isGet ? [picture, 'application/json'] : ['application/json', picture],
+      );
+      const { artifact, isNew } = await transformer.transform(request.owner, source, pipeline, {
+        retention: isGet ? 'cached' : 'kept',
+        signal: clientSignal(reply),
+      });
+      reply.code(isNew && !isGet ? 201 : 200).header('vary', 'Accept');
+      if (wanted === 'application/json') {
+        if (isNew && !isGet) reply.header('location', `/artifacts/${artifact.id}`);
+        return reply.send(toArtifactResponse(artifact));
+      }
+      reply.header('content-location', contentUrlOf(artifact));
+      return await sendContent(request, reply, {
+        sha256: artifact.sha256.toString('hex'),
+        size: artifact.size,
+        mediaType: artifact.mediaType,
+        filename: artifact.filename,
+        cacheControl: isGet ? REVALIDATED : 'no-store',
+        open: (range) => {
+          metrics.sentBytes.inc(range.end - range.start);
+          return blobs.open(artifact, range);
+        },
+      });
+    } catch (error) {
+      throw relocate(error, place);
+    }
+  }
+
+  const pictureOrArtifact = { ...jsonContent('Artifact'), 'image/*': { schema: {} } };
+  const posted = {
+    201: {
+      description: 'The artifact, made now; or its picture, where `Accept` prefers `image/*`.',
+      content: pictureOrArtifact,
+    },
+    200: { description: 'The artifact that there was already; or its picture.', content: pictureOrArtifact },
+    ...problemResponses(...OPERATION_CODES, ...BODY_CODES),
+  };
+  const got = {
+    200: {
+      description: 'The picture; or its artifact, where `Accept` prefers `application/json`.',
+      content: pictureOrArtifact,
+    },
+    206: {
+      description: 'The range of the picture that was asked for.',
+      content: { 'image/*': { schema: {} } },
+    },
+    304: { type: 'null', description: 'The client has this picture (`If-None-Match`).' },
+    ...problemResponses(...OPERATION_CODES, 'precondition_failed', 'range_not_satisfiable'),
+  };
+
+  for (const [type, of] of [
+    ['image', 'Image'],
+    ['artifact', 'Artifact'],
+  ] as const) {
+    for (const { name, what, does, done, about, ...step } of STEPS) {
+      const url = `/${type}s/:id/${name}`;
+      app.post(
+        url,
+        {
+          config: { bodyExamples: ONE_STEP_EXAMPLES[name] },
+          schema: {
+            operationId: `${name}${of}`,
+            tags,
+            summary: `${what} an ${type}`,
+            description: `${does} it ${about}, and stores the result as an artifact: the same as a transform with this one operation.`,
+            params: IdParamsSchema,
+            body: { $ref: `${step.body.$id}#` },
+            response: posted,
+          },
+        },
+        (request, reply) =>
+          answer(
+            request,
+            reply,
+            { type, id: request.params.id },
+            step.fromBody(request.body as Record<string, unknown>),
+            {
+              location: 'body',
+              pathOf: step.bodyPath,
+            },
+          ),
+      );
+      app.get(
+        url,
+        {
+          schema: {
+            operationId: `get${done}${of}`,
+            tags,
+            summary: `${done} picture of an ${type}`,
+            description: `${does} it ${about}, and answers with the picture. Its artifact is in \`Content-Location\`, and is kept while it is used.`,
+            params: IdParamsSchema,
+            querystring: step.query,
+            response: got,
+          },
+        },
+        (request, reply) =>
+          answer(
+            request,
+            reply,
+            { type, id: request.params.id },
+            step.fromQuery(request.query as Record<string, unknown>),
+            {
+              location: 'query',
+              pathOf: step.queryPath,
+            },
+          ),
+      );
+    }
+
+    app.post(
+      `/${type}s/:id/transform`,
+      {
+        config: { bodyExamples: TRANSFORM_EXAMPLES },
+        schema: {
+          operationId: `transform${of}`,
+          tags,
+          summary: `Do several operations on an ${type}`,
+          description:
+            'Does the operations one after the other, exactly in their order, encodes the result as `output` says, and stores it as an artifact.',
+          params: IdParamsSchema,
+          body: { $ref: `${PipelineSchema.$id}#` },
+          response: posted,
+        },
+      },
+      (request, reply) =>
+        // Validated by the schema above, which TypeScript cannot see through a reference.
+        answer(request, reply, { type, id: request.params.id }, request.body as PipelineRequest, IN_BODY),
+    );
+  }
+};
