@@ -6,6 +6,9 @@ import type { PictureFacts } from './params.ts';
 import type { Raster } from './raster.ts';
 import type { Region } from './schemas.ts';
 
+// Once: while it runs, loaders are blocked for a moment, and a decode in another thread would be refused.
+restrictLoaders();
+
 /** One frame of a file, known from its header and ready to be decoded. */
 export interface Frame extends PictureFacts {
   file: SourceFile;
@@ -30,7 +33,6 @@ export interface FrameOptions {
  * @throws AppError `undecodable_image`, `too_many_pixels`, or `validation_failed` where there is no such page
  */
 export async function openFrame(file: SourceFile, options: FrameOptions): Promise<Frame> {
-  restrictLoaders();
   const { page, oriented, limits } = options;
   const first = await decoding(() => sharp(file.path, { limitInputPixels: false }).metadata());
   const pages = first.pages ?? 1;

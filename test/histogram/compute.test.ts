@@ -376,6 +376,12 @@ t.test('an answer too large to be of use is refused', async (t) => {
   t.equal(coarse.labels?.length, 6400);
 });
 
+t.test('pictures decoded at the same time are not refused as blocked', async (t) => {
+  // Blocking and unblocking loaders for each picture made those fail that another thread was just opening.
+  const results = await Promise.all(Array.from({ length: 64 }, () => histogramOf(rgbFile)));
+  t.ok(results.every(({ pixels }) => pixels === 61 * 47));
+});
+
 t.test('damaged and oversized pictures', async (t) => {
   writeFileSync(at('noise.png'), Buffer.alloc(500, 7));
   await t.rejects(histogramOf(at('noise.png')), { code: 'undecodable_image' });
