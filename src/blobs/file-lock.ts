@@ -1,3 +1,4 @@
+import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -22,8 +23,12 @@ const SQLITE_BUSY = 5;
  * @throws Error where the file cannot be opened (folder missing, not writable)
  */
 export function tryLock(file: string, mode: LockMode): FileLock | undefined {
+  // Made here for errors with a cause that SQLite does not tell (no room, no permission).
+  if (!existsSync(file)) closeSync(openSync(file, 'a'));
   const database = new DatabaseSync(file, { timeout: 0 });
   try {
+    // Nothing is ever written, and no journal file is to lie about.
+    database.exec('PRAGMA journal_mode = MEMORY');
     database.exec(mode === 'exclusive' ? 'BEGIN EXCLUSIVE' : 'BEGIN; SELECT count(*) FROM sqlite_master');
   } catch (error) {
     database.close();

@@ -1,0 +1,44 @@
+import type { Pool } from 'pg';
+import { to as copyTo } from 'pg-copy-streams';
+
+/** Signature, flags and length of the header extension (https://www.postgresql.org/docs/18/sql-copy.html, "Binary Format"). */
+const HEADER_BYTES = 11 + 4 + 4;
+
+/** The fields of a row in their binary form: `bytea` is its bytes, `bigint` 8 bytes in network order. */
+export type BinaryRow = (Buffer | null)[];
+
+/**
+ * Runs a query that gives at most one row, and returns that row's fields unconverted. `pg` itself has results in text
+ * only (its `binary` option decodes bytes as UTF-8 and so destroys them); 1 MiB of `bytea` took 8 ms as hexadecimal text, 6 ms as
+ * base64 and 3 ms this way. The query takes no parameters, because COPY does not.
+ */
+export async function queryBinaryRow(pool: Pool, query: string): Promise<BinaryRow | undefined> {
+  const client = await pool.connect();
+  let failure: Error | undefined;
+  try {
+    const pieces: Buffer[] = [];
+    for await (const piece of client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT binary)`)))
+      pieces.push(piece);
+    return parseRow(Buffer.concat(pieces));
+  } catch (error) {
+    failure = error instanceof Error ? error : new Error(String(error));
+    throw error;
+  } finally {
+    client.release(failure);
+  }
+}
+
+function parseRow(copy: Buffer): BinaryRow | undefined {
+  let offset = HEADER_BYTES + copy.readUInt32BE(HEADER_BYTES - 4);
+  const fieldCount = copy.readInt16BE(offset);
+  if (fieldCount < 0) return undefined;
+  offset += 2;
+  const row: BinaryRow = [];
+  for (let field = 0; field < fieldCount; field++) {
+    const length = copy.readInt32BE(offset);
+    offset += 4;
+    row.push(length < 0 ? null : copy.subarray(offset, offset + length));
+    offset += Math.max(length, 0);
+  }
+  return row;
+}

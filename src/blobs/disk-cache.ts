@@ -1,0 +1,228 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { copyFile, open, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type { BlobStore } from './blob-store.ts';
+import { toStorageError } from './storage-errors.ts';
+import { openTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
+
+/** A blob as a local file, which stays where it is until `release()` is called. */
+export interface Lease {
+  path: string;
+  release(): void;
+}
+
+export interface DiskCacheOptions {
+  /** Folder for the caches of all processes; each has a folder of its own in it, swept after its death. */
+  root: string;
+  /** Bytes that are kept. Leased files are never removed, so that many large ones at once may take more. */
+  maxBytes: number;
+  blobs: BlobStore;
+}
+
+interface Entry {
+  readonly path: string;
+  readonly size: number;
+  readonly ready: Promise<void>;
+  leases: number;
+  /** Not kept, and not counted: its file goes with the last lease. */
+  isDoomed: boolean;
+}
+
+/** Opens the cache in a new folder of this process. */
+export async function openDiskCache(options: DiskCacheOptions): Promise<DiskCache> {
+  return new DiskCache(await openTemporaryFolder(options.root), options.maxBytes, options.blobs);
+}
+
+/** Blobs as local files, fetched once, the least recently used removed first. */
+export class DiskCache {
+  readonly #folder: TemporaryFolder;
+  readonly #maxBytes: number;
+  readonly #blobs: BlobStore;
+  /** In order of use, the least recent first. */
+  readonly #entries = new Map<string, Entry>();
+  #fileCount = 0;
+  #bytes = 0;
+  #hits = 0;
+  #misses = 0;
+
+  constructor(folder: TemporaryFolder, maxBytes: number, blobs: BlobStore) {
+    this.#folder = folder;
+    this.#maxBytes = maxBytes;
+    this.#blobs = blobs;
+  }
+
+  /** Bytes of all files that are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Leases that found the file there or on its way. */
+  get hits(): number {
+    return this.#hits;
+  }
+
+  /** Leases that had to fetch it. */
+  get misses(): number {
+    return this.#misses;
+  }
+
+  /**
+   * The blob as a local file; fetched once however many ask for it at the same time, its size and hash verified. One that is
+   * larger than the whole cache is removed after its last lease.
+   *
+   * @throws AppError `not_found` where there is no such blob, `storage_unavailable` where the disk is full
+   */
+  async lease(sha256: Buffer, size: number): Promise<Lease> {
+    const key = sha256.toString('hex');
+    const found = this.#entries.get(key);
+    if (found) this.#hits += 1;
+    else this.#misses += 1;
+    const entry = found ?? this.#add(key, size, (file) => this.#fetch(sha256, size, file));
+    this.#use(key, entry);
+    try {
+      await entry.ready;
+    } catch (error) {
+      void this.#discard(key, entry);
+      this.#release(key, entry);
+      throw error;
+    }
+    if (found && !(await isFile(entry.path, size))) {
+      // Something else has removed it, for example a cleaner of temporary folders.
+      void this.#discard(key, entry);
+      this.#release(key, entry);
+      return this.lease(sha256, size);
+    }
+    let isReleased = false;
+    return {
+      path: entry.path,
+      release: () => {
+        if (!isReleased) this.#release(key, entry);
+        isReleased = true;
+      },
+    };
+  }
+
+  /**
+   * Takes over a file that holds exactly the blob's bytes: moves it into the cache, or removes it where it has no place there.
+   * Never fails; a file that could not be moved is fetched when it is asked for.
+   */
+  async adopt(file: string, sha256: Buffer, size: number): Promise<void> {
+    const key = sha256.toString('hex');
+    if (!this.#entries.has(key) && size <= this.#maxBytes) {
+      const entry = this.#add(key, size, (target) => move(file, target));
+      this.#use(key, entry);
+      await entry.ready.catch(() => this.#discard(key, entry));
+      this.#release(key, entry);
+    }
+    await rm(file, { force: true }).catch(() => undefined);
+  }
+
+  /** Removes a blob's file, as soon as nobody leases it. */
+  forget(sha256: Buffer): void {
+    const key = sha256.toString('hex');
+    const entry = this.#entries.get(key);
+    if (entry) void this.#discard(key, entry);
+  }
+
+  /** Removes all files, leased or not. */
+  async close(): Promise<void> {
+    this.#entries.clear();
+    this.#bytes = 0;
+    await this.#folder.remove();
+  }
+
+  #add(key: string, size: number, make: (file: string) => Promise<void>): Entry {
+    // Numbered, so that removing one file never meets the making of the next one for the same blob.
+    this.#fileCount += 1;
+    const file = path.join(this.#folder.path, `${key}-${this.#fileCount}`);
+    const isDoomed = size > this.#maxBytes;
+    const entry = { path: file, size, ready: make(file), leases: 0, isDoomed };
+    this.#entries.set(key, entry);
+    if (!isDoomed) this.#bytes += size;
+    return entry;
+  }
+
+  #use(key: string, entry: Entry): void {
+    entry.leases += 1;
+    this.#entries.delete(key);
+    this.#entries.set(key, entry);
+    this.#evict(this.#maxBytes);
+  }
+
+  #release(key: string, entry: Entry): void {
+    entry.leases -= 1;
+    if (entry.leases > 0) return;
+    if (entry.isDoomed) void this.#discard(key, entry);
+    else this.#evict(this.#maxBytes);
+  }
+
+  /** Takes an entry out of the cache; its file goes now or with its last lease. */
+  async #discard(key: string, entry: Entry): Promise<void> {
+    if (this.#entries.get(key) === entry) this.#entries.delete(key);
+    if (!entry.isDoomed) this.#bytes -= entry.size;
+    entry.isDoomed = true;
+    // What cannot be removed goes with the folder.
+    if (entry.leases === 0) await rm(entry.path, { force: true }).catch(() => undefined);
+  }
+
+  /** Removes unleased files, the least recently used first, until at most `maxBytes` bytes are kept. */
+  #evict(maxBytes: number): Promise<void>[] {
+    const removals: Promise<void>[] = [];
+    for (const [key, entry] of this.#entries) {
+      if (this.#bytes <= maxBytes) break;
+      if (entry.leases === 0) removals.push(this.#discard(key, entry));
+    }
+    return removals;
+  }
+
+  async #fetch(sha256: Buffer, size: number, file: string): Promise<void> {
+    try {
+      await this.#download(sha256, size, file);
+    } catch (error) {
+      await rm(file, { force: true });
+      if (!toStorageError(error)) throw error;
+      // The disk may be full of what this cache keeps.
+      await Promise.all(this.#evict(0));
+      await this.#download(sha256, size, file).catch(async (again: unknown) => {
+        await rm(file, { force: true });
+        throw toStorageError(again) ?? again;
+      });
+    }
+  }
+
+  async #download(sha256: Buffer, size: number, file: string): Promise<void> {
+    const hash = createHash('sha256');
+    let written = 0;
+    const handle = await open(file, 'w', 0o600);
+    try {
+      for await (const chunk of this.#blobs.read(sha256)) {
+        hash.update(chunk);
+        await handle.writeFile(chunk);
+        written += chunk.length;
+      }
+    } finally {
+      await handle.close();
+    }
+    if (written !== size || !hash.digest().equals(sha256)) {
+      throw new Error(
+        `Blob ${sha256.toString('hex')} was read as ${written} bytes that do not fit its hash.`,
+      );
+    }
+  }
+}
+
+async function isFile(file: string, size: number): Promise<boolean> {
+  const found = await stat(file).catch(() => undefined);
+  return found?.size === size;
+}
+
+/** Renames a file, or copies it where the target is on another file system. */
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+  }
+}

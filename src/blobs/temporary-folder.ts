@@ -1,0 +1,82 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { type FileLock, tryLock } from './file-lock.ts';
+import { toStorageError } from './storage-errors.ts';
+
+/** A folder of this process alone. */
+export interface TemporaryFolder {
+  readonly path: string;
+  /** A path in it that nothing has yet. */
+  newPath(): string;
+  /** Removes the folder with all that is in it. */
+  remove(): Promise<void>;
+}
+
+const NAME = /^process-[0-9a-f]{16}$/;
+const LOCK_NAME = /^(process-[0-9a-f]{16})\.lock$/;
+
+/**
+ * Makes a folder of this process's own below `root` (made where missing), and removes those that dead processes have left
+ * there. A folder `process-…` belongs to whoever holds the lock `process-….lock` beside it; the system drops the lock
+ * with its process. Whatever else is in `root` is left alone.
+ *
+ * @throws AppError `storage_unavailable` where the disk is full
+ */
+export async function openTemporaryFolder(root: string): Promise<TemporaryFolder> {
+  try {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    await sweep(root);
+    const { name, lock } = claimName(root);
+    const folder = path.join(root, name);
+    await mkdir(folder, { mode: 0o700 });
+    return {
+      path: folder,
+      newPath: () => path.join(folder, randomBytes(12).toString('hex')),
+      async remove() {
+        await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+        await rm(path.join(root, `${name}.lock`), { force: true });
+        lock.release();
+      },
+    };
+  } catch (error) {
+    throw toStorageError(error) ?? error;
+  }
+}
+
+/** A new name and the lock on it. The lock comes before the folder, so that a folder without a held lock has no owner. */
+function claimName(root: string): { name: string; lock: FileLock } {
+  for (;;) {
+    const name = `process-${randomBytes(8).toString('hex')}`;
+    const file = path.join(root, `${name}.lock`);
+    const lock = tryLock(file, 'exclusive');
+    // Another process's sweep may come between the making of the file and its locking; it removes the file.
+    if (lock && existsSync(file)) return { name, lock };
+    lock?.release();
+  }
+}
+
+async function sweep(root: string): Promise<void> {
+  const entries = await readdir(root);
+  const names = entries.flatMap((entry) => LOCK_NAME.exec(entry)?.[1] ?? (NAME.test(entry) ? entry : []));
+  for (const name of new Set(names)) {
+    try {
+      await removeAbandoned(root, name);
+    } catch {
+      // Another user's, or something in it cannot be removed: no reason not to start.
+    }
+  }
+}
+
+async function removeAbandoned(root: string, name: string): Promise<void> {
+  const file = path.join(root, `${name}.lock`);
+  const lock = tryLock(file, 'exclusive');
+  if (!lock) return;
+  try {
+    await rm(path.join(root, name), { recursive: true, force: true });
+    await rm(file, { force: true });
+  } finally {
+    lock.release();
+  }
+}
