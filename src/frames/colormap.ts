@@ -65,7 +65,7 @@ const TABLE_DESCRIPTIONS: Record<keyof typeof COLOR_TABLES, string> = {
 };
 
 /** `#rrggbb` as three whole numbers. */
-function channels(color: string): readonly [number, number, number] {
+function channels(color: string): number[] {
   const value = Number.parseInt(color.slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
@@ -80,8 +80,8 @@ function interpolate(stops: readonly ColorStop[]): Uint8Array {
     const distance = to.position - from.position;
     const [a, b] = [channels(from.color), channels(to.color)];
     for (let channel = 0; channel < 3; channel++) {
-      const start = a[channel as 0];
-      const end = b[channel as 0];
+      const start = a[channel] as number;
+      const end = b[channel] as number;
       const sum = start * (to.position - level) + end * (level - from.position);
       table[3 * level + channel] = distance === 0 ? end : Math.floor((2 * sum + distance) / (2 * distance));
     }

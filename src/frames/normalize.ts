@@ -171,3 +171,8 @@ export class DynamicNormalizer<T> {
     return ready;
   }
 }
+
+/** Replaces `width` grey levels from `offset` by what a table (`normalizationTable`) maps them to. */
+export function mapLevels(pixels: Uint8Array, offset: number, width: number, table: Uint8Array): void {
+  for (let at = offset; at < offset + width; at++) pixels[at] = table[pixels[at] as number] as number;
+}

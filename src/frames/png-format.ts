@@ -1,0 +1,38 @@
+import { crc32 } from 'node:zlib';
+
+/** The parts of the PNG format (W3C PNG, third edition) that pictures of frames need. */
+
+export const PNG_SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+
+/** Colour types of IHDR. */
+export const GREY = 0;
+export const RGB = 2;
+export const PALETTE = 3;
+export const RGBA = 6;
+
+/** A chunk: length, type, data and checksum. */
+export function pngChunk(type: string, data: Uint8Array = new Uint8Array()): Buffer {
+  const chunk = Buffer.alloc(12 + data.length);
+  chunk.writeUInt32BE(data.length, 0);
+  chunk.write(type, 4, 'latin1');
+  chunk.set(data, 8);
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length);
+  return chunk;
+}
+
+/** The signature and the IHDR chunk: 33 bytes. */
+export function pngHeader(width: number, height: number, bitDepth: number, colorType: number): Buffer {
+  const data = Buffer.alloc(13);
+  data.writeUInt32BE(width, 0);
+  data.writeUInt32BE(height, 4);
+  data[8] = bitDepth;
+  data[9] = colorType;
+  return Buffer.concat([PNG_SIGNATURE, pngChunk('IHDR', data)]);
+}
+
+export const PNG_END = pngChunk('IEND');
+
+/** Whether each colour of a table of 256 × RGB is the grey level itself, so that a grey picture says the same. */
+export function isGreyTable(table: Uint8Array): boolean {
+  return table.every((value, index) => value === Math.floor(index / 3));
+}
