@@ -6,9 +6,20 @@ const MAIN_MODULE = fileURLToPath(new URL('./worker-process.ts', import.meta.url
 
 /**
  * What an image process inherits: where programs, libraries and temporary files are, and nothing secret. LD_PRELOAD
- * brings jemalloc where a container sets it.
+ * brings jemalloc where a container sets it. NODE_COMPILE_CACHE, where an operator has a private folder for it, brings a
+ * start from 0.38 s to 0.17 s.
  */
-const INHERITED = ['PATH', 'LD_PRELOAD', 'LD_LIBRARY_PATH', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot', 'TZ'];
+const INHERITED = [
+  'PATH',
+  'LD_PRELOAD',
+  'LD_LIBRARY_PATH',
+  'NODE_COMPILE_CACHE',
+  'TMPDIR',
+  'TEMP',
+  'TMP',
+  'SystemRoot',
+  'TZ',
+];
 
 /**
  * Against the growth of resident memory. Two processes, 2,000 resizes of a 6 MP JPEG, MiB of one process after 200

@@ -199,6 +199,17 @@ t.test('aborting takes waiting tasks out of the line and ends running ones', onL
   await t.rejects(engine.inspect(quick, { signal: AbortSignal.abort(new Error('too late')) }), /too late/);
 });
 
+t.test('a task that is about to end when it is aborted costs no process', async (t) => {
+  const engine = openEngine(t);
+  await engine.inspect(quick);
+  const leave = new AbortController();
+  const task = engine.inspect(slow, { signal: leave.signal });
+  leave.abort(new Error('left'));
+  await t.rejects(task, { message: 'left' });
+  t.equal(await codeOf(engine.inspect(quick)), 'done');
+  t.match(engine.stats(), { restarts: 0, running: 0 });
+});
+
 t.test('closing hands back what waits, lets what runs end, and ends the processes', onLinux, async (t) => {
   const engine = openEngine(t);
   await engine.inspect(quick);
