@@ -33,15 +33,21 @@ async function inspectBytes(bytes: Buffer, limits: Partial<ImageLimits> = {}): P
   return inspectFile(file, limits);
 }
 
+/** Milliseconds of processor time so far: unlike the clock, the same on a busy machine. */
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
 async function refusal(
   inspect: () => Promise<unknown>,
 ): Promise<{ code: ErrorCode; detail: string; ms: number }> {
-  const start = performance.now();
+  const start = cpuMs();
   try {
     await inspect();
   } catch (error) {
     if (error instanceof AppError) {
-      return { code: error.code, detail: error.detail, ms: performance.now() - start };
+      return { code: error.code, detail: error.detail, ms: cpuMs() - start };
     }
     throw error;
   }
@@ -232,13 +238,13 @@ t.test('odd files are refused or read, and take neither time nor memory', async 
     ['as many pages as are accepted', makeTiff(Array(MAX_PAGES).fill([2, 2])), undefined],
   ];
   for (const [name, bytes, code] of odd) {
-    const start = performance.now();
+    const start = cpuMs();
     const outcome = await inspectBytes(bytes).then(
       () => undefined,
       (error: unknown) => (error instanceof AppError ? error.code : String(error)),
     );
     t.equal(outcome, code, name);
-    t.ok(performance.now() - start < 2000, name);
+    t.ok(cpuMs() - start < 2000, name);
   }
 });
 
