@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { parameterError } from '../../errors.ts';
 import { defineOperation } from './operation.ts';
 
 /** Odd, so that the window has a middle; the time grows with the square. */
@@ -18,6 +19,16 @@ export const median = defineOperation({
     }),
   },
   leavesAlpha: true,
+  measure(size, params, at) {
+    const most = Math.min(size.width, size.height);
+    if (params.size > most) {
+      throw parameterError(
+        at('size'),
+        `must be at most ${most}, the picture's shorter side; got ${params.size}`,
+      );
+    }
+    return size;
+  },
   compile:
     ({ size }) =>
     (image) =>
