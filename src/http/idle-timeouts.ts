@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import fp from 'fastify-plugin';
 import { AppError } from '../errors.ts';
 import { PROBLEM_MEDIA_TYPE, toProblem } from './problems.ts';
@@ -47,6 +47,8 @@ export const idleTimeouts = fp(
     const exchanges = new Set<Exchange>();
 
     app.addHook('onRequest', async (request, reply) => {
+      // Requests that tests inject have no connection.
+      if (!(request.raw.socket instanceof Socket)) return;
       const now = performance.now();
       const { bytesRead } = request.raw.socket;
       const exchange: Exchange = {
@@ -82,8 +84,8 @@ export const idleTimeouts = fp(
         // The server may have nothing to send just now; only what waits for the client counts against it.
         const isServersTurn =
           phase === 'sending' && socket.writableLength === 0 && !exchange.response.writableEnded;
-        // A body that the server has paused, because its disk or database is behind, is not the client's silence.
-        const isPaused = phase === 'receiving' && socket.isPaused();
+        // Bytes that have come and are not read yet wait for the server: its disk or its line is behind.
+        const isPaused = phase === 'receiving' && exchange.request.readableLength > 0;
         if (bytes !== exchange.lastBytes || isServersTurn || isPaused) {
           exchange.lastBytes = bytes;
           exchange.lastTime = now;

@@ -46,6 +46,18 @@ Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/r
 problem lists every fault with its place. Lists are paged by \`cursor\`. Content has a strong \`ETag\` and answers conditional
 and range requests. \`HEAD\` works wherever \`GET\` does.`;
 
+/** What Swagger UI needs, all of it from this server: its scripts, inline styles, pictures of answers. */
+const SWAGGER_UI_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data: blob:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
 type Described = { $id?: unknown };
 type Operation = {
   requestBody?: { content?: Record<string, { examples?: unknown }> };
@@ -98,6 +110,15 @@ export const openapiPlugin = fp(
         persistAuthorization: true,
       },
       theme: { title: 'Coreframe' },
+      uiHooks: {
+        onRequest: async (_request, reply) => {
+          reply.header('content-security-policy', SWAGGER_UI_POLICY);
+        },
+      },
+    });
+    // Written when the app is ready: it takes a good while, and the first reader should not wait for it.
+    app.addHook('onReady', async () => {
+      documentText(app);
     });
 
     app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>

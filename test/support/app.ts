@@ -1,0 +1,91 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
+import pino from 'pino';
+import type { Test } from 'tap';
+import { createApp } from '../../src/app.ts';
+import { type Config, loadConfig } from '../../src/config.ts';
+import { openServices, type Services } from '../../src/services.ts';
+import { createTestDatabase } from './database.ts';
+
+export interface TestApp {
+  app: FastifyInstance;
+  services: Services;
+  config: Config;
+  /** Sends files as one multipart upload. */
+  upload(...files: UploadFile[]): Promise<LightMyRequestResponse>;
+  /** Sends a JSON body, or none. */
+  send(
+    method: NonNullable<InjectOptions['method']>,
+    url: string,
+    body?: object,
+    headers?: Record<string, string>,
+  ): Promise<LightMyRequestResponse>;
+}
+
+export interface UploadFile {
+  bytes: Buffer;
+  filename?: string;
+  field?: string;
+  type?: string;
+}
+
+/** The whole application, on a database and folders of its own, as `src/server.ts` composes it. */
+export async function createTestApp(t: Test, settings: Record<string, string> = {}): Promise<TestApp> {
+  const database = await createTestDatabase(t);
+  const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-test-'));
+  const config = loadConfig({ DATA_DIR: folder, DATABASE_URL: database.url, ...settings });
+  const services = await openServices(config, {
+    databaseUrl: database.url,
+    log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+  });
+  const app = await createApp(config, services);
+  await app.ready();
+  t.teardown(async () => {
+    await app.close();
+    await services.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return {
+    app,
+    services,
+    config,
+    upload: (...files) => {
+      const { body, headers } = multipartBody(files);
+      return app.inject({ method: 'POST', url: '/images', payload: body, headers });
+    },
+    send: (method, url, body, headers = {}) =>
+      app.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) }),
+  };
+}
+
+/** A multipart body of files, written by hand so that tests can also write wrong ones. */
+export function multipartBody(
+  files: readonly UploadFile[],
+  boundary = 'coreframe-test-boundary',
+): { body: Buffer; headers: Record<string, string> } {
+  const parts = files.flatMap(
+    ({ bytes, filename = 'picture', field = 'files', type = 'application/octet-stream' }) => [
+      Buffer.from(
+        `--${boundary}\r\ncontent-disposition: form-data; name="${field}"; filename="${filename}"\r\ncontent-type: ${type}\r\n\r\n`,
+      ),
+      bytes,
+      Buffer.from('\r\n'),
+    ],
+  );
+  const body = Buffer.concat([...parts, Buffer.from(`--${boundary}--\r\n`)]);
+  return { body, headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } };
+}
+
+/** Real pictures and broken ones that lie beside the project on some machines; undefined where they do not. */
+export const SHARED_DATA: string | undefined = [
+  path.resolve(import.meta.dirname, '../../../shared/data'),
+].find((folder) => existsSync(folder));
+
+/** A file of the shared data. */
+export function sharedFile(name: string): Buffer {
+  if (!SHARED_DATA) throw new Error('The shared data is not there; skip the test.');
+  return readFileSync(path.join(SHARED_DATA, name));
+}
