@@ -1,5 +1,7 @@
 import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import { ArtifactMaker } from './artifacts/maker.ts';
+import { Pictures } from './artifacts/pictures.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { BlobReader } from './blobs/blob-reader.ts';
 import { openDiskCache } from './blobs/disk-cache.ts';
@@ -25,6 +27,8 @@ export interface Services {
   engine: ImageEngine;
   images: ImageStore;
   artifacts: ArtifactStore;
+  pictures: Pictures;
+  maker: ArtifactMaker;
   blobs: BlobReader;
   uploads: UploadServices;
   transformer: Transformer;
@@ -105,6 +109,8 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   );
   const images = new ImageStore(database, blobStore);
   const artifacts = new ArtifactStore(database, blobStore);
+  const pictures = new Pictures(images, artifacts, diskCache);
+  const maker = new ArtifactMaker({ artifacts, pictures, diskCache, cacheBytes: config.CACHE_BYTES, log });
   return {
     log,
     database,
@@ -124,15 +130,9 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
       },
       concurrency: config.IMAGE_CONCURRENCY,
     },
-    transformer: new Transformer({
-      images,
-      artifacts,
-      engine,
-      diskCache,
-      temporaryFolder,
-      cacheBytes: config.CACHE_BYTES,
-      log,
-    }),
+    pictures,
+    maker,
+    transformer: new Transformer({ maker, pictures, engine, temporaryFolder }),
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), imageLine: () => engine.stats() },
     translateError: toAppError,

@@ -9,7 +9,7 @@ const SOURCE = path.resolve(import.meta.dirname, '../src');
 
 /** What a slice offers to the others; all else in its folder is its own. */
 const OFFERED: Record<string, readonly string[]> = {
-  artifacts: ['derived.ts', 'identity.ts', 'response.ts', 'single-flight.ts', 'store.ts'],
+  artifacts: ['derived.ts', 'maker.ts', 'pictures.ts', 'response.ts', 'store.ts'],
   images: ['filename.ts', 'store.ts', 'upload.ts'],
   manipulation: ['transformer.ts'],
 };

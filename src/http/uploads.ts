@@ -38,7 +38,7 @@ export interface UploadOptions {
   onFile: (file: ReceivedFile) => void;
 }
 
-const HEAD_BYTES = 64;
+const HEAD_BYTES = 256;
 /** File names are cut when they are stored; longer headers are refused by the parser (80 KiB). */
 const MAX_FIELD_NAME_BYTES = 200;
 

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Pictures } from '../artifacts/pictures.ts';
 import { contentUrlOf, toArtifactResponse } from '../artifacts/response.ts';
 import type { InputRef } from '../artifacts/store.ts';
 import type { BlobReader } from '../blobs/blob-reader.ts';
@@ -23,6 +24,7 @@ import { ONE_STEP_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
 import type { Transformer } from './transformer.ts';
 
 export interface ManipulationRoutesOptions {
+  pictures: Pictures;
   transformer: Transformer;
   blobs: BlobReader;
   metrics: Metrics;
@@ -105,7 +107,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
   app,
   options,
 ) => {
-  const { transformer, blobs, metrics } = options;
+  const { transformer, pictures, blobs, metrics } = options;
 
   async function answer(
     request: FastifyRequest,
@@ -115,7 +117,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
     place: Place,
   ): Promise<unknown> {
     const isGet = request.method !== 'POST';
-    const source = await transformer.findPicture(request.owner, ref);
+    const source = await pictures.find(request.owner, ref);
     try {
       const acceptsFormats = acceptedTypes(request).flatMap((type) => formatOfMediaType(type) ?? []);
       const pipeline = canonicalizePipeline(pipelineRequest, { inputFormat: source.format, acceptsFormats });

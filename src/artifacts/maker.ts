@@ -1,0 +1,144 @@
+import { rm } from 'node:fs/promises';
+import type { OwnerId } from '../auth/owner.ts';
+import type { DiskCache } from '../blobs/disk-cache.ts';
+import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
+import type { SourceFile } from '../imaging/types.ts';
+import { artifactKey } from './identity.ts';
+import type { Picture, Pictures } from './pictures.ts';
+import { SingleFlight } from './single-flight.ts';
+import type { Artifact, ArtifactStore, Retention } from './store.ts';
+
+/** The part of a logger that is used here. */
+interface MakerLog {
+  debug(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+export interface ArtifactMakerServices {
+  artifacts: ArtifactStore;
+  pictures: Pictures;
+  diskCache: DiskCache;
+  /** Bytes that artifacts made by GET may take in the database. */
+  cacheBytes: number;
+  log: MakerLog;
+}
+
+/** What is asked for. Operation, version, inputs and parameters are its identity. */
+export interface Recipe {
+  kind: string;
+  operation: string;
+  /** Raised when the operation's results change, so that old artifacts stay what they were. */
+  version: number;
+  /** With every default filled in. */
+  parameters: unknown;
+  /** The picture that is worked on comes first. */
+  inputs: readonly Picture[];
+}
+
+export interface MakeOptions {
+  retention: Retention;
+  /** Aborted when the client goes away. */
+  signal: AbortSignal;
+  /** Where the result is written before it is stored. */
+  folder: TemporaryFolder;
+}
+
+/** A result that was written to the path it was given. */
+export interface Made {
+  filename: string;
+  mediaType: string;
+  sha256: Buffer;
+  /** Bytes. */
+  size: number;
+  /** What is known of it, by kind. */
+  result: unknown;
+}
+
+/** Does the work: reads the files (one for each input, in order) and writes its result to the path. */
+export type Make = (files: readonly SourceFile[], outputPath: string, signal: AbortSignal) => Promise<Made>;
+
+export interface MadeArtifact {
+  artifact: Artifact;
+  /** It did not exist when it was asked for. */
+  isNew: boolean;
+}
+
+/** Least milliseconds between two looks at what may be evicted. */
+const EVICTION_INTERVAL_MS = 10_000;
+
+/** Makes each artifact once: finds the stored one, joins the computation under way, or computes and stores it. */
+export class ArtifactMaker {
+  readonly #services: ArtifactMakerServices;
+  readonly #flights = new SingleFlight<MadeArtifact>();
+  #evictedAt = 0;
+
+  constructor(services: ArtifactMakerServices) {
+    this.#services = services;
+  }
+
+  /** @throws what `make` throws, and AppError `not_found` where an input is deleted meanwhile */
+  async make(owner: OwnerId, recipe: Recipe, options: MakeOptions, make: Make): Promise<MadeArtifact> {
+    const { artifacts, log } = this.#services;
+    const key = artifactKey({ ...recipe, inputs: recipe.inputs.map(({ ref }) => ref) });
+    const existing = await artifacts.findByKey(owner, key);
+    if (existing) {
+      void artifacts.touch(existing).catch((err) => log.warn({ err }, 'artifact use not noted'));
+      return { artifact: await this.#retain(owner, existing, options.retention), isNew: false };
+    }
+    const { artifact, isNew } = await this.#flights.run(
+      `${owner}/${key.toString('hex')}`,
+      options.signal,
+      (signal) => this.#compute(owner, key, recipe, { ...options, signal }, make),
+    );
+    return { artifact: await this.#retain(owner, artifact, options.retention), isNew };
+  }
+
+  /** Makes a cached artifact a kept one where it was asked for as such. */
+  async #retain(owner: OwnerId, artifact: Artifact, retention: Retention): Promise<Artifact> {
+    if (retention === artifact.retention || retention === 'cached') return artifact;
+    await this.#services.artifacts.keep(owner, artifact.id);
+    return { ...artifact, retention };
+  }
+
+  async #compute(
+    owner: OwnerId,
+    key: Buffer,
+    recipe: Recipe,
+    { retention, signal, folder }: MakeOptions,
+    make: Make,
+  ): Promise<MadeArtifact> {
+    const { artifacts, pictures, diskCache } = this.#services;
+    const leased = await pictures.lease(recipe.inputs);
+    const path = folder.newPath();
+    try {
+      const { sha256, size, mediaType, filename, result } = await make(leased.files, path, signal);
+      const made = await artifacts.create(owner, {
+        ...recipe,
+        inputs: recipe.inputs.map(({ ref }) => ref),
+        key,
+        filename,
+        mediaType,
+        result,
+        retention,
+        file: { path, sha256, size, mediaType },
+      });
+      // Where another process was first with other bytes, the file is not the artifact's.
+      if (made.artifact.sha256.equals(sha256)) await diskCache.adopt(path, sha256, size);
+      if (retention === 'cached') this.#scheduleEviction();
+      return made;
+    } finally {
+      leased.release();
+      await rm(path, { force: true });
+    }
+  }
+
+  #scheduleEviction(): void {
+    const { artifacts, cacheBytes, log } = this.#services;
+    if (Date.now() - this.#evictedAt < EVICTION_INTERVAL_MS) return;
+    this.#evictedAt = Date.now();
+    artifacts.evictCached(cacheBytes).then(
+      (count) => count > 0 && log.debug({ count }, 'evicted cached artifacts'),
+      (err) => log.warn({ err }, 'eviction failed'),
+    );
+  }
+}
