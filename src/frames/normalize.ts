@@ -1,3 +1,5 @@
+import { isMasked } from './null-mask.ts';
+
 /** How grey levels are spread before colour: not at all, over the whole set's range, or over that of a depth window. */
 export const NORMALIZATIONS = ['none', 'static', 'dynamic'] as const;
 export type Normalization = (typeof NORMALIZATIONS)[number];
@@ -21,7 +23,7 @@ export function rowRange(
   let min = 256;
   let max = -1;
   for (let x = 0; x < width; x++) {
-    if (mask !== null && (((mask[x >> 3] ?? 0) >> (x & 7)) & 1) === 1) continue;
+    if (mask !== null && isMasked(mask, 0, x)) continue;
     const value = pixels[offset + x] as number;
     if (value < min) min = value;
     if (value > max) max = value;
@@ -42,7 +44,7 @@ export function normalizationTable({ min, max }: ValueRange): Uint8Array {
   });
 }
 
-/** Whole numbers on a queue of values that only get more extreme towards its end, so at most 256 of them. */
+/** Grey levels in a window, without those that a later one outdoes: they only fall (or rise), so at most 256 are left. */
 class MonotonicQueue {
   private readonly values = new Int16Array(256);
   private readonly depths = new Float64Array(256);
@@ -130,7 +132,7 @@ export interface RangedRow<T> {
 export class DynamicNormalizer<T> {
   private readonly sliding: SlidingRange;
   private held: { depth: number; range: ValueRange; row: T }[] = [];
-  /** Rows before this one are out of `held` but for the array's own start. */
+  /** The next row of `held` to give out, and the next to add to the window. */
   private centre = 0;
   private added = 0;
 

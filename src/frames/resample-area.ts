@@ -1,9 +1,6 @@
+import { greatestCommonDivisor } from './arithmetic.ts';
 import { anyMasked, isMasked, maskStride, setMasked } from './null-mask.ts';
-import type { PackedRows, Resampler } from './resample.ts';
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
+import { type PackedRows, type Resampler, targetMask } from './resampler.ts';
 
 /**
  * The exact area average. Source and target pixels are laid on a common lattice: with g = gcd(W, T), a source pixel is
@@ -148,12 +145,6 @@ function fourToThree(width: number): RowLoop {
       target[x + 2] = (c + 3 * (source[at + 3] as number) + 2) >> 2;
     }
   };
-}
-
-/** The target's bitmaps, which there must be where the source has some. */
-export function targetMask(target: PackedRows): Uint8Array {
-  if (target.nulls === null) throw new TypeError('Rows with missing pixels need a target with bitmaps.');
-  return target.nulls;
 }
 
 function copyRows(width: number): Resampler['resample'] {

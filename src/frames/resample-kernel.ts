@@ -1,6 +1,5 @@
 import { anyMasked, isMasked, maskStride, setMasked } from './null-mask.ts';
-import type { PackedRows, ResampleKernel, Resampler } from './resample.ts';
-import { targetMask } from './resample-area.ts';
+import { type PackedRows, type ResampleKernel, type Resampler, targetMask } from './resampler.ts';
 
 /** A reconstruction kernel: 0 from `radius` on, on both sides. */
 interface Kernel {

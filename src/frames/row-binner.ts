@@ -1,3 +1,4 @@
+import { greatestCommonDivisor } from './arithmetic.ts';
 import { isMasked, maskStride, setMasked } from './null-mask.ts';
 
 /** Rows stacked to a picture of grey levels, row-major. */
@@ -19,10 +20,6 @@ export interface RowBinner {
   add(depth: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void;
   /** The picture; nothing may be added after. */
   finish(): GreyPicture;
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /** The pixel-wise mean of what is added, with weights, until it is written to a row of the picture. */

@@ -1,6 +1,7 @@
 import t from 'tap';
 import { isMasked, maskStride, setMasked } from '../../src/frames/null-mask.ts';
-import { createResampler, RESAMPLE_KERNELS, type ResampleKernel } from '../../src/frames/resample.ts';
+import { createResampler } from '../../src/frames/resample.ts';
+import { RESAMPLE_KERNELS, type ResampleKernel } from '../../src/frames/resampler.ts';
 import { createRandom, parseLog, sharedData } from './support.ts';
 
 type Row = (number | null)[];
