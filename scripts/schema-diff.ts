@@ -2,6 +2,11 @@ import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import { SchemaEngine } from '@prisma/schema-engine-wasm';
 
+/** Whether the SQL does nothing. */
+export function isEmptyDiff(sql: string): boolean {
+  return sql.split('\n').every((line) => line.trim() === '' || line.startsWith('--'));
+}
+
 /**
  * The SQL that turns a database of one Prisma schema into one of another; empty text stands for no schema. Prisma's own
  * engine computes it, compiled to WebAssembly: `prisma migrate diff` needs a binary that is downloaded when first used.

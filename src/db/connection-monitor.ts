@@ -103,7 +103,7 @@ export class ConnectionMonitor {
       if (socket.bytesRead > 0) {
         this.#silent.delete(socket);
       } else if (age >= FIRST_BYTE_TICKS) {
-        // Connections that stand may still be served: only new ones are given up.
+        // One lost packet can do that: new connections fail until the probe, which comes next, tells.
         this.#setReachable(false);
         socket.destroy(connectionError('ETIMEDOUT', 'The database does not take connections.'));
       } else {
@@ -112,12 +112,12 @@ export class ConnectionMonitor {
     }
   }
 
-  #startProbe(): void {
-    this.#probeAge = 0;
+  #startProbe(age = 0): void {
+    this.#probeAge = age;
     this.#sinceProbe = 0;
     const isNew = this.#probe === undefined || !this.#reachable;
     if (isNew) {
-      this.#endProbe();
+      this.#probe?.socket.destroy();
       const socket = new Socket();
       const client = new pg.Client({ ...this.#options.client, stream: () => socket });
       client.on('error', () => undefined);
@@ -137,7 +137,13 @@ export class ConnectionMonitor {
       },
       (error: unknown) => {
         if (this.#probe !== probe) return;
+        const age = this.#probeAge;
         this.#endProbe();
+        if (!isNew) {
+          // This connection is lost; whether the server is, only a new one can tell.
+          this.#startProbe(age);
+          return;
+        }
         // A server that answers with an error is there, unless it says that it is starting or stopping (57P0x).
         if (error instanceof pg.DatabaseError && !error.code?.startsWith('57P')) this.#setReachable(true);
         else this.#probeFailed();

@@ -52,15 +52,31 @@ const PRISMA_CODES: ReadonlySet<string> = new Set([
   'P2037',
 ]);
 
+/** What Prisma's adapter makes of a driver's errors that have no SQLSTATE (`MappedError` in @prisma/driver-adapter-utils). */
+const ADAPTER_KINDS: ReadonlySet<unknown> = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TooManyConnections',
+  'TransactionWriteConflict',
+]);
+
 /** What `pg` and `pg-pool` report without a code. */
 const DRIVER_MESSAGES =
   /^(Connection terminated|timeout exceeded when trying to connect|timeout expired|Query read timeout|Client (has encountered a connection error|was closed) and is not queryable|Cannot use a pool after calling end)/;
 
-/** The error and those that it wraps: Prisma keeps the driver's in `cause` or in `meta.driverAdapterError`. */
+/**
+ * The error and those that it wraps: Prisma keeps the driver's in `cause` or in `meta.driverAdapterError`, Node those of several
+ * addresses of one host in `errors`.
+ */
 function* errorChain(error: unknown): Generator<object> {
   let current: unknown = error;
   for (let depth = 0; depth < 6 && typeof current === 'object' && current !== null; depth++) {
     yield current;
+    if (current instanceof AggregateError) {
+      current = current.errors[0];
+      continue;
+    }
     const meta: unknown = 'meta' in current ? current.meta : undefined;
     if (typeof meta === 'object' && meta !== null && 'driverAdapterError' in meta)
       current = meta.driverAdapterError;
@@ -73,11 +89,21 @@ function* codesOf(error: object): Generator<string> {
   if ('originalCode' in error && typeof error.originalCode === 'string') yield error.originalCode;
 }
 
+function isSocketCall(error: object): boolean {
+  return 'syscall' in error && SOCKET_CALLS.has(error.syscall);
+}
+
+/** Prisma gives its error the code of the one that it wraps, and drops that. */
+function isPrismaError(error: object): boolean {
+  return 'clientVersion' in error;
+}
+
 function isUnavailable(error: object): boolean {
   for (const code of codesOf(error)) {
     if (UNAVAILABLE_STATES.has(code) || PRISMA_CODES.has(code) || /^08[0-9A-Z]{3}$/.test(code)) return true;
-    if (SOCKET_CODES.has(code) && 'syscall' in error && SOCKET_CALLS.has(error.syscall)) return true;
+    if (SOCKET_CODES.has(code) && (isSocketCall(error) || isPrismaError(error))) return true;
   }
+  if ('kind' in error && ADAPTER_KINDS.has(error.kind)) return true;
   return error instanceof Error && DRIVER_MESSAGES.test(error.message);
 }
 

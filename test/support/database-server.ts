@@ -95,7 +95,7 @@ export async function dropLeftovers(server: TestServer): Promise<void> {
   const template = await templateName();
   await administrate(server, async (client) => {
     const { rows } = await client.query<{ datname: string }>(
-      String.raw`SELECT datname FROM pg_database WHERE datname ~ '^(test|template)_[0-9a-f]{16}' AND datname <> $1`,
+      `SELECT datname FROM pg_database WHERE datname ~ '^(test|template)_[0-9a-f]{16}' AND datname <> $1`,
       [template],
     );
     for (const { datname } of rows) await client.query(`DROP DATABASE IF EXISTS ${datname} WITH (FORCE)`);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/db/database.ts';
-import { administrate, ensureTemplate, openTestServer } from './database-server.ts';
+import { administrate, ensureTemplate, openTestServer, type TestServer } from './database-server.ts';
 
 /** The part of a tap test that is needed to clean up after it. */
 interface Teardown {
@@ -15,7 +15,19 @@ export interface TestDatabase {
 }
 
 /** Makes a database of the current schema for one test (file) alone, which is dropped when that test ends. */
-export async function createTestDatabase(t: Teardown): Promise<TestDatabase> {
+export function createTestDatabase(t: Teardown): Promise<TestDatabase> {
+  return createDatabase(t, ensureTemplate);
+}
+
+/** The same without any tables. */
+export function createEmptyDatabase(t: Teardown): Promise<TestDatabase> {
+  return createDatabase(t, async () => 'template0');
+}
+
+async function createDatabase(
+  t: Teardown,
+  chooseTemplate: (server: TestServer) => Promise<string>,
+): Promise<TestDatabase> {
   const server = await openTestServer();
   const name = `test_${randomBytes(8).toString('hex')}`;
   const opened: Database[] = [];
@@ -24,7 +36,7 @@ export async function createTestDatabase(t: Teardown): Promise<TestDatabase> {
     await administrate(server, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     await server.close();
   });
-  const template = await ensureTemplate(server);
+  const template = await chooseTemplate(server);
   await administrate(server, (client) => client.query(`CREATE DATABASE ${name} TEMPLATE ${template}`));
   const url = server.urlOf(name);
   return {
