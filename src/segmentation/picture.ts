@@ -57,7 +57,7 @@ export async function decodePicture(source: SourceFile, page: number, limits: Im
   }
 }
 
-/** The picture scaled down by area averages so that its longer side is `size` at most; itself where it is already. */
+/** The picture scaled down by averages so that its longer side is `size` at most; itself where it is already. */
 export async function reducePicture(picture: Picture, size: number): Promise<Picture> {
   const longer = Math.max(picture.width, picture.height);
   if (longer <= size) return picture;
@@ -65,6 +65,7 @@ export async function reducePicture(picture: Picture, size: number): Promise<Pic
   const height = Math.max(1, Math.round((picture.height * size) / longer));
   const data = await sharp(picture.data, { raw: picture, limitInputPixels: false })
     .resize(width, height, { fit: 'fill', kernel: 'linear' })
+    .toColourspace(colorChannels(picture) === 1 ? 'b-w' : 'srgb')
     .raw()
     .toBuffer();
   return { width, height, channels: picture.channels, data };

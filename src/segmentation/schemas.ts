@@ -76,7 +76,7 @@ const common = {
   working_size: Type.Optional(
     Type.Integer({
       description:
-        'Longest side, in pixels, of the reduced copy that the method works on; the label map has the full size all the same. Default: the full size (grabcut: 480).',
+        'Longest side, in pixels, of the reduced copy that the method works on; the label map has the full size all the same. Default: the full size (grabcut: 640).',
       minimum: 16,
       maximum: 65_535,
     }),

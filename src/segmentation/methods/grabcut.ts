@@ -19,6 +19,10 @@ export const grabcut: Method<'grabcut'> = async (input, params): Promise<Classif
   const cv = await openCv();
   const { picture, original } = input;
   const trimap = drawTrimap(cv, input, params);
+  if (!trimap.includes(cv.GC_PR_FGD) && !trimap.includes(cv.GC_FGD)) {
+    // All of the box is transparent.
+    return { classes: params.invert ? trimap.fill(1) : trimap.fill(0), found: {} };
+  }
   if (!trimap.includes(cv.GC_BGD) && !trimap.includes(cv.GC_PR_BGD)) {
     throw parameterError(
       '/box',
@@ -57,15 +61,8 @@ function cut(
     image.data.set(interleavedRgb(picture));
     const mask = keep(new cv.Mat(height, width, cv.CV_8UC1));
     mask.data.set(trimap);
-    cv.grabCut(
-      image,
-      mask,
-      new cv.Rect(0, 0, width, height),
-      models.background,
-      models.foreground,
-      iterations,
-      mode,
-    );
+    const all = new cv.Rect(0, 0, width, height);
+    cv.grabCut(image, mask, all, models.background, models.foreground, iterations, mode);
     return Uint8Array.from(mask.data, (value: number) => value & 1);
   });
 }

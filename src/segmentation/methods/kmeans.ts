@@ -22,8 +22,9 @@ export interface Clustering {
   iterations: number;
 }
 
-/** Independent starts, of which the most compact result is kept. */
-const STARTS = 3;
+/** Independent starts, each run on a sample of the colours; the most compact one is run to the end on all of them. */
+const STARTS = 8;
+const SAMPLE = 8192;
 
 /** Moves of all centres below it (squared, in units of the space) end the iteration. */
 const EPSILON = 1e-4;
@@ -115,9 +116,12 @@ function takeFurthest(distances: Float64Array): number {
   return furthest;
 }
 
+/** Candidates drawn for each centre, of which the one that leaves the least distance is kept. */
+const CANDIDATES = 4;
+
 /**
- * k centres among the points, each drawn with a chance proportional to its squared distance to those already chosen:
- * D. Arthur, S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", 2007.
+ * k centres among the points, each drawn with a chance proportional to its squared distance to those already chosen,
+ * the best of a few candidates: D. Arthur, S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", 2007.
  *
  * @returns k×3
  */
@@ -127,21 +131,30 @@ export function plusPlusCenters(
   random: () => number,
 ): Float64Array {
   const centers = new Float64Array(k * 3);
-  const chances = Float64Array.from(weights);
-  const distances = new Float64Array(weights.length).fill(Number.POSITIVE_INFINITY);
+  let chances = Float64Array.from(weights);
   for (let cluster = 0; cluster < k; cluster++) {
-    const chosen = draw(chances, random());
-    centers.set(coordinates.subarray(chosen * 3, chosen * 3 + 3), cluster * 3);
-    for (let i = 0; i < weights.length; i++) {
-      let distance = 0;
-      for (let axis = 0; axis < 3; axis++) {
-        distance += ((coordinates[i * 3 + axis] as number) - (centers[cluster * 3 + axis] as number)) ** 2;
+    let best = { point: -1, rest: chances, sum: Number.POSITIVE_INFINITY };
+    const candidates = cluster === 0 ? 1 : CANDIDATES;
+    for (let candidate = 0; candidate < candidates; candidate++) {
+      const point = draw(chances, random());
+      const rest = new Float64Array(chances.length);
+      let sum = 0;
+      const x = coordinates[point * 3] as number;
+      const y = coordinates[point * 3 + 1] as number;
+      const z = coordinates[point * 3 + 2] as number;
+      for (let i = 0; i < rest.length; i++) {
+        const dx = (coordinates[i * 3] as number) - x;
+        const dy = (coordinates[i * 3 + 1] as number) - y;
+        const dz = (coordinates[i * 3 + 2] as number) - z;
+        const chance = (dx * dx + dy * dy + dz * dz) * (weights[i] as number);
+        // Before the first centre, chances are weights and no distances yet.
+        rest[i] = cluster === 0 ? chance : Math.min(chance, chances[i] as number);
+        sum += rest[i] as number;
       }
-      if (distance < (distances[i] as number)) {
-        distances[i] = distance;
-        chances[i] = distance * (weights[i] as number);
-      }
+      if (sum < best.sum) best = { point, rest, sum };
     }
+    centers.set(coordinates.subarray(best.point * 3, best.point * 3 + 3), cluster * 3);
+    chances = best.rest;
   }
   return centers;
 }
@@ -159,6 +172,33 @@ function draw(chances: Float64Array, share: number): number {
     if (rest < 0) break;
   }
   return last;
+}
+
+/** Centres of the most compact of several clusterings of a sample. */
+function bestStart(
+  points: WeightedPoints,
+  k: number,
+  random: () => number,
+  maxIterations: number,
+): Float64Array {
+  const sample = everyNth(points, Math.ceil(points.weights.length / Math.max(SAMPLE, k)));
+  let best: Clustering | null = null;
+  for (let start = 0; start < STARTS; start++) {
+    const next = lloyd(sample, plusPlusCenters(sample, k, random), maxIterations);
+    if (best === null || next.compactness < best.compactness) best = next;
+  }
+  return best?.centers ?? new Float64Array(k * 3);
+}
+
+/** Every n-th point. Colours come sorted, so that a stride spreads over all of them. */
+function everyNth(points: WeightedPoints, step: number): WeightedPoints {
+  if (step === 1) return points;
+  const size = Math.ceil(points.weights.length / step);
+  const coordinates = new Float32Array(size * 3);
+  for (let i = 0; i < size; i++) {
+    coordinates.set(points.coordinates.subarray(i * step * 3, i * step * 3 + 3), i * 3);
+  }
+  return { coordinates, weights: points.weights.filter((_, i) => i % step === 0) };
 }
 
 type ColorSpace = ParamsOf<'kmeans'>['color_space'];
@@ -189,13 +229,8 @@ export const kmeans: Method<'kmeans'> = ({ picture, hidden }, params) => {
     coordinates.set(toSpace(...colorOfKey(key, isGrey)), i * 3);
   });
   const points = { coordinates, weights: counts };
-  const random = seededRandom(params.seed);
-  let best = lloyd(points, plusPlusCenters(points, k, random), params.max_iterations);
-  for (let start = 1; start < STARTS; start++) {
-    const next = lloyd(points, plusPlusCenters(points, k, random), params.max_iterations);
-    if (next.compactness < best.compactness) best = next;
-  }
-  const { centers, assignment, compactness, iterations } = best;
+  const start = bestStart(points, k, seededRandom(params.seed), params.max_iterations);
+  const { centers, assignment, compactness, iterations } = lloyd(points, start, params.max_iterations);
   const axes = params.color_space === 'luminance' ? 1 : 3;
   const fromDark = Array.from({ length: k }, (_, cluster) => ({
     cluster,

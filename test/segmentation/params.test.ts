@@ -1,0 +1,159 @@
+import t from 'tap';
+import { AppError } from '../../src/errors.ts';
+import { resolveParams } from '../../src/segmentation/params.ts';
+import { METHOD_NAMES } from '../../src/segmentation/schemas.ts';
+import { drawing, segmentPixels } from './support.ts';
+
+const pathsOf = (error: unknown) =>
+  error instanceof AppError ? error.errors.map(({ path }) => path) : [String(error)];
+
+const BOX = { x: 0, y: 0, width: 2, height: 2 };
+
+t.test('defaults are filled in, and what is given stays as it is', async (t) => {
+  const otsu = {
+    method: 'otsu',
+    channel: 'luminance',
+    invert: false,
+    page: 0,
+    open: 0,
+    close: 0,
+    fill_holes: false,
+    segments: 'components',
+    connectivity: 8,
+    min_area: 1,
+    max_segments: 65_535,
+  };
+  t.same(resolveParams(undefined), otsu);
+  t.same(resolveParams({}), otsu);
+  t.same(resolveParams(otsu), otsu);
+  const given = Object.freeze({ method: 'watershed' });
+  t.match(resolveParams(given), { markers: { from: 'distance', min_distance: 10 } });
+  t.match(resolveParams({ method: 'watershed', markers: { from: 'distance' } }), {
+    markers: { min_distance: 10 },
+  });
+  for (const [params, segments] of [
+    [{ method: 'kmeans' }, 'classes'],
+    [{ method: 'multi_otsu' }, 'classes'],
+    [{ method: 'multi_otsu', classes: 2 }, 'components'],
+    [{ method: 'multi_otsu', segments: 'components' }, 'components'],
+    [{ method: 'grabcut', box: BOX }, 'components'],
+  ] as const) {
+    t.equal(resolveParams(params).segments, segments);
+  }
+});
+
+t.test('faults that show without the picture', async (t) => {
+  for (const [params, ...paths] of [
+    [[], ''],
+    ['otsu', ''],
+    [{ method: 'magic' }, '/method'],
+    [{ method: 7 }, '/method'],
+    [{ method: 'constructor' }, '/method'],
+    [{ colour: 1 }, '/colour'],
+    [{ 'a/b~c': 1 }, '/a~1b~0c'],
+    [{ channel: 'cyan' }, '/channel'],
+    [{ invert: 'yes' }, '/invert'],
+    [{ connectivity: 6 }, '/connectivity'],
+    [{ connectivity: '8' }, '/connectivity'],
+    [{ min_area: 0 }, '/min_area'],
+    [{ min_area: 1.5 }, '/min_area'],
+    [{ max_segments: 65_536 }, '/max_segments'],
+    [{ working_size: 15 }, '/working_size'],
+    [{ open: -1, close: 1001 }, '/open', '/close'],
+    [{ page: -1 }, '/page'],
+    [{ segments: 'both' }, '/segments'],
+    [{ fill_holes: null }, '/fill_holes'],
+    [{ method: 'threshold' }, '/value'],
+    [{ method: 'threshold', value: 256 }, '/value'],
+    [{ method: 'threshold', value: 12.5 }, '/value'],
+    [{ method: 'threshold', value: 1, adaptive: 'mean' }, '/adaptive'],
+    [{ method: 'threshold', adaptive: 'median' }, '/adaptive'],
+    [{ method: 'threshold', adaptive: 'mean', block_size: 4 }, '/block_size'],
+    [{ method: 'threshold', adaptive: 'mean', block_size: 1 }, '/block_size'],
+    [{ method: 'threshold', adaptive: 'mean', offset: 256 }, '/offset'],
+    [{ method: 'multi_otsu', classes: 6 }, '/classes'],
+    [{ method: 'multi_otsu', open: 2 }, '/open'],
+    [{ method: 'kmeans', clusters: 1 }, '/clusters'],
+    [{ method: 'kmeans', clusters: 17 }, '/clusters'],
+    [{ method: 'kmeans', seed: -1 }, '/seed'],
+    [{ method: 'kmeans', close: 1 }, '/close'],
+    [{ method: 'kmeans', invert: true }, '/invert'],
+    [{ method: 'watershed', markers: 'levels' }, '/markers'],
+    [{ method: 'watershed', markers: { from: 'space' } }, '/markers/from'],
+    [{ method: 'watershed', markers: {} }, '/markers/from'],
+    [{ method: 'watershed', markers: { from: 'levels', low: 3 } }, '/markers/high'],
+    [{ method: 'watershed', markers: { from: 'levels', low: 30, high: 30 } }, '/markers/low'],
+    [{ method: 'watershed', markers: { from: 'points', points: [] } }, '/markers/points'],
+    [{ method: 'watershed', markers: { from: 'points', points: [{ x: 1 }] } }, '/markers/points/0/y'],
+    [{ method: 'watershed', markers: { from: 'distance', min_distance: 0 } }, '/markers/min_distance'],
+    [{ method: 'watershed', open: 1 }, '/open'],
+    [{ method: 'grabcut' }, '/box'],
+    [{ method: 'grabcut', box: { ...BOX, width: 0 } }, '/box/width'],
+    [{ method: 'grabcut', box: BOX, foreground: [{ x: -1, y: 0 }] }, '/foreground/0/x'],
+    [{ method: 'grabcut', box: BOX, iterations: 21 }, '/iterations'],
+    [{ method: 'color' }, '/color'],
+    [{ method: 'color', color: 'red' }, '/color'],
+    [{ method: 'color', color: '#ff0000', tolerance: -1 }, '/tolerance'],
+    [{ method: 'color', point: { x: 0, y: 0, z: 0 } }, '/point/z'],
+  ] as const) {
+    const name = JSON.stringify(params);
+    try {
+      resolveParams(params);
+      t.fail(`${name} was accepted`);
+    } catch (error) {
+      t.match(error, { code: 'validation_failed' }, name);
+      t.same(pathsOf(error), paths, name);
+    }
+  }
+});
+
+t.test('faults that show with the picture', async (t) => {
+  const picture = drawing('.#', '#.', '..');
+  for (const [params, path] of [
+    [{ method: 'color', point: { x: 2, y: 0 } }, '/point'],
+    [{ method: 'color', point: { x: 0, y: 3 } }, '/point'],
+    [{ method: 'grabcut', box: { x: 1, y: 0, width: 2, height: 1 } }, '/box'],
+    [{ method: 'grabcut', box: { x: 0, y: 0, width: 2, height: 3 } }, '/box'],
+    [{ method: 'grabcut', box: BOX, foreground: [{ x: 5, y: 0 }] }, '/foreground/0'],
+    [
+      {
+        method: 'grabcut',
+        box: BOX,
+        background: [
+          { x: 0, y: 0 },
+          { x: 5, y: 0 },
+        ],
+      },
+      '/background/1',
+    ],
+    [{ method: 'watershed', markers: { from: 'points', points: [{ x: 0, y: 9 }] } }, '/markers/points/0'],
+    [
+      {
+        method: 'watershed',
+        markers: { from: 'points', points: [{ x: 0, y: 0 }], background: [{ x: 9, y: 0 }] },
+      },
+      '/markers/background/0',
+    ],
+    [
+      {
+        method: 'watershed',
+        markers: {
+          from: 'points',
+          points: [
+            { x: 0, y: 0 },
+            { x: 0, y: 0 },
+          ],
+        },
+      },
+      '/markers/points/1',
+    ],
+  ] as const) {
+    const error = await segmentPixels(picture, params).catch((thrown: unknown) => thrown);
+    t.match(error, { code: 'validation_failed' }, JSON.stringify(params));
+    t.same(pathsOf(error), [path], JSON.stringify(params));
+  }
+});
+
+t.test('every method of the table has parameters of its own', async (t) => {
+  t.same(METHOD_NAMES, ['otsu', 'threshold', 'multi_otsu', 'kmeans', 'watershed', 'grabcut', 'color']);
+});
