@@ -1,0 +1,46 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { treeCpu } from './processes.ts';
+
+/** A process that does one thing at a time on request. */
+export interface Worker<Request, Result> {
+  pid: number;
+  call(request: Request): Promise<Result>;
+  /** CPU seconds so far. */
+  cpu(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a module as a process that says `'ready'`, and answers each message with `{result}` or `{error}`.
+ *
+ * @param env variables that it gets besides those of this process
+ */
+export async function startWorker<Request extends object, Result>(
+  module: URL,
+  env: NodeJS.ProcessEnv = {},
+): Promise<Worker<Request, Result>> {
+  const child = fork(module, { env: { ...process.env, ...env } });
+  await once(child, 'message');
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${module.pathname} has no process id.`);
+  return {
+    pid,
+    async call(request) {
+      child.send(request);
+      const [answer]: unknown[] = await Promise.race([
+        once(child, 'message'),
+        once(child, 'exit').then(() => [{ error: 'its process ended' }]),
+      ]);
+      const { result, error } = answer as { result: Result; error?: string };
+      if (error !== undefined) throw new Error(`${module.pathname}: ${error}`);
+      return result;
+    },
+    cpu: () => treeCpu(pid),
+    async stop() {
+      const exited = once(child, 'exit');
+      child.disconnect();
+      await exited;
+    },
+  };
+}

@@ -1,0 +1,101 @@
+import { connect, type Socket } from 'node:net';
+
+/** One request, as text that goes over the wire. */
+export interface LoadRequest {
+  method: string;
+  path: string;
+  headers?: Readonly<Record<string, string>>;
+  body?: string;
+}
+
+export interface Load {
+  port: number;
+  /** Sent in turn, from the first again after the last. */
+  requests: readonly LoadRequest[];
+  count: number;
+  /** Connections, each with one request at a time. */
+  inFlight: number;
+}
+
+export interface LoadResult {
+  seconds: number;
+  /** Answers by their status. */
+  statuses: Record<number, number>;
+  /** Bytes of all bodies. */
+  bytes: number;
+}
+
+const HEAD_END = Buffer.from('\r\n\r\n');
+
+function encode({ method, path, headers = {}, body = '' }: LoadRequest, port: number): Buffer {
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  if (body !== '') lines.push(`content-length: ${Buffer.byteLength(body)}\r\n`);
+  return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines.join('')}\r\n${body}`);
+}
+
+/** Reads one answer from a socket that carries nothing else. Bodies are counted, not kept. */
+function readAnswer(socket: Socket): Promise<{ status: number; bytes: number }> {
+  return new Promise((resolve, reject) => {
+    let head: Buffer = Buffer.alloc(0);
+    let status = 0;
+    let bytes = 0;
+    let length = Number.NaN;
+    const stop = () => socket.off('data', onData).off('error', reject).off('close', onClose);
+    const onClose = () => reject(new Error('The server closed the connection.'));
+    const onData = (data: Buffer) => {
+      let part = data;
+      if (Number.isNaN(length)) {
+        head = head.length === 0 ? data : Buffer.concat([head, data]);
+        const end = head.indexOf(HEAD_END);
+        if (end < 0) return;
+        const text = head.toString('latin1', 0, end);
+        status = Number(text.slice(9, 12));
+        length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN);
+        if (Number.isNaN(length)) return void reject(new Error(`An answer without a length:\n${text}`));
+        part = head.subarray(end + HEAD_END.length);
+      }
+      bytes += part.length;
+      if (bytes < length) return;
+      stop();
+      resolve({ status, bytes });
+    };
+    socket.on('data', onData).on('error', reject).on('close', onClose);
+  });
+}
+
+/**
+ * Sends requests over connections that stay open, a new one on each as soon as it has its answer. It reads no more of HTTP
+ * than it must, so that it costs little CPU, and as much for one server as for the other.
+ */
+export async function generateLoad({ port, requests, count, inFlight }: Load): Promise<LoadResult> {
+  const encoded = requests.map((request) => encode(request, port));
+  const sockets = await Promise.all(
+    Array.from(
+      { length: inFlight },
+      () =>
+        new Promise<Socket>((resolve, reject) => {
+          const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
+          socket.once('error', reject);
+        }),
+    ),
+  );
+  const statuses: Record<number, number> = {};
+  let bytes = 0;
+  let next = 0;
+  const start = performance.now();
+  await Promise.all(
+    sockets.map(async (socket) => {
+      while (next < count) {
+        const request = encoded[next % encoded.length];
+        next += 1;
+        if (request) socket.write(request);
+        const answer = await readAnswer(socket);
+        statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
+        bytes += answer.bytes;
+      }
+    }),
+  );
+  const seconds = (performance.now() - start) / 1000;
+  for (const socket of sockets) socket.destroy();
+  return { seconds, statuses, bytes };
+}

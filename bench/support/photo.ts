@@ -1,0 +1,47 @@
+import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+
+const SHARED = new URL('../../../shared/data/images/photo-2725x2225.jpg', import.meta.url);
+const WIDTH = 2725;
+const HEIGHT = 2225;
+
+/** Noise at several scales, as photographs have it: a JPEG of it costs about as much to decode and to encode. */
+async function generatePhoto(): Promise<Buffer> {
+  const octave = (divisor: number) => {
+    const [width, height] = [Math.ceil(WIDTH / divisor), Math.ceil(HEIGHT / divisor)];
+    return sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } })
+      .resize(WIDTH, HEIGHT, { fit: 'fill', kernel: 'cubic' })
+      .raw()
+      .toBuffer();
+  };
+  const octaves = await Promise.all([256, 64, 16, 4].map(octave));
+  const weights = [0.5, 0.3, 0.15, 0.05];
+  const pixels = Buffer.alloc(WIDTH * HEIGHT * 3);
+  for (let index = 0; index < pixels.length; index += 1) {
+    pixels[index] = octaves.reduce((sum, data, i) => sum + (data[index] ?? 0) * (weights[i] ?? 0), 0);
+  }
+  return sharp(pixels, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
+    .jpeg({ quality: 90 })
+    .toBuffer();
+}
+
+/** Puts the photo of 2725×2225 pixels in a folder: the shared one, where there is one, else one like it. */
+export async function preparePhoto(folder: string): Promise<string> {
+  const bytes = await readFile(SHARED).catch(generatePhoto);
+  const file = path.join(folder, 'photo-2725x2225.jpg');
+  await writeFile(file, bytes);
+  return file;
+}
+
+/** Uploads a picture. */
+export async function uploadPhoto(url: string, file: string): Promise<{ id: string }> {
+  const form = new FormData();
+  form.append('files', new Blob([await readFile(file)]), path.basename(file));
+  const response = await fetch(`${url}/images`, { method: 'POST', body: form });
+  const { results } = (await response.json()) as { results: { image?: { id: string } }[] };
+  const image = results[0]?.image;
+  if (!image) throw new Error(`The photo was not stored: ${response.status} ${JSON.stringify(results)}`);
+  return { id: image.id };
+}

@@ -1,0 +1,54 @@
+import { readdir, readFile } from 'node:fs/promises';
+
+/** Ticks per second of the times in `/proc`: USER_HZ, 100 on every Linux that Node runs on. */
+const TICKS = 100;
+
+/** One process as `/proc` shows it (proc(5)). */
+export interface ProcessSample {
+  pid: number;
+  parent: number;
+  /** CPU seconds of its own. */
+  cpu: number;
+  /** CPU seconds of its children that have ended and were waited for. */
+  childrenCpu: number;
+  /** Resident memory, bytes. */
+  rss: number;
+}
+
+async function sample(pid: number): Promise<ProcessSample | undefined> {
+  const [stat, status] = await Promise.all([
+    readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''),
+    readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''),
+  ]);
+  // The second field, a name in parentheses, may hold blanks.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  if (fields.length < 20) return undefined;
+  const ticks = (index: number) => Number(fields[index]) / TICKS;
+  return {
+    pid,
+    parent: Number(fields[1]),
+    cpu: ticks(11) + ticks(12),
+    childrenCpu: ticks(13) + ticks(14),
+    rss: 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0),
+  };
+}
+
+/** A process and everything below it, itself first. Linux only. */
+export async function processTree(root: number): Promise<ProcessSample[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const samples = (await Promise.all(pids.map(sample))).filter((found) => found !== undefined);
+  const tree = samples.filter(({ pid }) => pid === root);
+  for (const { pid } of tree) tree.push(...samples.filter(({ parent }) => parent === pid));
+  return tree;
+}
+
+/** CPU seconds of a process and everything below it, living or dead. */
+export async function treeCpu(root: number): Promise<number> {
+  const tree = await processTree(root);
+  return tree.reduce((total, { cpu, childrenCpu }) => total + cpu + childrenCpu, 0);
+}
+
+/** Resident memory in bytes of a process and everything below it; pages that several share count in each. */
+export async function treeRss(root: number): Promise<number> {
+  return (await processTree(root)).reduce((total, { rss }) => total + rss, 0);
+}

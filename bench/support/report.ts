@@ -1,0 +1,57 @@
+import { median } from './compare.ts';
+import type { CacheCounts, Comparison, CpuSeconds, SideResult } from './types.ts';
+
+const sum = (cpu: CpuSeconds): number => Object.values(cpu).reduce((total, seconds) => total + seconds, 0);
+
+function significant(value: number): string {
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+function describeCaches(caches: CacheCounts): string {
+  const parts = Object.entries(caches)
+    .filter(([, { hits, misses }]) => hits + misses > 0)
+    .map(([name, { hits, misses }]) => `${name} ${hits} of ${hits + misses}`);
+  return parts.length === 0 ? 'none' : parts.join(', ');
+}
+
+function describeCpu({ cpu, operations }: SideResult): string {
+  const milliseconds = (seconds: number) => significant((seconds * 1000) / operations);
+  const parts = Object.entries(cpu).map(([part, seconds]) => `${part} ${milliseconds(seconds)}`);
+  return parts.length > 1 ? `${milliseconds(sum(cpu))} (${parts.join(', ')})` : milliseconds(sum(cpu));
+}
+
+/** Rows as a table: the first is its head, columns are as wide as their widest cell, all but the first to the right. */
+export function formatTable(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...body] = rows;
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    `| ${row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0))).join(' | ')} |`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
+  return [line(head), rule, ...body.map(line)].join('\n');
+}
+
+/** Prints the table, what stands behind it, and the ratios as one line of JSON. */
+export function printComparisons(comparisons: readonly Comparison[]): void {
+  const head = ['', 'ours/s', 'floor/s', 'ratio', 'least', 'most', 'CPU s ours', 'CPU s floor', 'CPU ratio'];
+  const rows = comparisons.map(({ name, ours, floor, ratios }) => [
+    name,
+    significant(ours.rate),
+    significant(floor.rate),
+    median(ratios).toFixed(3),
+    (ratios[0] ?? Number.NaN).toFixed(3),
+    (ratios.at(-1) ?? Number.NaN).toFixed(3),
+    sum(ours.cpu).toFixed(2),
+    sum(floor.cpu).toFixed(2),
+    (sum(floor.cpu) / sum(ours.cpu)).toFixed(3),
+  ]);
+  console.log(`\n${formatTable([head, ...rows])}\n`);
+  for (const { name, what, ours, floor, ratios, caches } of comparisons) {
+    console.log(`${name}: ${what}; ${ours.operations} operations a side in ${ratios.length} pairs of runs`);
+    console.log(`  CPU ms an operation: ours ${describeCpu(ours)}; floor ${describeCpu(floor)}`);
+    console.log(`  cache hits: ${describeCaches(caches)}`);
+  }
+  const result = Object.fromEntries(
+    comparisons.map(({ name, ratios }) => [name, Number(median(ratios).toFixed(3))]),
+  );
+  console.log(JSON.stringify(result));
+}

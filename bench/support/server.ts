@@ -1,0 +1,117 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createReadStream, openSync } from 'node:fs';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { processTree, treeCpu } from './processes.ts';
+import type { CacheCounts, CpuSeconds } from './types.ts';
+
+const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
+const START_TIMEOUT_MS = 30_000;
+
+/** A real server in processes of its own. */
+export interface BenchServer {
+  url: string;
+  port: number;
+  /** Of the API process. */
+  pid: number;
+  /** Of PostgreSQL's first process. */
+  postgresPid: number;
+  dataDir: string;
+  cpu(): Promise<CpuSeconds>;
+  caches(): Promise<CacheCounts>;
+  /** Ends it with SIGTERM and waits for it; its data stay. */
+  stop(): Promise<void>;
+  /** Ends the API process alone, at once. */
+  kill(): Promise<void>;
+}
+
+/** A new, empty folder that PostgreSQL's user can reach; on the disk of the system's temporary folder. */
+export async function newDataFolder(): Promise<string> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-bench-'));
+  await chmod(folder, 0o755);
+  return folder;
+}
+
+/** Runs `work` with a new data folder, which is gone afterwards. */
+export async function withDataFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await newDataFolder();
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/**
+ * Starts the server as `npm start` does, with its own PostgreSQL on `dataDir`, on a free port. Its log goes to a file there.
+ *
+ * @param env settings that differ from the defaults
+ */
+export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<BenchServer> {
+  const log = path.join(dataDir, `server-${Date.now()}.log`);
+  const output = openSync(log, 'a');
+  const nodeOptions = process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [];
+  const child = spawn(process.execPath, [...nodeOptions, SERVER], {
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, DATA_DIR: dataDir, PORT: '0' },
+    stdio: ['ignore', output, output],
+  });
+  const exited = once(child, 'exit');
+  const url = await waitForUrl(log, () => child.exitCode === null && child.signalCode === null);
+  const { pid } = child;
+  if (pid === undefined) throw new Error('The server has no process id.');
+  const postmaster = await readFile(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8');
+  const postgresPid = Number(postmaster.split('\n')[0]);
+  const isPostgresChild = (await processTree(pid)).some((found) => found.pid === postgresPid);
+  return {
+    url,
+    port: Number(new URL(url).port),
+    pid,
+    postgresPid,
+    dataDir,
+    async cpu() {
+      const [tree, postgres] = await Promise.all([processTree(pid), treeCpu(postgresPid)]);
+      const api = tree[0]?.cpu ?? 0;
+      const all = tree.reduce((total, { cpu, childrenCpu }) => total + cpu + childrenCpu, 0);
+      return { api, images: all - api - (isPostgresChild ? postgres : 0), postgres };
+    },
+    caches: () => readCaches(url),
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+    },
+    async kill() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+async function waitForUrl(log: string, isAlive: () => boolean): Promise<string> {
+  const deadline = performance.now() + START_TIMEOUT_MS;
+  for (;;) {
+    for await (const line of createInterface({ input: createReadStream(log) })) {
+      const url = /docs at (http:\S+)\/docs/.exec(line)?.[1];
+      if (url) return url;
+    }
+    if (!isAlive() || performance.now() > deadline) {
+      throw new Error(`The server did not start:\n${await readFile(log, 'utf8')}`);
+    }
+    await sleep(20);
+  }
+}
+
+async function readCaches(url: string): Promise<CacheCounts> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+  return Object.fromEntries(
+    ['disk', 'memory'].map((name) => [
+      name,
+      { hits: value(`coreframe_${name}_cache_hits`), misses: value(`coreframe_${name}_cache_misses`) },
+    ]),
+  );
+}
