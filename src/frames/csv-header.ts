@@ -159,7 +159,7 @@ const isDepth = (name: string) => name.toLowerCase() === 'depth';
 const score = (reading: Reading) => reading.cells + (reading.names.some(isDepth) ? 1e9 : 0);
 
 function splitHeader(record: Uint8Array, delimiter: Delimiter): Reading {
-  const reader = new RecordReader(delimiter.charCodeAt(0), MAX_COLUMNS + 1);
+  const reader = new RecordReader(delimiter.charCodeAt(0), Math.min(MAX_COLUMNS, record.length) + 1);
   reader.read(record, 0, record.length);
   reader.finish();
   const kept = Math.min(reader.cells, MAX_COLUMNS + 1);
