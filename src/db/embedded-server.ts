@@ -22,6 +22,8 @@ import { requireReachable, type ServerUser, serverUser } from './server-user.ts'
 
 const DATABASE = 'coreframe';
 const START_TIMEOUT_MS = 60_000;
+/** Time that a running server which says it is ready has to answer. */
+const UNANSWERED_MS = 3_000;
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
 /** Bytes of a socket's path that every supported system takes (macOS 104, Linux 108, with a final NUL). */
 const SOCKET_PATH_LIMIT = 103;
@@ -148,8 +150,9 @@ async function prepareFolder(
  * where nobody uses it; a `postmaster.pid` without a server is made harmless. Gives undefined where a start is due.
  */
 async function adopt(paths: ClusterPaths, password: string): Promise<Postmaster | undefined> {
-  const deadline = performance.now() + 10_000;
-  for (;;) {
+  // One that replays its log or shuts down may take long; one that says it is ready answers at once.
+  let patience = START_TIMEOUT_MS;
+  for (let began = performance.now(); ; await sleep(50)) {
     const postmaster = await readPostmaster(paths.data);
     if (!postmaster) return undefined;
     if (!(await isPostmasterOf(postmaster.pid, paths.data))) {
@@ -158,6 +161,7 @@ async function adopt(paths: ClusterPaths, password: string): Promise<Postmaster 
       return undefined;
     }
     if (postmaster.status === 'ready') {
+      patience = UNANSWERED_MS;
       try {
         await ensureDatabase(postmaster, password);
         return postmaster;
@@ -165,7 +169,7 @@ async function adopt(paths: ClusterPaths, password: string): Promise<Postmaster 
         if (error instanceof EmbeddedServerError) throw error;
       }
     }
-    if (performance.now() > deadline) {
+    if (performance.now() > began + patience) {
       const alone = tryLock(paths.useLock, 'exclusive');
       if (!alone) {
         throw new EmbeddedServerError(
@@ -177,8 +181,18 @@ async function adopt(paths: ClusterPaths, password: string): Promise<Postmaster 
       } finally {
         alone.release();
       }
+      began = performance.now();
     }
-    await sleep(50);
+  }
+}
+
+/** Makes the service's database on a server that was just started, which does not stay where that fails. */
+async function prepareStarted(paths: ClusterPaths, postmaster: Postmaster, password: string): Promise<void> {
+  try {
+    await ensureDatabase(postmaster, password);
+  } catch (error) {
+    await stopPostmaster(postmaster.pid, paths.data);
+    throw error;
   }
 }
 
@@ -252,15 +266,14 @@ export async function openEmbeddedServer(options: EmbeddedServerOptions): Promis
   const user = await serverUser(paths.data);
   await prepareFolder(paths, path.resolve(options.dataDir), user);
   const changing = await lockFile(paths.changeLock, 'exclusive', 2 * START_TIMEOUT_MS);
-  let use: FileLock | undefined;
   try {
     const binaries = await findPostgresBinaries(paths.root, user);
     await ensureCluster(paths, binaries, user);
     const password = await readPassword(paths);
     const running = await adopt(paths, password);
     const postmaster = running ?? (await start(paths, binaries, user, options.settings ?? {}));
-    if (!running) await ensureDatabase(postmaster, password);
-    use = await lockFile(paths.useLock, 'shared', 5_000);
+    if (!running) await prepareStarted(paths, postmaster, password);
+    const use = await lockFile(paths.useLock, 'shared', 5_000);
     return handle(paths, postmaster, password, running !== undefined, use);
   } finally {
     changing.release();

@@ -1,4 +1,4 @@
-import { access, chmod, cp, lstat, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { EmbeddedServerError } from './embedded-server-error.ts';
@@ -71,13 +71,14 @@ async function copyPackage(folder: string, links: readonly SymbolicLink[], to: s
  * server's user cannot reach the project's folder or install scripts were not run, a copy under `cacheFolder` is
  * made (60 MB, once per version) and used.
  *
- * @throws EmbeddedServerError where there is no package for this machine, or its programs do not run here
+ * @param folder the package, as npm installed it
+ * @throws EmbeddedServerError where there is no package for this machine
  */
 export async function findPostgresBinaries(
   cacheFolder: string,
   user: ServerUser | undefined,
+  folder: string = packageFolder(),
 ): Promise<PostgresBinaries> {
-  const folder = packageFolder();
   const links = await symbolicLinks(folder);
   const { version } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
   const programs = (root: string) => ({
@@ -89,7 +90,5 @@ export async function findPostgresBinaries(
   if ((await isComplete(folder, links)) && mayUse(inPlace.postgres, user)) return inPlace;
   const copy = path.join(cacheFolder, `server-${version}`);
   if (!(await exists(copy))) await copyPackage(folder, links, copy);
-  const copied = programs(copy);
-  await access(copied.postgres);
-  return copied;
+  return programs(copy);
 }
