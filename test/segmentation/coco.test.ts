@@ -28,6 +28,9 @@ interface Verdict {
   faults: string[];
 }
 
+const judge = (cases: ReturnType<typeof toCase>[]) =>
+  askOracle([{ call: 'coco_faults', cases }])[0] as Verdict;
+
 const SHAPES: Record<string, string[]> = {
   'one pixel': ['#'],
   'all foreground': ['###', '###'],
@@ -59,7 +62,7 @@ t.test('every encoding decodes in pycocotools to the very same mask', { skip: or
       cases.push(toCase(labels, result));
     }
   }
-  const verdict = askOracle('coco_faults', { cases }) as Verdict;
+  const verdict = judge(cases);
   t.same(verdict.faults, []);
   t.ok(verdict.count >= 3 * cases.length);
 });
@@ -76,7 +79,7 @@ t.test('500 random masks, by components and by classes', { skip: oracleSkip }, a
     });
     cases.push(toCase(labels, result));
   }
-  const verdict = askOracle('coco_faults', { cases }) as Verdict;
+  const verdict = judge(cases);
   t.same(verdict.faults, []);
   t.ok(verdict.count > 1500, `${verdict.count} annotations`);
 });
@@ -96,7 +99,7 @@ t.test('the masks of real pictures', { skip: oracleSkip || coins.skip }, async (
     const { labels, result } = await segment(path, params);
     cases.push(toCase(labels, result));
   }
-  const verdict = askOracle('coco_faults', { cases }) as Verdict;
+  const verdict = judge(cases);
   t.same(verdict.faults, []);
 });
 

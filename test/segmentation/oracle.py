@@ -1,6 +1,6 @@
 """Outside oracles for the segmentation tests.
 
-Reads one JSON object {"call": name, ...arguments} from standard input and writes the answer as JSON. Pictures are
+Reads a JSON array of {"call": name, ...arguments} from standard input and writes the array of answers as JSON. Pictures are
 {"width", "height", "channels", "data": base64 of 8-bit interleaved pixels}, label maps the same with 16-bit
 little-endian data.
 """
@@ -11,8 +11,6 @@ import sys
 
 import cv2
 import numpy as np
-import skimage.color
-import skimage.measure
 from pycocotools import mask as coco
 
 
@@ -29,10 +27,6 @@ def label_map(given):
 
 def encoded(array):
     return base64.b64encode(np.ascontiguousarray(array, np.uint8)).decode()
-
-
-def versions():
-    return {"cv2": cv2.__version__, "skimage": skimage.__version__}
 
 
 def coco_faults(cases):
@@ -67,6 +61,9 @@ def coco_faults(cases):
 
 
 def regions(labels, connectivity):
+    # scikit-image takes a second to import, which the other calls need not wait for.
+    import skimage.measure
+
     labels = label_map(labels).astype(np.int32)
     answer = []
     for region in skimage.measure.regionprops(labels):
@@ -126,12 +123,15 @@ def grabcut(rgb, box, iterations):
 
 
 def delta_e(first, second):
+    import skimage.color
+
     return skimage.color.deltaE_ciede2000(np.array(first), np.array(second)).tolist()
 
 
 def lab(rgb):
+    import skimage.color
+
     return skimage.color.rgb2lab(np.array(rgb, np.uint8)).tolist()
 
 
-request = json.load(sys.stdin)
-json.dump(globals()[request.pop("call")](**request), sys.stdout)
+json.dump([globals()[request.pop("call")](**request) for request in json.load(sys.stdin)], sys.stdout)

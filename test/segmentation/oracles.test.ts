@@ -106,11 +106,9 @@ t.test('k-means against OpenCV', { skip: oracleSkip || coffee.skip }, async (t) 
     });
     const means = centers.map((sum, at) => sum / (sizes[Math.floor(at / 3)] as number));
     const ours = lloyd({ coordinates, weights: new Uint32Array(pixels).fill(1) }, means, 100);
-    const theirs = askOracle('kmeans', {
-      rgb: encodePicture(rgb),
-      labels: Buffer.from(start).toString('base64'),
-      k,
-    }) as { compactness: number; labels: string; plus_plus: number };
+    const [theirs] = askOracle([
+      { call: 'kmeans', rgb: encodePicture(rgb), labels: Buffer.from(start).toString('base64'), k },
+    ]) as [{ compactness: number; labels: string; plus_plus: number }];
     const ratio = ours.compactness / theirs.compactness;
     t.ok(Math.abs(ratio - 1) <= 0.01, `k=${k}: compactness ${ratio.toFixed(4)} of OpenCV's`);
     const labels = decodeBytes(theirs.labels);
@@ -127,9 +125,8 @@ t.test('grabcut against OpenCV', { skip: oracleSkip || coffee.skip || horse.skip
     { path: horse.path, box: { x: 20, y: 20, width: 360, height: 290 } },
     { path: coffee.path, box: { x: 140, y: 40, width: 330, height: 300 } },
   ]) {
-    const theirs = decodeBytes(
-      askOracle('grabcut', { rgb: encodePicture(await readRgb(path)), box, iterations: 5 }),
-    );
+    const request = { call: 'grabcut', rgb: encodePicture(await readRgb(path)), box, iterations: 5 };
+    const theirs = decodeBytes(askOracle([request])[0]);
     const { labels } = await segment(path, { method: 'grabcut', box });
     const share = overlap(
       theirs.length,

@@ -2,6 +2,8 @@ import sharp from 'sharp';
 import { restrictLoaders } from '../../imaging/loaders.ts';
 import type { LabelMap } from '../labels.ts';
 
+restrictLoaders();
+
 /**
  * A label map as a greyscale PNG, lossless: 8 bits a pixel, or 16 where the labels need them.
  *
@@ -16,7 +18,6 @@ export async function encodeLabelMap({ width, height, data }: LabelMap): Promise
 
 /** Reads a label map that `encodeLabelMap` made, from its file or its bytes. */
 export async function readLabelMap(input: string | Buffer): Promise<LabelMap> {
-  restrictLoaders();
   const image = sharp(input, { limitInputPixels: false });
   const { depth } = await image.metadata();
   const is16Bit = depth === 'ushort';
