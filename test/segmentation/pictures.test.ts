@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
+import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import { resolveParams } from '../../src/segmentation/params.ts';
 import type { SegmentationResult } from '../../src/segmentation/schemas.ts';
 import { METHOD_NAMES, type MethodName } from '../../src/segmentation/schemas.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
+import { runSegmentation } from '../../src/segmentation/task.ts';
 import { LIMITS, segment, segmentPixels, sharedFile, sourceOf } from './support.ts';
 
 /** A call of each method that fits a picture of any size. */
@@ -134,6 +138,26 @@ t.test('files of other kinds', async (t) => {
     height: 60,
     segments: [{ bounding_box: { x: 0, y: 30, width: 40, height: 30 } }],
   });
+});
+
+t.test('an image process’s task writes the label map', async (t) => {
+  const folder = t.testdir();
+  const source = sourceOf(path.join(folder, 'halves.png'));
+  await (await halves()).toFile(source.path);
+  const task = {
+    source,
+    params: resolveParams({}),
+    outputPath: path.join(folder, 'labels.png'),
+    limits: LIMITS,
+  };
+  const { sha256, size, result } = await runSegmentation(task);
+  const written = await readFile(task.outputPath);
+  t.equal(size, written.length);
+  t.equal(sha256, createHash('sha256').update(written).digest('hex'));
+  t.equal(result.segment_count, 1);
+  const { data } = await readLabelMap(task.outputPath);
+  t.same([data[29], data[30]], [0, 1]);
+  await t.rejects(runSegmentation(task), { code: 'EEXIST' });
 });
 
 t.test('pages of an animation', async (t) => {

@@ -62,7 +62,14 @@ function cut(
     const mask = keep(new cv.Mat(height, width, cv.CV_8UC1));
     mask.data.set(trimap);
     const all = new cv.Rect(0, 0, width, height);
-    cv.grabCut(image, mask, all, models.background, models.foreground, iterations, mode);
+    try {
+      cv.grabCut(image, mask, all, models.background, models.foreground, iterations, mode);
+    } catch (thrown) {
+      // OpenCV throws pointers to its exceptions.
+      throw thrown instanceof Error
+        ? thrown
+        : new Error('OpenCV could not cut the picture.', { cause: thrown });
+    }
     return Uint8Array.from(mask.data, (value: number) => value & 1);
   });
 }
