@@ -31,8 +31,10 @@ export async function encode(image: Sharp, options: EncodeOptions): Promise<Tran
   const encoder = withFormat(image, options);
   const { info, size, sha256 } =
     options.pixels > BUFFERED_PIXELS ? await toFile(encoder, path) : await toBufferedFile(encoder, path);
-  // The WebP encoder joins equal neighbours to one longer frame, so only the file knows how many there are.
-  const pages = options.timeline === undefined ? 1 : ((await sharp(path).metadata()).pages ?? 1);
+  // Only the file knows how many frames there are, since the WebP encoder joins equal neighbours to a longer one, and
+  // whether a GIF has a transparent colour.
+  const isTold = options.timeline === undefined && output.format !== 'gif';
+  const { channels, hasAlpha, pages = 1 } = isTold ? info : await sharp(path).metadata();
   return {
     sha256,
     size,
@@ -40,8 +42,8 @@ export async function encode(image: Sharp, options: EncodeOptions): Promise<Tran
     media_type: mediaTypeOf(output.format),
     width: info.width,
     height: info.pageHeight ?? info.height,
-    channels: info.channels,
-    has_alpha: info.hasAlpha,
+    channels,
+    has_alpha: hasAlpha,
     pages,
   };
 }

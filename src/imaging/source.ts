@@ -1,5 +1,6 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { AppError, parameterError } from '../errors.ts';
+import { undecodable } from './decode-error.ts';
 import { restrictLoaders } from './loaders.ts';
 import { type KeptMetadata, uprightExif } from './metadata-carrier.ts';
 import type { Size } from './operations/operation.ts';
@@ -140,15 +141,11 @@ export async function decoding<Result>(file: SourceFile, result: Promise<Result>
     return await result;
   } catch (error) {
     if (!(error instanceof Error) || error instanceof AppError) throw error;
-    // The path names a file of this service, so its absence or a full disk is no fault of the picture.
-    if (/file is missing|No space left|[Oo]ut of memory|unable to (?:write|open)/.test(error.message))
-      throw error;
+    // Neither a full disk nor full memory is the picture's fault.
+    if (/No space left|[Oo]ut of memory|unable to (?:write|open)/.test(error.message)) throw error;
     if (error.message.includes('pixel limit')) {
       throw new AppError('too_many_pixels', 'The picture has too many pixels', { cause: error });
     }
-    const [reason = ''] = error.message.replaceAll(file.path, 'file').split('\n');
-    throw new AppError('undecodable_image', `The picture cannot be decoded: ${reason.slice(0, 200)}`, {
-      cause: error,
-    });
+    throw undecodable(file.format, error);
   }
 }

@@ -165,8 +165,8 @@ function canDecode({ operation, step }: Stage, source: SourcePicture): boolean {
   const isPlainResize = step.op === 'resize' && step.fit !== 'contain';
   // sharp turns the picture after it has trimmed or cut it, but knows what that means for a resize.
   if (source.isTurned && !isPlainResize) return false;
-  // In one-channel and other spaces, colours would get lost.
-  return source.space === 'srgb' || source.space === 'cmyk' || (source.space === 'b-w' && isPlainResize);
+  // In one channel, colours would get lost; in CMYK, JPEG's shrink-on-load would come before the profile.
+  return source.space === 'srgb' || (source.space === 'b-w' && isPlainResize);
 }
 
 /** Whether the last operation can encode its result in the same pipeline. */

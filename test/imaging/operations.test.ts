@@ -389,6 +389,8 @@ const SIZES: [object, number, number][] = [
   [{ width: 200, height: 30, without_enlargement: true }, 96, 30],
   [{ width: 30, height: 200, without_reduction: true }, 30, 200],
   [{ width: 1 }, 1, 1],
+  [{ width: 19 }, 19, 13],
+  [{ width: 13, height: 9, fit: 'outside' }, 14, 9],
 ];
 t.test('resize to every kind of size', async (t) => {
   const folder = t.testdir();

@@ -74,15 +74,16 @@ export async function perceptualDistance(found: string | Buffer, wanted: string 
 }
 
 async function thumbnail(input: string | Buffer): Promise<Pixels> {
-  const flat = await sharp(input, { autoOrient: true })
+  // Over raw pixels, since JPEG and WebP would be decoded at a smaller size, in another way.
+  const { data, info } = await sharp(input, { autoOrient: true })
     .flatten({ background: '#808080' })
-    .png({ compressionLevel: 1 })
-    .toBuffer();
-  const small = await sharp(flat)
-    .resize(THUMBNAIL, THUMBNAIL, { fit: 'fill', kernel: 'linear' })
-    .png()
-    .toBuffer();
-  return decodePixels(small);
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height, channels } = info;
+  const small = sharp(data, { raw: { width, height, channels } });
+  return decodePixels(
+    await small.resize(THUMBNAIL, THUMBNAIL, { fit: 'fill', kernel: 'linear' }).png().toBuffer(),
+  );
 }
 
 /** Asserts that two pictures look alike. */

@@ -5,6 +5,8 @@ import { isStrategy, POSITIONS } from './gravity.ts';
 import { defineOperation, type Size } from './operation.ts';
 
 const FITS = ['cover', 'contain', 'fill', 'inside', 'outside'] as const;
+/** These fill a box of both width and height. */
+const BOX_FITS: readonly string[] = ['cover', 'contain'];
 const KERNELS = [
   'nearest',
   'linear',
@@ -106,13 +108,18 @@ export const resize = defineOperation({
     return scaled;
   },
 
-  compile(params) {
+  compile(params, { size }) {
     const { width, height, fit, position, kernel, background, without_enlargement, without_reduction } =
       params;
+    if (width === undefined || height === undefined || !BOX_FITS.includes(fit)) {
+      // Both sides are given, since JPEG's shrink-on-load rounds on the way: sharp makes 500×333 to width 100 into 66
+      // rows, not 67.
+      return (image) => image.resize({ ...scaledSize(size, params), fit: 'fill', kernel });
+    }
     return (image) =>
       image.resize({
-        ...(width === undefined ? {} : { width }),
-        ...(height === undefined ? {} : { height }),
+        width,
+        height,
         fit,
         position,
         kernel,
