@@ -5,15 +5,17 @@ import { artifactRoutes } from './artifacts/routes.ts';
 import { ARTIFACT_SCHEMAS } from './artifacts/schemas.ts';
 import { ownerPlugin } from './auth/owner.ts';
 import type { Config } from './config.ts';
+import { HISTOGRAM_SCHEMAS, histogramRoutes } from './histogram/routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/idle-timeouts.ts';
-import { metricsPlugin } from './http/metrics.ts';
+import { metricsPlugin, metricsRoutes } from './http/metrics.ts';
 import { openapiPlugin } from './http/openapi.ts';
 import { originGuard } from './http/origin-guard.ts';
 import { problemHandler } from './http/problem-handler.ts';
 import { requestLog } from './http/request-log.ts';
 import { securityHeaders } from './http/security.ts';
 import { createServerOptions } from './http/server-options.ts';
+import { swaggerUiPlugin } from './http/swagger-ui.ts';
 import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
 import { MANIPULATION_SCHEMAS, manipulationRoutes } from './manipulation/routes.ts';
@@ -38,14 +40,17 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   // A file over its limit fails alone, so the parser only marks it.
   await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(openapiPlugin, { publicUrl: config.PUBLIC_URL });
+  await app.register(swaggerUiPlugin);
   await app.register(ownerPlugin);
 
-  for (const schema of [...IMAGE_SCHEMAS, ...ARTIFACT_SCHEMAS, ...MANIPULATION_SCHEMAS])
+  for (const schema of [...IMAGE_SCHEMAS, ...ARTIFACT_SCHEMAS, ...MANIPULATION_SCHEMAS, ...HISTOGRAM_SCHEMAS])
     app.addSchema(schema);
 
-  await app.register(healthRoutes, services.health);
   await app.register(imageRoutes, services);
   await app.register(artifactRoutes, services);
   await app.register(manipulationRoutes, services);
+  await app.register(histogramRoutes, services);
+  await app.register(healthRoutes, services.health);
+  await app.register(metricsRoutes, services);
   return app;
 }

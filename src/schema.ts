@@ -1,4 +1,4 @@
-import { type SchemaOptions, type TUnsafe, Type } from '@sinclair/typebox';
+import { type SchemaOptions, type Static, type TSchema, type TUnsafe, Type } from '@sinclair/typebox';
 
 /**
  * One of the given strings, as JSON Schema's `enum`: a wrong value is one fault that lists the choices, where a union
@@ -27,4 +27,9 @@ export function Timestamp(options: SchemaOptions = {}) {
 /** A resource's identifier. */
 export function Uuid(options: SchemaOptions = {}) {
   return Type.String({ format: 'uuid', examples: ['5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11'], ...options });
+}
+
+/** A reference to a schema that has a name (`$id`) and is registered by it, with its static type. */
+export function SchemaRef<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
+  return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` });
 }

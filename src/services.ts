@@ -11,6 +11,7 @@ import { openTemporaryFolder } from './blobs/temporary-folder.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
+import { Histograms } from './histogram/histograms.ts';
 import type { HealthSources } from './http/health.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import type { ErrorTranslator } from './http/problem-handler.ts';
@@ -32,6 +33,7 @@ export interface Services {
   blobs: BlobReader;
   uploads: UploadServices;
   transformer: Transformer;
+  histograms: Histograms;
   metrics: Metrics;
   health: HealthSources;
   translateError: ErrorTranslator;
@@ -77,6 +79,8 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   const blobStore = new PostgresBlobStore(database.pool);
   const temporaryFolder = await openTemporaryFolder(config.TEMP_IMAGE_DIR);
   opened.add({ close: () => temporaryFolder.remove() });
+  const documentFolder = await openTemporaryFolder(config.TEMP_JSON_DIR);
+  opened.add({ close: () => documentFolder.remove() });
   const diskCache = opened.add(
     await openDiskCache({
       root: path.join(config.DATA_DIR, 'cache'),
@@ -133,6 +137,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     pictures,
     maker,
     transformer: new Transformer({ maker, pictures, engine, temporaryFolder }),
+    histograms: new Histograms({ maker, artifacts, pictures, engine, diskCache, documentFolder }),
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), imageLine: () => engine.stats() },
     translateError: toAppError,

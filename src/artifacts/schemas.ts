@@ -5,7 +5,7 @@ import { StringEnum, Timestamp, Uuid } from '../schema.ts';
 const id = '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11';
 const imageId = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
-export const ARTIFACT_KINDS = ['picture'] as const;
+export const ARTIFACT_KINDS = ['picture', 'histogram', 'mask'] as const;
 
 export const ArtifactSchema = Type.Object(
   {

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Nullable, StringEnum, Uuid } from '../schema.ts';
+import { Nullable, SchemaRef, StringEnum, Uuid } from '../schema.ts';
 
 /**
  * What can be counted. `hue` has 360 levels (whole degrees), every other channel as many as its picture's depth has
@@ -121,7 +121,7 @@ export const HistogramParamsSchema = Type.Object(
         'Percentiles to give for each channel, in this order. Linear interpolation between the two nearest levels in order of rank (`numpy.percentile`’s default; definition 7 of Hyndman and Fan 1996).',
       examples: [[1, 5, 95, 99]],
     }),
-    region: Type.Optional(RegionSchema),
+    region: Type.Optional(SchemaRef(RegionSchema)),
     mask: Type.Optional(
       Uuid({
         description:
@@ -272,15 +272,15 @@ const byChannel = <T extends typeof ChannelHistogramSchema | typeof LabelChannel
 ) =>
   Type.Object(
     {
-      red: Type.Optional(schema),
-      green: Type.Optional(schema),
-      blue: Type.Optional(schema),
-      alpha: Type.Optional(schema),
-      grey: Type.Optional(schema),
-      luminance: Type.Optional(schema),
-      hue: Type.Optional(schema),
-      saturation: Type.Optional(schema),
-      value: Type.Optional(schema),
+      red: Type.Optional(SchemaRef(schema)),
+      green: Type.Optional(SchemaRef(schema)),
+      blue: Type.Optional(SchemaRef(schema)),
+      alpha: Type.Optional(SchemaRef(schema)),
+      grey: Type.Optional(SchemaRef(schema)),
+      luminance: Type.Optional(SchemaRef(schema)),
+      hue: Type.Optional(SchemaRef(schema)),
+      saturation: Type.Optional(SchemaRef(schema)),
+      value: Type.Optional(SchemaRef(schema)),
     } satisfies Record<Channel, unknown>,
     { description },
   );
@@ -311,13 +311,17 @@ export const HistogramResultSchema = Type.Object(
         'The stored colour space (`cmyk`, `lab`, …) where the picture had to be converted to 8-bit sRGB to be counted, else null.',
       examples: ['cmyk'],
     }),
-    region: Type.Union([RegionSchema, Type.Null()], { description: 'The box counted; null is the whole.' }),
+    region: Type.Union([SchemaRef(RegionSchema), Type.Null()], {
+      description: 'The box counted; null is the whole.',
+    }),
     cumulative: Type.Boolean({ description: 'Whether `counts` are running totals.' }),
     normalized: Type.Boolean({ description: 'Whether `counts` are shares of the pixels.' }),
     pixels: Type.Integer({ minimum: 0, description: 'Pixels selected by region, mask and transparency.' }),
     channels: byChannel(ChannelHistogramSchema, 'The channels counted, each by its name.'),
     labels: Type.Optional(
-      Type.Array(LabelHistogramSchema, { description: 'With `per_label`: one entry a label, ascending.' }),
+      Type.Array(SchemaRef(LabelHistogramSchema), {
+        description: 'With `per_label`: one entry a label, ascending.',
+      }),
     ),
   },
   { $id: 'HistogramResult', description: 'Histograms of one frame of a picture.' },

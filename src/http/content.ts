@@ -42,6 +42,9 @@ export function contentResponses(mediaType: string): Record<number, object> {
   };
 }
 
+/** For what a GET computes: a client may keep it a while, and asks again, because a newer version may make it better. */
+export const REVALIDATED = 'private, max-age=3600';
+
 /** For bytes that never change under their URL. */
 export const IMMUTABLE = 'private, max-age=31536000, immutable';
 

@@ -1,6 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import { StringEnum } from '../schema.ts';
+import { problemResponses } from './problems.ts';
+import { jsonResponse } from './responses.ts';
 
 export interface HealthSources {
   isDatabaseReachable: () => Promise<boolean>;
@@ -40,7 +42,8 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
         summary: 'Is the process alive',
         description: 'Answers while the process runs, whatever the state of the database.',
         response: {
-          200: { description: 'It is.', content: { 'application/json': { schema: Type.Ref('Liveness') } } },
+          200: jsonResponse('Liveness', 'It is.'),
+          ...problemResponses(),
         },
       },
     },
@@ -56,14 +59,9 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
         summary: 'Would requests be served',
         description: 'Checks that the database answers and that the line for image operations has room.',
         response: {
-          200: {
-            description: 'They would.',
-            content: { 'application/json': { schema: Type.Ref('Readiness') } },
-          },
-          503: {
-            description: 'They would not; `checks` says why.',
-            content: { 'application/json': { schema: Type.Ref('Readiness') } },
-          },
+          200: jsonResponse('Readiness', 'They would.'),
+          ...problemResponses(),
+          503: jsonResponse('Readiness', 'They would not; `checks` says why.'),
         },
       },
     },

@@ -1,5 +1,7 @@
+import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { problemResponses } from './problems.ts';
 
 interface CacheCounters {
   hits: number;
@@ -84,7 +86,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   };
 }
 
-/** Measures every request and serves `GET /metrics` in the Prometheus text format. */
+/** Measures every request. */
 export const metricsPlugin = fp(
   async (app, { metrics }: { metrics: Metrics }) => {
     app.addHook('onResponse', async (request, reply) => {
@@ -93,29 +95,33 @@ export const metricsPlugin = fp(
         reply.elapsedTime / 1000,
       );
     });
-
-    app.get(
-      '/metrics',
-      {
-        schema: {
-          operationId: 'getMetrics',
-          tags: ['operations'],
-          summary: 'Metrics for Prometheus',
-          description:
-            'Requests, image operations by operation and outcome, the line, caches and the process itself, in the Prometheus text format.',
-          response: {
-            200: {
-              description: 'Prometheus text format.',
-              content: { 'text/plain': { schema: { type: 'string' } } },
-            },
-          },
-        },
-      },
-      async (_request, reply) => {
-        const text = await metrics.registry.metrics();
-        return reply.type(metrics.registry.contentType).serializer(String).send(text);
-      },
-    );
   },
   { name: 'metrics' },
 );
+
+/** `GET /metrics` in the Prometheus text format. */
+export async function metricsRoutes(app: FastifyInstance, { metrics }: { metrics: Metrics }): Promise<void> {
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        operationId: 'getMetrics',
+        tags: ['operations'],
+        summary: 'Metrics for Prometheus',
+        description:
+          'Requests, image operations by operation and outcome, the line, caches and the process itself, in the Prometheus text format.',
+        response: {
+          200: {
+            description: 'Prometheus text format.',
+            content: { 'text/plain': { schema: { type: 'string' } } },
+          },
+          ...problemResponses(),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const text = await metrics.registry.metrics();
+      return reply.type(metrics.registry.contentType).serializer(String).send(text);
+    },
+  );
+}

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import type { TSchema } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import { finishDocument, type OpenApiDocument } from './openapi-document.ts';
 import { FaultSchema, ProblemSchema } from './problems.ts';
 
 declare module 'fastify' {
@@ -12,6 +12,8 @@ declare module 'fastify' {
     form?: TSchema;
     /** Examples of the request's body by name, for the document. */
     bodyExamples?: Record<string, { summary: string; value: unknown }>;
+    /** Query parameters that make a request together, for the document: Swagger UI fills them in. */
+    queryExample?: Record<string, unknown>;
   }
 }
 
@@ -22,14 +24,11 @@ const packageJson = JSON.parse(readFileSync(new URL('../../package.json', import
 /** The version of the service, as its package says. */
 export const VERSION = packageJson.version;
 
+/** In the order in which the docs show them. */
 const TAGS = [
   {
     name: 'images',
     description: 'Uploaded originals: their bytes untouched, their metadata read from the bytes.',
-  },
-  {
-    name: 'operations',
-    description: 'For operators: health and metrics.',
   },
   {
     name: 'manipulation',
@@ -38,33 +37,20 @@ const TAGS = [
       'or with the picture itself where `Accept` prefers `image/*`. `GET` gives the picture, for `<img>` and caches.',
   },
   { name: 'artifacts', description: 'What was derived: the same question has one answer, computed once.' },
+  { name: 'operations', description: 'For operators: health and metrics.' },
 ];
 
-const DESCRIPTION = `A self-hosted, typed image-processing API.
+const DESCRIPTION = `A self-hosted, typed image-processing API. Upload pictures with \`POST /images\`, then work on them by their \`id\`.
 
 Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable \`code\`; a validation
 problem lists every fault with its place. Lists are paged by \`cursor\`. Content has a strong \`ETag\` and answers conditional
-and range requests. \`HEAD\` works wherever \`GET\` does.`;
+and range requests. \`HEAD\` works wherever \`GET\` does.
 
-/** What Swagger UI needs, all of it from this server: its scripts, inline styles, pictures of answers. */
-const SWAGGER_UI_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data: blob:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+This document: [\`/openapi.json\`](/openapi.json).`;
 
 type Described = { $id?: unknown };
-type Operation = {
-  requestBody?: { content?: Record<string, { examples?: unknown }> };
-  parameters?: { schema?: object }[];
-};
 
-/** The OpenAPI 3.1 document at `/openapi.json` and Swagger UI at `/docs`, both without any other host. */
+/** The OpenAPI 3.1 document of all routes that are registered after it, at `/openapi.json`. */
 export const openapiPlugin = fp(
   async (app: FastifyInstance, { publicUrl }: { publicUrl?: string | undefined }) => {
     app.addSchema(FaultSchema);
@@ -88,70 +74,29 @@ export const openapiPlugin = fp(
         buildLocalReference: (json: Described, _base, _fragment, index) => String(json.$id ?? `def-${index}`),
       },
       transform: ({ schema, url, route }) => {
-        const { form, bodyExamples } = route.config ?? {};
-        const described = form ? { ...schema, consumes: ['multipart/form-data'], body: form } : { ...schema };
-        return {
-          schema: bodyExamples ? { ...described, 'x-body-examples': bodyExamples } : described,
-          url,
-        } as never;
+        const { form, bodyExamples, queryExample } = route.config ?? {};
+        const described = {
+          ...schema,
+          ...(form ? { consumes: ['multipart/form-data'], body: form } : {}),
+          ...(bodyExamples ? { 'x-body-examples': bodyExamples } : {}),
+          ...(queryExample ? { 'x-query-example': queryExample } : {}),
+        };
+        return { schema: described, url } as never;
       },
       transformObject: (document) => {
-        if (!('openapiObject' in document)) return document.swaggerObject as never;
-        return finishDocument(document.openapiObject as never);
+        if (!('openapiObject' in document)) throw new Error('The document is OpenAPI 3, not Swagger 2.');
+        return finishDocument(document.openapiObject as OpenApiDocument) as never;
       },
     });
 
-    await app.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: {
-        deepLinking: true,
-        displayRequestDuration: true,
-        tryItOutEnabled: true,
-        persistAuthorization: true,
-      },
-      theme: { title: 'Coreframe' },
-      uiHooks: {
-        onRequest: async (_request, reply) => {
-          reply.header('content-security-policy', SWAGGER_UI_POLICY);
-        },
-      },
-    });
-    // Written when the app is ready: it takes a good while, and the first reader should not wait for it.
+    // Written when the app is ready, so that the first reader does not wait, nor what else runs then.
+    let text = '';
     app.addHook('onReady', async () => {
-      documentText(app);
+      text = JSON.stringify(app.swagger());
     });
-
     app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
-      reply.type('application/json').serializer(String).send(documentText(app)),
+      reply.type('application/json').serializer(String).send(text),
     );
-    app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
   },
   { name: 'openapi' },
 );
-
-const texts = new WeakMap<object, string>();
-
-/** The document as text, written once. */
-function documentText(app: FastifyInstance): string {
-  const document = app.swagger();
-  const known = texts.get(document);
-  if (known !== undefined) return known;
-  const text = JSON.stringify(document);
-  texts.set(document, text);
-  return text;
-}
-
-/** Moves the examples of bodies to where OpenAPI has them. */
-function finishDocument(document: {
-  paths?: Record<string, Record<string, Operation & Record<string, unknown>>>;
-}): never {
-  for (const operations of Object.values(document.paths ?? {})) {
-    for (const operation of Object.values(operations)) {
-      const examples = operation['x-body-examples'];
-      if (examples === undefined) continue;
-      delete operation['x-body-examples'];
-      for (const content of Object.values(operation.requestBody?.content ?? {})) content.examples = examples;
-    }
-  }
-  return document as never;
-}

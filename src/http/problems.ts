@@ -1,40 +1,160 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { type AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
 import { StringEnum } from '../schema.ts';
 
-/** The one table from error code to HTTP status and title. */
+/** The one table from error code to HTTP status, title, and when it happens. */
 export const PROBLEMS = {
-  malformed_json: { status: 400, title: 'Malformed JSON' },
-  malformed_multipart: { status: 400, title: 'Malformed multipart body' },
-  malformed_request: { status: 400, title: 'Malformed request' },
-  incomplete_body: { status: 400, title: 'Body cut off' },
-  host_not_allowed: { status: 403, title: 'Host not allowed' },
-  cross_site_request: { status: 403, title: 'Cross-site request refused' },
-  not_found: { status: 404, title: 'Not found' },
-  method_not_allowed: { status: 405, title: 'Method not allowed' },
-  not_acceptable: { status: 406, title: 'Not acceptable' },
-  request_timeout: { status: 408, title: 'Request timeout' },
-  conflict: { status: 409, title: 'Conflict' },
-  precondition_failed: { status: 412, title: 'Precondition failed' },
-  file_too_large: { status: 413, title: 'File too large' },
-  request_too_large: { status: 413, title: 'Request too large' },
-  too_many_files: { status: 413, title: 'Too many files' },
-  unsupported_media_type: { status: 415, title: 'Unsupported media type' },
-  unsupported_image_format: { status: 415, title: 'Unsupported image format' },
-  range_not_satisfiable: { status: 416, title: 'Range not satisfiable' },
-  expectation_failed: { status: 417, title: 'Expectation failed' },
-  validation_failed: { status: 422, title: 'Validation failed' },
-  undecodable_image: { status: 422, title: 'Undecodable image' },
-  too_many_pixels: { status: 422, title: 'Too many pixels' },
-  output_too_large: { status: 422, title: 'Output too large' },
-  operation_timeout: { status: 422, title: 'Operation timeout' },
-  decoder_crashed: { status: 422, title: 'Decoder crashed' },
-  headers_too_large: { status: 431, title: 'Request headers too large' },
-  internal_error: { status: 500, title: 'Internal error' },
-  overloaded: { status: 503, title: 'Overloaded' },
-  database_unavailable: { status: 503, title: 'Database unavailable' },
-  storage_unavailable: { status: 503, title: 'Storage unavailable' },
-} as const satisfies Record<ErrorCode, { status: number; title: string }>;
+  malformed_json: {
+    status: 400,
+    title: 'Malformed JSON',
+    when: 'The body is no well-formed JSON.',
+  },
+  malformed_multipart: {
+    status: 400,
+    title: 'Malformed multipart body',
+    when: 'The body is no well-formed multipart form, or lacks its boundary.',
+  },
+  malformed_request: {
+    status: 400,
+    title: 'Malformed request',
+    when: 'What was sent is no well-formed HTTP request, or its URL cannot be decoded.',
+  },
+  incomplete_body: {
+    status: 400,
+    title: 'Body cut off',
+    when: 'The body ended before it was complete. Nothing of it was stored.',
+  },
+  host_not_allowed: {
+    status: 403,
+    title: 'Host not allowed',
+    when: '`Host` names a host that the server does not answer for (`ALLOWED_HOSTS`).',
+  },
+  cross_site_request: {
+    status: 403,
+    title: 'Cross-site request refused',
+    when: 'A page of another origin made the request (`CORS_ORIGINS`).',
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    when: 'There is nothing at this path, or nothing with this id that the client may see.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    when: 'The path exists, but not with this method; `Allow` lists those that it has.',
+  },
+  not_acceptable: {
+    status: 406,
+    title: 'Not acceptable',
+    when: '`Accept` allows none of the media types on offer.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    when: 'The request stopped moving, or moved too slowly (`IDLE_TIMEOUT_MS`, `MIN_TRANSFER_RATE`).',
+  },
+  conflict: {
+    status: 409,
+    title: 'Conflict',
+    when: 'Another request changed the same thing meanwhile; trying again helps.',
+  },
+  precondition_failed: {
+    status: 412,
+    title: 'Precondition failed',
+    when: '`If-Match` names another version of the content.',
+  },
+  file_too_large: {
+    status: 413,
+    title: 'File too large',
+    when: 'A file is larger than `MAX_FILE_BYTES`.',
+  },
+  request_too_large: {
+    status: 413,
+    title: 'Request too large',
+    when: 'The body is larger than `MAX_REQUEST_BYTES`, or a JSON body than 1 MiB.',
+  },
+  too_many_files: {
+    status: 413,
+    title: 'Too many files',
+    when: 'An upload has more files or parts than `MAX_FILES`.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    when: '`Content-Type` is not one that the operation reads.',
+  },
+  unsupported_image_format: {
+    status: 415,
+    title: 'Unsupported image format',
+    when: 'The bytes are no JPEG, PNG, WebP, GIF, TIFF or AVIF.',
+  },
+  range_not_satisfiable: {
+    status: 416,
+    title: 'Range not satisfiable',
+    when: '`Range` lies outside of the content.',
+  },
+  expectation_failed: {
+    status: 417,
+    title: 'Expectation failed',
+    when: '`Expect` asks for something other than `100-continue`.',
+  },
+  validation_failed: {
+    status: 422,
+    title: 'Validation failed',
+    when: 'The request is well-formed, but values in it are wrong; `errors` lists every one.',
+  },
+  undecodable_image: {
+    status: 422,
+    title: 'Undecodable image',
+    when: 'The file is truncated, corrupt or uses a feature that cannot be decoded.',
+  },
+  too_many_pixels: {
+    status: 422,
+    title: 'Too many pixels',
+    when: 'The picture has more pixels than `MAX_PIXELS` or `MAX_TOTAL_PIXELS`, or needs more memory than `MAX_DECODE_BYTES`.',
+  },
+  output_too_large: {
+    status: 422,
+    title: 'Output too large',
+    when: 'The result, or a step on the way to it, would have more pixels than `MAX_OUTPUT_PIXELS`.',
+  },
+  operation_timeout: {
+    status: 422,
+    title: 'Operation timeout',
+    when: 'The image operation took longer than `OPERATION_TIMEOUT_MS` and was ended.',
+  },
+  decoder_crashed: {
+    status: 422,
+    title: 'Decoder crashed',
+    when: 'The process that decoded the picture crashed on it.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Request headers too large',
+    when: 'The request headers are longer than 16 KiB.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    when: 'The server failed; its log has the reason under the `request_id`.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    when: 'The line for image operations is full (`IMAGE_QUEUE`); `Retry-After` says when to try again.',
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'Database unavailable',
+    when: 'The database cannot be reached; `Retry-After` says when to try again.',
+  },
+  storage_unavailable: {
+    status: 503,
+    title: 'Storage unavailable',
+    when: 'A disk is full or failing; `Retry-After` says when to try again.',
+  },
+} as const satisfies Record<ErrorCode, { status: number; title: string; when: string }>;
 
 export const FaultSchema = Type.Object(
   {
@@ -107,9 +227,28 @@ export function toProblem(error: AppError, request: { id: string; url: string })
 const COMMON_CODES: readonly ErrorCode[] = [
   'malformed_request',
   'host_not_allowed',
-  'not_acceptable',
+  'cross_site_request',
   'internal_error',
 ];
+
+/** Documents to show, by code: each response of the OpenAPI document refers to those that it can be. */
+export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem }> = Object.fromEntries(
+  ERROR_CODES.map((code) => {
+    const error = new AppError(code, PROBLEMS[code].when, {
+      errors:
+        code === 'validation_failed' ? [{ location: 'query', path: '/width', message: 'must be >= 1' }] : [],
+    });
+    const request = { id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url: '/images' };
+    return [code, { summary: PROBLEMS[code].title, value: toProblem(error, request) }];
+  }),
+);
+
+/** Headers of the answers with a status, for the document. */
+const HEADERS: Partial<Record<number, object>> = {
+  405: { allow: { type: 'string', description: 'The methods that the path has.' } },
+  416: { 'content-range': { type: 'string', description: 'The size of the content: `bytes */829183`.' } },
+  503: { 'retry-after': { type: 'integer', description: 'Seconds after which to try again.' } },
+};
 
 /**
  * The `response` entries of a route's schema for the failures it can have (those that any route can have are added):
@@ -131,7 +270,15 @@ export function problemResponsesOf(schema: string, codes: readonly ErrorCode[]):
       status,
       {
         description: names.map((name) => `${PROBLEMS[name].title} (\`${name}\`)`).join(' · '),
-        content: { [PROBLEM_MEDIA_TYPE]: { schema: Type.Ref(schema) } },
+        ...(HEADERS[status] ? { headers: HEADERS[status] } : {}),
+        content: {
+          [PROBLEM_MEDIA_TYPE]: {
+            schema: Type.Ref(schema),
+            examples: Object.fromEntries(
+              names.map((name) => [name, { $ref: `#/components/examples/${name}` }]),
+            ),
+          },
+        },
       },
     ]),
   );

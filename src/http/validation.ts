@@ -2,6 +2,7 @@ import { AjvCompiler, type RouteDefinition } from '@fastify/ajv-compiler';
 import type { ErrorObject } from 'ajv';
 import type { FastifyRequest, FastifyServerOptions } from 'fastify';
 import { AppError, type Fault, type FaultLocation } from '../errors.ts';
+import { buildSerializer } from './serialization.ts';
 
 /**
  * Strict validation: every fault is found, nothing is removed, and nothing is coerced in a body. Query strings, paths
@@ -26,6 +27,7 @@ export const schemaController: NonNullable<FastifyServerOptions['schemaControlle
       const compile = (route: RouteDefinition) => (route.httpPart === 'body' ? forBodies : forText)(route);
       return compile as ReturnType<typeof buildCompiler>;
     },
+    buildSerializer,
   },
 };
 
@@ -113,4 +115,20 @@ export function validationFailed(faults: readonly Fault[]): AppError {
   return new AppError('validation_failed', `The request has ${count}: ${shown.join('; ')}${more}`, {
     errors: faults,
   });
+}
+
+/** Where parameters stood in a request. */
+export interface FaultPlace {
+  location: FaultLocation;
+  /** The path in the request of what a fault names by its path in the canonical parameters. */
+  pathOf: (path: string) => string;
+}
+
+/** Moves the faults of an error to where the parameters were given. Any other error is returned as it is. */
+export function relocateFaults(error: unknown, { location, pathOf }: FaultPlace): unknown {
+  if (!(error instanceof AppError) || error.errors.length === 0) return error;
+  const errors = error.errors.map(({ path, message }) => ({ location, path: pathOf(path), message }));
+  return error.code === 'validation_failed'
+    ? validationFailed(errors)
+    : new AppError(error.code, error.detail, { errors, cause: error });
 }

@@ -1,7 +1,7 @@
 import type { ImageMetadata, InspectTask, TransformResult, TransformTask } from './types.ts';
 
 /**
- * What an image process can be asked to do: a name and the handler behind it, imported when the process starts so
+ * What an image process can be asked to do: a name and the handler behind it, imported in the process that does it, so
  * that the API itself never loads native code. Payloads and results cross as structured clones, so they are small,
  * plain data that names files by path. A new task is one more line here.
  */
@@ -10,6 +10,10 @@ export const TASKS = {
     (await import('./inspect.ts')).inspectImage,
   transform: async (): Promise<(task: TransformTask) => Promise<TransformResult>> =>
     (await import('./stages.ts')).runTransform,
+  histogram: async (): Promise<typeof import('../histogram/task.ts').runHistogram> =>
+    (await import('../histogram/task.ts')).runHistogram,
+  'histogram-plot': async (): Promise<typeof import('../histogram/task.ts').runHistogramPlot> =>
+    (await import('../histogram/task.ts')).runHistogramPlot,
 } satisfies Record<string, () => Promise<(payload: never) => Promise<unknown>>>;
 
 export type TaskName = keyof typeof TASKS;

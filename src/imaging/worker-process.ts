@@ -56,6 +56,7 @@ try {
   // Not Linux, or not allowed here.
 }
 
-// Loaded before the first task comes (about 100 ms); one that fails to load fails its own tasks alone.
-await Promise.allSettled([...loaders.values()].map((load) => load()));
+// Loaded before the first task comes (about 100 ms), because nearly every process needs them; the others load when they
+// are asked for. One that fails to load fails its own tasks alone.
+await Promise.allSettled([TASKS.inspect(), TASKS.transform()]);
 send({ type: 'ready' });

@@ -26,6 +26,13 @@ export const ONE_STEP_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> 
   },
 };
 
+/** Parameters of a `GET` that go together. */
+export const QUERY_EXAMPLES: Record<keyof typeof ONE_STEP_EXAMPLES, Record<string, unknown>> = {
+  resize: { width: 800 },
+  crop: { aspect_ratio: '16:9' },
+  convert: { format: 'webp' },
+};
+
 export const TRANSFORM_EXAMPLES: Examples = {
   thumbnail: {
     summary: 'A square, sharpened thumbnail',

@@ -4,14 +4,14 @@ import type { Pictures } from '../artifacts/pictures.ts';
 import { contentUrlOf, toArtifactResponse } from '../artifacts/response.ts';
 import type { InputRef } from '../artifacts/store.ts';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import { AppError, type ErrorCode, type FaultLocation } from '../errors.ts';
+import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
-import { sendContent } from '../http/content.ts';
+import { REVALIDATED, sendContent } from '../http/content.ts';
 import type { Metrics } from '../http/metrics.ts';
 import { acceptedTypes, negotiate } from '../http/negotiation.ts';
 import { problemResponses } from '../http/problems.ts';
 import { IdParamsSchema, jsonContent } from '../http/responses.ts';
-import { validationFailed } from '../http/validation.ts';
+import { type FaultPlace, relocateFaults } from '../http/validation.ts';
 import { formatOfMediaType, mediaTypeOf } from '../imaging/formats.ts';
 import { oneStep } from '../imaging/one-step.ts';
 import {
@@ -20,7 +20,7 @@ import {
   type PipelineRequest,
   PipelineSchema,
 } from '../imaging/pipeline.ts';
-import { ONE_STEP_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
+import { ONE_STEP_EXAMPLES, QUERY_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
 import type { Transformer } from './transformer.ts';
 
 export interface ManipulationRoutesOptions {
@@ -32,10 +32,8 @@ export interface ManipulationRoutesOptions {
 
 const tags = ['manipulation'];
 
-/** A picture made by a GET may be kept by its client, but asked for again: a newer version may make a better one. */
-const REVALIDATED = 'private, max-age=3600';
-
 const OPERATION_CODES: readonly ErrorCode[] = [
+  'not_acceptable',
   'not_found',
   'validation_failed',
   'undecodable_image',
@@ -85,22 +83,7 @@ const STEPS = ONE_STEPS.map((step) => ({ ...step, ...oneStep(step.name) }));
 /** The schemas of this slice that have names, for `addSchema`. */
 export const MANIPULATION_SCHEMAS = [...PIPELINE_SCHEMAS, ...STEPS.map(({ body }) => body)];
 
-/** Where a pipeline was given in the request, to say where its faults are. */
-interface Place {
-  location: FaultLocation;
-  pathOf: (path: string) => string;
-}
-
-const IN_BODY: Place = { location: 'body', pathOf: (path) => path };
-
-/** Moves the faults of a pipeline to where its parts were given in the request. */
-function relocate(error: unknown, { location, pathOf }: Place): unknown {
-  if (!(error instanceof AppError) || error.errors.length === 0) return error;
-  const errors = error.errors.map(({ path, message }) => ({ location, path: pathOf(path), message }));
-  return error.code === 'validation_failed'
-    ? validationFailed(errors)
-    : new AppError(error.code, error.detail, { errors, cause: error });
-}
+const IN_BODY: FaultPlace = { location: 'body', pathOf: (path) => path };
 
 /** `/resize`, `/crop`, `/convert` and `/transform` of images and of artifacts. */
 export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOptions> = async (
@@ -114,7 +97,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
     reply: FastifyReply,
     ref: InputRef,
     pipelineRequest: PipelineRequest,
-    place: Place,
+    place: FaultPlace,
   ): Promise<unknown> {
     const isGet = request.method !== 'POST';
     const source = await pictures.find(request.owner, ref);
@@ -148,17 +131,20 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
         },
       });
     } catch (error) {
-      throw relocate(error, place);
+      throw relocateFaults(error, place);
     }
   }
 
-  const pictureOrArtifact = { ...jsonContent('Artifact'), 'image/*': { schema: {} } };
+  const picture = { 'image/*': { schema: {} } };
+  // The first is what Swagger UI asks for.
+  const artifactOrPicture = { ...jsonContent('Artifact'), ...picture };
+  const pictureOrArtifact = { ...picture, ...jsonContent('Artifact') };
   const posted = {
     201: {
       description: 'The artifact, made now; or its picture, where `Accept` prefers `image/*`.',
-      content: pictureOrArtifact,
+      content: artifactOrPicture,
     },
-    200: { description: 'The artifact that there was already; or its picture.', content: pictureOrArtifact },
+    200: { description: 'The artifact that there was already; or its picture.', content: artifactOrPicture },
     ...problemResponses(...OPERATION_CODES, ...BODY_CODES),
   };
   const got = {
@@ -168,7 +154,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
     },
     206: {
       description: 'The range of the picture that was asked for.',
-      content: { 'image/*': { schema: {} } },
+      content: picture,
     },
     304: { type: 'null', description: 'The client has this picture (`If-None-Match`).' },
     ...problemResponses(...OPERATION_CODES, 'precondition_failed', 'range_not_satisfiable'),
@@ -209,6 +195,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
       app.get(
         url,
         {
+          config: { queryExample: QUERY_EXAMPLES[name] },
           schema: {
             operationId: `get${done}${of}`,
             tags,
