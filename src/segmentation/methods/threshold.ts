@@ -3,11 +3,10 @@ import { extractPlane } from '../plane.ts';
 import { aboveThreshold, type Method } from './method.ts';
 
 /**
- * Foreground (1) where a level is above the mean of the block around it, less `offset`; the picture's edge is
- * repeated outwards, and the mean rounded to a level, as OpenCV's `adaptiveThreshold` does.
+ * Foreground (1) where a level is above its block's mean, less `offset` rounded up, as in OpenCV's
+ * `adaptiveThreshold`.
  *
- * @param plane H×W
- * @param weights of the block's rows and of its columns; they add up to 1
+ * @param means of the block around each pixel of the plane, rounded; the picture's edge counts as repeated outwards
  */
 function adaptiveThreshold(
   plane: Uint8Array,
