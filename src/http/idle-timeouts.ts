@@ -2,7 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import fp from 'fastify-plugin';
 import { AppError } from '../errors.ts';
-import { PROBLEM_MEDIA_TYPE, toProblem } from './problems.ts';
+import { answerOnSocket } from './socket-answers.ts';
 
 export interface IdleTimeoutOptions {
   /** Longest silence of a client that is expected to send or to read, in milliseconds. */
@@ -116,13 +116,10 @@ export const idleTimeouts = fp(
 function endExchange({ request, response, id, phase }: Exchange, reason: string): void {
   const { socket } = request;
   if (phase === 'receiving' && !response.headersSent && socket.writable) {
-    const error = new AppError('request_timeout', `The client ${reason}.`);
-    const body = JSON.stringify(toProblem(error, { id, url: request.url ?? '/' }));
-    socket.end(
-      `HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: ${PROBLEM_MEDIA_TYPE}\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
-    socket.destroySoon();
+    answerOnSocket(socket, new AppError('request_timeout', `The client ${reason}.`), {
+      id,
+      url: request.url ?? '/',
+    });
   } else {
     socket.destroy();
   }

@@ -1,7 +1,10 @@
+import { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError, type ErrorCode } from '../errors.ts';
+import { lingerAfterAnswer } from './lingering-close.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems.ts';
+import { refuseExpectation } from './socket-answers.ts';
 import { toValidationError } from './validation.ts';
 
 /** Fastify's and its plugins' own failures, by their code. Whatever else they report as 4xx is a malformed request. */
@@ -59,7 +62,11 @@ export function sendProblem(
   const problem = { ...toProblem(error, request), ...extensions };
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
   // What is still to come of the body is not read any further than needed to answer.
-  if (!request.raw.complete) reply.header('connection', 'close');
+  if (!request.raw.complete) {
+    reply.header('connection', 'close');
+    // Requests that tests inject have no connection.
+    if (request.raw.socket instanceof Socket) lingerAfterAnswer(request.raw.socket);
+  }
   return reply
     .code(problem.status)
     .header('cache-control', 'no-store')
@@ -93,6 +100,8 @@ export interface ProblemHandlerOptions {
 export const problemHandler = fp(
   async (app, { translate }: ProblemHandlerOptions) => {
     const methodsOf = collectMethods(app);
+
+    app.server.on('checkExpectation', refuseExpectation);
 
     app.setErrorHandler((error, request, reply) => {
       const publicError = toPublicError(error, request, translate);
