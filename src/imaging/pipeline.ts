@@ -1,4 +1,4 @@
-import { type Static, Type } from '@sinclair/typebox';
+import { type Static, type TObject, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../errors.ts';
 import { canonicalColor, isColorSchema } from './color.ts';
 import { ObjectWithDefaults, withDefaults } from './defaults.ts';
@@ -55,26 +55,27 @@ const reference = <T>(id: string, description?: string) =>
 
 const STEP_SCHEMAS = [...OPERATION_NAMES.map((name) => OPERATIONS[name].step), ConvertSchema];
 
+const OperationSchema = Type.Unsafe<OperationStep | ConvertStep>({
+  $id: 'Operation',
+  description: 'One operation with its parameters; `op` names it.',
+  type: 'object',
+  required: ['op'],
+  properties: { op: { type: 'string', enum: [...OPERATION_NAMES, 'convert'] } },
+  // Ajv's discriminator looks at the branch that `op` names, and reports that one's errors alone.
+  discriminator: { propertyName: 'op' },
+  oneOf: STEP_SCHEMAS.map((schema) => ({ $ref: `${schema.$id}#` })),
+});
+
 /** A pipeline as a client gives it. It names the schemas in `PIPELINE_SCHEMAS` by reference. */
 export const PipelineSchema = ObjectWithDefaults(
   {
     input: Type.Optional(reference<InputRequest>('PipelineInput')),
-    operations: Type.Array(
-      Type.Unsafe<OperationStep | ConvertStep>({
-        type: 'object',
-        required: ['op'],
-        properties: { op: { type: 'string', enum: [...OPERATION_NAMES, 'convert'] } },
-        // Ajv's discriminator looks at the branch that `op` names, and reports that one's errors alone.
-        discriminator: { propertyName: 'op' },
-        oneOf: STEP_SCHEMAS.map((schema) => ({ $ref: `${schema.$id}#` })),
-      }),
-      {
-        description: 'Done one after the other, in this order.',
-        maxItems: MAX_OPERATIONS,
-        default: [],
-        examples: [[{ op: 'resize', width: 800 }, { op: 'grayscale' }]],
-      },
-    ),
+    operations: Type.Array(reference<OperationStep | ConvertStep>('Operation'), {
+      description: 'Done one after the other, in this order.',
+      maxItems: MAX_OPERATIONS,
+      default: [],
+      examples: [[{ op: 'resize', width: 800 }, { op: 'grayscale' }]],
+    }),
     output: Type.Optional(reference<OutputRequest>('PipelineOutput')),
   },
   {
@@ -86,7 +87,7 @@ export const PipelineSchema = ObjectWithDefaults(
 export type PipelineRequest = Static<typeof PipelineSchema>;
 
 /** All schemas that have names (`$id`), those that are referred to first: for Ajv's and Fastify's `addSchema`. */
-export const PIPELINE_SCHEMAS = [InputSchema, OutputSchema, ...STEP_SCHEMAS, PipelineSchema];
+export const PIPELINE_SCHEMAS = [InputSchema, OutputSchema, ...STEP_SCHEMAS, OperationSchema, PipelineSchema];
 
 /** A canonical pipeline: every default filled in, one spelling for what is the same, so that equal work is equal data. */
 export interface Pipeline {
@@ -194,10 +195,24 @@ function validationError(faults: readonly Fault[]): AppError {
   return new AppError('validation_failed', `${first?.path} ${first?.message}${more}`, { errors: faults });
 }
 
-/** Every operation as a table row for the docs. */
-export function describeOperations(): { name: OperationName; summary: string; animated: boolean }[] {
-  return OPERATION_NAMES.map((name) => {
-    const { summary, animated } = OPERATIONS[name];
-    return { name, summary, animated };
+/** An operation as the docs show it. */
+export interface OperationDescription {
+  name: OperationName | 'convert';
+  summary: string;
+  description: string;
+  /** Whether animations stay animated; with some parameters a frame has to be picked even so. */
+  animated: boolean;
+  /** JSON Schema of its parameters. */
+  params: TObject;
+}
+
+/** Every operation, in the order of the docs. */
+export function describeOperations(): OperationDescription[] {
+  const operations = OPERATION_NAMES.map((name) => {
+    const { summary, description, animated, params } = OPERATIONS[name];
+    return { name, summary, description, animated, params };
   });
+  const { description = '' } = ConvertSchema;
+  const convert = { name: 'convert', summary: description, description: '', animated: true } as const;
+  return [...operations, { ...convert, params: OutputSchema }];
 }

@@ -406,6 +406,15 @@ t.test('resize to every kind of size', async (t) => {
   }
 });
 
+t.test('shrink-on-load does not change the size: 500×333 to width 100 had 66 rows, not 67', async (t) => {
+  const folder = t.testdir();
+  const file = await paintFile(folder, 'source.jpg', { width: 500, height: 333 });
+  for (const params of [{ width: 100 }, { width: 100, height: 100, fit: 'inside' }]) {
+    const result = await transform(folder, file, { operations: [{ op: 'resize', ...params }] });
+    t.match(result, { width: 100, height: 67 });
+  }
+});
+
 t.test('smart crops keep what draws the eye', async (t) => {
   const folder = t.testdir();
   const file = path.join(folder, 'scene.png');

@@ -13,6 +13,7 @@ const SOURCES = [
   ['opaque.png', 3],
   ['translucent.png', 4],
   ['photo.jpg', 3],
+  ['grey.png', 1],
 ] as const;
 
 for (const [name, channels] of SOURCES) {

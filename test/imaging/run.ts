@@ -101,11 +101,12 @@ export function paint(width: number, height: number, channels: 3 | 4, seed = 0):
 export async function paintFile(
   folder: string,
   name: string,
-  { width = 96, height = 64, channels = 3 }: { width?: number; height?: number; channels?: 3 | 4 } = {},
+  { width = 96, height = 64, channels = 3 }: { width?: number; height?: number; channels?: 1 | 3 | 4 } = {},
 ): Promise<string> {
   const file = path.join(folder, name);
-  const image = sharp(paint(width, height, channels), { raw: { width, height, channels } });
-  await image.toFile(file);
+  const bands = channels === 4 ? 4 : 3;
+  const image = sharp(paint(width, height, bands), { raw: { width, height, channels: bands } });
+  await (channels === 1 ? image.toColourspace('b-w') : image).toFile(file);
   return file;
 }
 
