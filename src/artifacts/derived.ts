@@ -7,7 +7,7 @@ export type DerivationRoot = { imageId: string } | { artifactId: string };
  * Deletes every artifact that was made from the given image or artifact, directly or over other artifacts, within the
  * caller's transaction. The root itself is left to the caller, who holds a lock on it, so that nothing new is derived
  * from it meanwhile. A derivation from one of the others that commits in between makes the transaction fail with a
- * foreign-key violation (23503), which `withTransaction` callers may retry.
+ * foreign-key violation: callers have `withTransaction` try again after it.
  *
  * @returns the SHA-256 of the deleted artifacts' bytes, which may be unreferenced now
  */

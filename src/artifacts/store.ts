@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
 import { coalesceLookups } from '../db/coalesce.ts';
-import { type Database, withTransaction } from '../db/database.ts';
+import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
 import { AppError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/pagination.ts';
 import { deleteDerivedFrom } from './derived.ts';
@@ -73,6 +73,9 @@ const CursorSchema = Type.Tuple([
 
 /** Raised inside a transaction to undo it, when another process has stored the same artifact first. */
 class AlreadyStored extends Error {}
+
+/** Something was derived meanwhile: the next attempt deletes it too. */
+const DELETION = { retryOn: [FOREIGN_KEY_VIOLATION] };
 
 /** Artifacts in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ArtifactStore {
@@ -158,21 +161,25 @@ export class ArtifactStore {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    return withTransaction(this.#database.pool, async (client) => {
-      const { rowCount } = await client.query(
-        'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
-        [owner, id],
-      );
-      if (rowCount === 0) throw artifactNotFound(id);
-      const derived = await deleteDerivedFrom(client, { artifactId: id });
-      const { rows } = await client.query<{ sha256: Buffer }>(
-        'DELETE FROM artifacts WHERE id = $1 RETURNING sha256',
-        [id],
-      );
-      const deleted = [...rows.map((row) => row.sha256), ...derived];
-      await this.#blobs.deleteUnreferenced(client, deleted);
-      return deleted;
-    });
+    return withTransaction(
+      this.#database.pool,
+      async (client) => {
+        const { rowCount } = await client.query(
+          'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
+          [owner, id],
+        );
+        if (rowCount === 0) throw artifactNotFound(id);
+        const derived = await deleteDerivedFrom(client, { artifactId: id });
+        const { rows } = await client.query<{ sha256: Buffer }>(
+          'DELETE FROM artifacts WHERE id = $1 RETURNING sha256',
+          [id],
+        );
+        const deleted = [...rows.map((row) => row.sha256), ...derived];
+        await this.#blobs.deleteUnreferenced(client, deleted);
+        return deleted;
+      },
+      DELETION,
+    );
   }
 
   /**

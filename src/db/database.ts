@@ -116,8 +116,14 @@ async function answers(pool: pg.Pool, monitor: ConnectionMonitor): Promise<boole
   return Promise.race([query, sleep(1_500, false, { ref: false })]);
 }
 
-function isConflict(error: unknown): boolean {
-  return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01');
+/** Serialization failure and deadlock. */
+const CONFLICT_STATES: readonly string[] = ['40001', '40P01'];
+
+/** For deletions: a row was added meanwhile that refers to what is deleted. */
+export const FOREIGN_KEY_VIOLATION = '23503';
+
+function hasState(error: unknown, states: readonly string[]): boolean {
+  return error instanceof pg.DatabaseError && states.includes(error.code ?? '');
 }
 
 /**
@@ -125,17 +131,20 @@ function isConflict(error: unknown): boolean {
  * others (serialization failure, deadlock) is tried again, up to 5 times in all, so that `work` must have no effect
  * outside of it.
  *
+ * @param retryOn further SQLSTATEs after which trying again makes sense
  * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
  */
 export async function withTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
+  { retryOn = [] }: { retryOn?: readonly string[] } = {},
 ): Promise<T> {
+  const retried = [...CONFLICT_STATES, ...retryOn];
   for (let attempt = 1; ; attempt++) {
     try {
       return await runTransaction(pool, work);
     } catch (error) {
-      if (!isConflict(error) || attempt === TRANSACTION_ATTEMPTS) throw toAppError(error) ?? error;
+      if (!hasState(error, retried) || attempt === TRANSACTION_ATTEMPTS) throw toAppError(error) ?? error;
       await sleep(Math.random() * 10 * 2 ** attempt);
     }
   }

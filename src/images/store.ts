@@ -4,7 +4,7 @@ import { deleteDerivedFrom } from '../artifacts/derived.ts';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
 import { coalesceLookups } from '../db/coalesce.ts';
-import { type Database, withTransaction } from '../db/database.ts';
+import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/pagination.ts';
@@ -74,6 +74,9 @@ function afterCursor(cursor: string, { column, direction }: Order): Prisma.Image
 
 /** `LIKE` patterns in a filter are plain text to the user. */
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+
+/** Something was derived meanwhile: the next attempt deletes it too. */
+const DELETION = { retryOn: [FOREIGN_KEY_VIOLATION] };
 
 /** Images in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ImageStore {
@@ -167,19 +170,23 @@ export class ImageStore {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    return withTransaction(this.#database.pool, async (client) => {
-      const { rows } = await client.query<{ sha256: Buffer }>(
-        'SELECT sha256 FROM images WHERE owner_id = $1 AND id = $2 FOR UPDATE',
-        [owner, id],
-      );
-      const [image] = rows;
-      if (!image) throw imageNotFound(id);
-      const derived = await deleteDerivedFrom(client, { imageId: id });
-      await client.query('DELETE FROM images WHERE id = $1', [id]);
-      const deleted = [image.sha256, ...derived];
-      await this.#blobs.deleteUnreferenced(client, deleted);
-      return deleted;
-    });
+    return withTransaction(
+      this.#database.pool,
+      async (client) => {
+        const { rows } = await client.query<{ sha256: Buffer }>(
+          'SELECT sha256 FROM images WHERE owner_id = $1 AND id = $2 FOR UPDATE',
+          [owner, id],
+        );
+        const [image] = rows;
+        if (!image) throw imageNotFound(id);
+        const derived = await deleteDerivedFrom(client, { imageId: id });
+        await client.query('DELETE FROM images WHERE id = $1', [id]);
+        const deleted = [image.sha256, ...derived];
+        await this.#blobs.deleteUnreferenced(client, deleted);
+        return deleted;
+      },
+      DELETION,
+    );
   }
 
   async #insert(owner: OwnerId, { filename, metadata, file }: NewImage): Promise<boolean> {

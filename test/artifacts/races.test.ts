@@ -1,0 +1,59 @@
+import sharp from 'sharp';
+import t from 'tap';
+import { createTestApp } from '../support/app.ts';
+
+t.test(
+  'deriving from what is being deleted ends in an artifact or in 404, and leaves nothing behind',
+  async (t) => {
+    const { send, upload, services } = await createTestApp(t);
+    const statuses = new Set<number>();
+    for (let round = 0; round < 8; round += 1) {
+      const bytes = await sharp({
+        create: { width: 64, height: 48, channels: 3, background: { r: round, g: 9, b: 9 } },
+      })
+        .png()
+        .toBuffer();
+      const { image } = (await upload({ bytes })).json().results[0];
+      const half = (await send('POST', `/images/${image.id}/resize`, { width: 32 })).json();
+      const deriving = Array.from({ length: 6 }, (_, index) =>
+        send('POST', index % 2 ? `/artifacts/${half.id}/resize` : `/images/${image.id}/resize`, {
+          width: 4 + index,
+        }),
+      );
+      const deleting = Array.from({ length: 2 }, () => send('DELETE', `/images/${image.id}`));
+      for (const { statusCode, body } of await Promise.all([...deriving, ...deleting])) {
+        statuses.add(statusCode);
+        t.ok([200, 201, 204, 404].includes(statusCode), `${statusCode} ${body}`);
+      }
+    }
+    t.ok(statuses.has(204));
+    const { rows } = await services.database.pool.query(
+      'SELECT (SELECT count(*) FROM images)::int AS images, (SELECT count(*) FROM artifacts)::int AS artifacts, (SELECT count(*) FROM blobs)::int AS blobs',
+    );
+    t.strictSame(rows[0], { images: 0, artifacts: 0, blobs: 0 });
+  },
+);
+
+t.test(
+  'equal bytes uploaded and deleted at the same time: every answer holds, no bytes are lost',
+  async (t) => {
+    const { send, upload, services } = await createTestApp(t);
+    const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#123456' } })
+      .png()
+      .toBuffer();
+    for (let round = 0; round < 10; round += 1) {
+      const uploads = await Promise.all([upload({ bytes }), upload({ bytes }), upload({ bytes })]);
+      const ids = new Set(uploads.map((response) => response.json().results[0].image.id as string));
+      t.equal(ids.size, 1);
+      const [id] = ids;
+      const [deleted, again] = await Promise.all([send('DELETE', `/images/${id}`), upload({ bytes })]);
+      t.equal(deleted.statusCode, 204);
+      t.ok([200, 201].includes(again.statusCode), again.body);
+      const left = (await send('GET', '/images')).json().items;
+      for (const item of left) t.strictSame((await send('GET', item.content_url)).rawPayload, bytes);
+      for (const item of left) await send('DELETE', `/images/${item.id}`);
+    }
+    const { rows } = await services.database.pool.query('SELECT count(*)::int AS blobs FROM blobs');
+    t.strictSame(rows[0], { blobs: 0 });
+  },
+);
