@@ -1,6 +1,5 @@
 import { crc32, deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
-import type { Raster } from './raster.ts';
 
 /** Blocks of metadata as sharp's `metadata()` gives them. */
 export interface KeptMetadata {
@@ -20,7 +19,10 @@ const EXIF_PREFIX = Buffer.from('Exif\0\0', 'latin1');
  * for raw pixels, so they go into a PNG without compression, with the metadata as its chunks (PNG, Third Edition,
  * sections 11.3.2.3, 11.3.3.4 and 11.3.4.5).
  */
-export async function openWithMetadata(raster: Raster, { exif, xmp, icc }: KeptMetadata): Promise<Sharp> {
+export async function openWithMetadata(
+  raster: { open(): Sharp },
+  { exif, xmp, icc }: KeptMetadata,
+): Promise<Sharp> {
   const png = await raster.open().png({ compressionLevel: 0, adaptiveFiltering: false }).toBuffer();
   const chunks = [
     icc === undefined ? [] : chunk('iCCP', Buffer.from('profile\0\0', 'latin1'), deflateSync(icc)),

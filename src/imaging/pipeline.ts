@@ -11,7 +11,7 @@ import {
   type OperationStep,
 } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
-import type { ImageFormat } from './types.ts';
+import type { ImageFormat, ImageLimits, SourceFile } from './types.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that stored results stay what they were. */
 export const PIPELINE_VERSION = 1;
@@ -94,6 +94,18 @@ export interface Pipeline {
   input: InputRequest;
   operations: OperationStep[];
   output: Output;
+}
+
+/** A pipeline for an image process to do. */
+export interface TransformTask {
+  /** The picture that the pipeline starts from. */
+  source: SourceFile;
+  /** The other inputs of its operations, by `referenceKey` of what the operations' parameters name. */
+  inputs: Record<string, SourceFile>;
+  pipeline: Pipeline;
+  /** Where the encoded result is written; the file does not exist before. */
+  outputPath: string;
+  limits: ImageLimits;
 }
 
 export interface CanonicalizeOptions {

@@ -13,9 +13,10 @@ import {
 } from './operations/operation.ts';
 import { type AnyOperation, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { holdsAlpha } from './output.ts';
+import type { TransformTask } from './pipeline.ts';
 import { createRaster, frameOf, joinChannels, type Raster, sheetOf, splitAlpha, toPixels } from './raster.ts';
 import { decoding, openSource, type Picture, type SourcePicture } from './source.ts';
-import type { ImageLimits, TransformResult, TransformTask } from './types.ts';
+import type { ImageLimits, TransformResult } from './types.ts';
 
 /** One operation, made ready for the picture before it. */
 interface Stage {

@@ -1,4 +1,5 @@
-import type { ImageMetadata, InspectTask, TransformResult, TransformTask } from './types.ts';
+import type { TransformTask } from './pipeline.ts';
+import type { ImageMetadata, InspectTask, TransformResult } from './types.ts';
 
 /**
  * What an image process can be asked to do: a name and the handler behind it, imported in the process that does it, so

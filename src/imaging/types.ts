@@ -1,5 +1,3 @@
-import type { Pipeline } from './pipeline.ts';
-
 /**
  * What crosses between the API and the image processes: plain data only. Files are named by absolute paths, so that
  * no pixels go through a pipe.
@@ -61,21 +59,8 @@ export interface SourceFile {
   format: ImageFormat;
 }
 
-export type { Pipeline } from './pipeline.ts';
-
 export interface InspectTask {
   file: SourceFile;
-  limits: ImageLimits;
-}
-
-export interface TransformTask {
-  /** The picture that the pipeline starts from. */
-  source: SourceFile;
-  /** The other inputs of its operations, by `referenceKey` of what the operations' parameters name. */
-  inputs: Record<string, SourceFile>;
-  pipeline: Pipeline;
-  /** Where the encoded result is written; the file does not exist before. */
-  outputPath: string;
   limits: ImageLimits;
 }
 
