@@ -47,6 +47,7 @@ export function finishDocument(document: OpenApiDocument): OpenApiDocument {
     for (const operation of Object.values(operations)) {
       placeBodyExamples(operation);
       placeQueryExample(operation);
+      operation.parameters?.sort((a, b) => Number(b.in === 'path') - Number(a.in === 'path'));
     }
   }
   const text = JSON.stringify(document.paths);

@@ -36,6 +36,10 @@ const TAGS = [
       'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with its JSON, ' +
       'or with the picture itself where `Accept` prefers `image/*`. `GET` gives the picture, for `<img>` and caches.',
   },
+  {
+    name: 'measurement',
+    description: 'What can be measured on an image or an artifact: histograms of its colours, and its segments.',
+  },
   { name: 'artifacts', description: 'What was derived: the same question has one answer, computed once.' },
   { name: 'operations', description: 'For operators: health and metrics.' },
 ];

@@ -2,7 +2,10 @@ import { Type } from '@sinclair/typebox';
 import { Uuid } from '../schema.ts';
 
 /** Path parameters of one resource. */
-export const IdParamsSchema = Type.Object({ id: Uuid() }, { additionalProperties: false });
+export const IdParamsSchema = Type.Object(
+  { id: Uuid({ description: 'As an upload, an operation or a list gives it.' }) },
+  { additionalProperties: false },
+);
 
 /** The `content` of a body that is JSON of a shared schema. */
 export function jsonContent(schema: string) {

@@ -18,6 +18,8 @@ export const securityHeaders = fp(
         },
       },
       crossOriginResourcePolicy: { policy: origins.length > 0 ? 'cross-origin' : 'same-origin' },
+      // Browsers ignore it on plain HTTP, with an error in the console; there is no page but the docs.
+      crossOriginOpenerPolicy: false,
       // Whoever ends TLS decides about HSTS; this server speaks plain HTTP.
       strictTransportSecurity: false,
     });

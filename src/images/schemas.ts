@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../http/pagination.ts';
-import { type Problem, ProblemSchema } from '../http/problems.ts';
+import { PROBLEM_EXAMPLES, type Problem, ProblemSchema } from '../http/problems.ts';
 import { IMAGE_FORMATS } from '../imaging/types.ts';
 import { Nullable, StringEnum, Timestamp, Uuid } from '../schema.ts';
 
@@ -111,7 +111,22 @@ export const UploadResponseSchema = Type.Object(
       description: 'One for each file, in the order of the request.',
     }),
   },
-  { $id: 'UploadResponse', description: 'What became of each file of an upload.' },
+  {
+    $id: 'UploadResponse',
+    description: 'What became of each file of an upload.',
+    examples: [
+      {
+        results: [
+          { status: 'created', filename: 'photo.jpg', image: ImageSchema.examples[0] },
+          {
+            status: 'failed',
+            filename: 'notes.txt',
+            problem: PROBLEM_EXAMPLES.unsupported_image_format?.value,
+          },
+        ],
+      },
+    ],
+  },
 );
 
 export const UploadProblemSchema = Type.Object(
