@@ -20,7 +20,7 @@ export interface Metrics {
   registry: Registry;
   requests: Histogram<'method' | 'route' | 'status'>;
   imageOperations: Histogram<'operation' | 'outcome'>;
-  receivedBytes: Counter;
+  storedBytes: Counter;
   sentBytes: Counter;
 }
 
@@ -77,12 +77,16 @@ export function createMetrics(sources: MetricSources): Metrics {
       buckets: SECONDS,
       registers,
     }),
-    receivedBytes: new Counter({
-      name: 'coreframe_received_bytes_total',
-      help: 'Bytes of uploaded files.',
+    storedBytes: new Counter({
+      name: 'coreframe_stored_bytes_total',
+      help: 'Bytes of uploaded files that were stored.',
       registers,
     }),
-    sentBytes: new Counter({ name: 'coreframe_sent_bytes_total', help: 'Bytes of content sent.', registers }),
+    sentBytes: new Counter({
+      name: 'coreframe_sent_bytes_total',
+      help: 'Bytes of answers of a known length.',
+      registers,
+    }),
   };
 }
 
@@ -94,6 +98,7 @@ export const metricsPlugin = fp(
         { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
         reply.elapsedTime / 1000,
       );
+      metrics.sentBytes.inc(Number(reply.getHeader('content-length') ?? 0));
     });
   },
   { name: 'metrics' },

@@ -232,7 +232,7 @@ function sendOutcomes(
   const errors = new Map<UploadOutcome, AppError>();
   const results = outcomes.map((outcome): UploadResult => {
     if (outcome.status !== 'failed') {
-      if (outcome.status === 'created') metrics.receivedBytes.inc(Number(outcome.image.size));
+      if (outcome.status === 'created') metrics.storedBytes.inc(Number(outcome.image.size));
       const image = toImageResponse(outcome.image, { includeGps: false });
       return { status: outcome.status, filename: outcome.filename, image };
     }

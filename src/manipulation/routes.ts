@@ -7,7 +7,6 @@ import type { BlobReader } from '../blobs/blob-reader.ts';
 import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { REVALIDATED, sendContent } from '../http/content.ts';
-import type { Metrics } from '../http/metrics.ts';
 import { acceptedTypes, negotiate } from '../http/negotiation.ts';
 import { problemResponses } from '../http/problems.ts';
 import { IdParamsSchema, jsonContent } from '../http/responses.ts';
@@ -27,7 +26,6 @@ export interface ManipulationRoutesOptions {
   pictures: Pictures;
   transformer: Transformer;
   blobs: BlobReader;
-  metrics: Metrics;
 }
 
 const tags = ['manipulation'];
@@ -90,7 +88,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
   app,
   options,
 ) => {
-  const { transformer, pictures, blobs, metrics } = options;
+  const { transformer, pictures, blobs } = options;
 
   async function answer(
     request: FastifyRequest,
@@ -125,10 +123,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
         mediaType: artifact.mediaType,
         filename: artifact.filename,
         cacheControl: isGet ? REVALIDATED : 'no-store',
-        open: (range) => {
-          metrics.sentBytes.inc(range.end - range.start);
-          return blobs.open(artifact, range);
-        },
+        open: (range) => blobs.open(artifact, range),
       });
     } catch (error) {
       throw relocateFaults(error, place);
