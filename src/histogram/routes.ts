@@ -51,7 +51,6 @@ const CODES: readonly ErrorCode[] = [
 export const HISTOGRAM_SCHEMAS = [
   RegionSchema,
   HistogramParamsSchema,
-  HistogramPlotSchema,
   LabelChannelSchema,
   ChannelHistogramSchema,
   LabelHistogramSchema,
