@@ -1,0 +1,48 @@
+import t from 'tap';
+import { createTestApp } from '../support/app.ts';
+
+const ORIGIN = 'https://tool.example.org';
+const preflight = {
+  origin: ORIGIN,
+  'access-control-request-method': 'POST',
+  'access-control-request-headers': 'content-type',
+};
+
+t.test('pages of a configured origin may call the API, and read its headers', async (t) => {
+  const { send } = await createTestApp(t, { CORS_ORIGINS: `${ORIGIN}, https://other.example.org` });
+  const asked = await send('OPTIONS', '/images', undefined, preflight);
+  t.equal(asked.statusCode, 204);
+  t.equal(asked.headers['access-control-allow-origin'], ORIGIN);
+  t.match(asked.headers['access-control-allow-methods'], /DELETE/);
+  const answer = await send('GET', '/images', undefined, { origin: ORIGIN });
+  t.equal(answer.statusCode, 200);
+  t.match(answer.headers['access-control-expose-headers'], /content-location/);
+  t.equal(answer.headers['cross-origin-resource-policy'], 'cross-origin');
+  t.equal((await send('GET', '/images', undefined, { origin: 'https://evil.example' })).statusCode, 403);
+});
+
+t.test('without configuration no other origin may, and its preflight fails', async (t) => {
+  const { send } = await createTestApp(t);
+  const asked = await send('OPTIONS', '/images', undefined, preflight);
+  t.equal(asked.statusCode, 403);
+  t.equal(asked.headers['access-control-allow-origin'], undefined);
+  t.equal((await send('GET', '/images')).headers['cross-origin-resource-policy'], 'same-origin');
+});
+
+t.test('health and metrics tell what they should', async (t) => {
+  const { send, upload } = await createTestApp(t);
+  t.strictSame((await send('GET', '/health/live')).json(), { status: 'ok' });
+  t.strictSame((await send('GET', '/health/ready')).json(), {
+    status: 'ready',
+    checks: { database: 'ok', image_line: 'ok' },
+  });
+  await upload({ bytes: Buffer.from('no picture') });
+  const text = (await send('GET', '/metrics')).body;
+  t.match(
+    text,
+    /coreframe_http_request_duration_seconds_count\{method="POST",route="\/images",status="415"\} 1/,
+  );
+  t.match(text, /coreframe_image_tasks_waiting 0/);
+  t.match(text, /coreframe_disk_cache_hits \d+/);
+  t.match(text, /process_resident_memory_bytes/);
+});
