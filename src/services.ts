@@ -114,7 +114,14 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   const images = new ImageStore(database, blobStore);
   const artifacts = new ArtifactStore(database, blobStore);
   const pictures = new Pictures(images, artifacts, diskCache);
-  const maker = new ArtifactMaker({ artifacts, pictures, diskCache, cacheBytes: config.CACHE_BYTES, log });
+  const maker = new ArtifactMaker({
+    artifacts,
+    pictures,
+    diskCache,
+    documentFolder,
+    cacheBytes: config.CACHE_BYTES,
+    log,
+  });
   return {
     log,
     database,

@@ -3,13 +3,27 @@ import type { ClientBase } from 'pg';
 /** What artifacts may have been made from. */
 export type DerivationRoot = { imageId: string } | { artifactId: string };
 
+/** The columns of an artifact that name blobs, and a row of them. */
+export const NAMED_BLOBS = 'sha256, document_sha256';
+export interface NamedBlobs {
+  sha256: Buffer;
+  document_sha256: Buffer | null;
+}
+
+/** The SHA-256 of every blob that the rows name. */
+export function blobsOf(rows: readonly NamedBlobs[]): Buffer[] {
+  return rows.flatMap(({ sha256, document_sha256 }) =>
+    document_sha256 === null ? [sha256] : [sha256, document_sha256],
+  );
+}
+
 /**
  * Deletes every artifact that was made from the given image or artifact, directly or over other artifacts, within the
  * caller's transaction. The root itself is left to the caller, who holds a lock on it, so that nothing new is derived
  * from it meanwhile. A derivation from one of the others that commits in between makes the transaction fail with a
  * foreign-key violation: callers have `withTransaction` try again after it.
  *
- * @returns the SHA-256 of the deleted artifacts' bytes, which may be unreferenced now
+ * @returns the SHA-256 of the deleted artifacts' bytes and documents, which may be unreferenced now
  */
 export async function deleteDerivedFrom(transaction: ClientBase, root: DerivationRoot): Promise<Buffer[]> {
   const [column, id] =
@@ -26,9 +40,9 @@ export async function deleteDerivedFrom(transaction: ClientBase, root: Derivatio
   if (derived.length === 0) return [];
   const ids = derived.map((row) => row.id);
   await transaction.query('DELETE FROM artifact_inputs WHERE artifact_id = ANY($1::uuid[])', [ids]);
-  const { rows } = await transaction.query<{ sha256: Buffer }>(
-    'DELETE FROM artifacts WHERE id = ANY($1::uuid[]) RETURNING sha256',
+  const { rows } = await transaction.query<NamedBlobs>(
+    `DELETE FROM artifacts WHERE id = ANY($1::uuid[]) RETURNING ${NAMED_BLOBS}`,
     [ids],
   );
-  return rows.map((row) => row.sha256);
+  return blobsOf(rows);
 }

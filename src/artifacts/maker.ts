@@ -6,7 +6,7 @@ import type { SourceFile } from '../imaging/types.ts';
 import { artifactKey } from './identity.ts';
 import type { Picture, Pictures } from './pictures.ts';
 import { SingleFlight } from './single-flight.ts';
-import type { Artifact, ArtifactStore, Retention } from './store.ts';
+import type { Artifact, ArtifactStore, Retention, StoredBlob } from './store.ts';
 
 /** The part of a logger that is used here. */
 interface MakerLog {
@@ -18,6 +18,8 @@ export interface ArtifactMakerServices {
   artifacts: ArtifactStore;
   pictures: Pictures;
   diskCache: DiskCache;
+  /** Where documents are written before they are stored. */
+  documentFolder: TemporaryFolder;
   /** Bytes that artifacts made by GET may take in the database. */
   cacheBytes: number;
   log: MakerLog;
@@ -44,18 +46,27 @@ export interface MakeOptions {
 }
 
 /** A result that was written to the path it was given. */
-export interface Made {
+export interface Made extends StoredBlob {
   filename: string;
   mediaType: string;
-  sha256: Buffer;
-  /** Bytes. */
-  size: number;
   /** What is known of it, by kind. */
   result: unknown;
+  /** The JSON that was written beside it, where there is some. */
+  document?: StoredBlob;
 }
 
-/** Does the work: reads the files (one for each input, in order) and writes its result to the path. */
-export type Make = (files: readonly SourceFile[], outputPath: string, signal: AbortSignal) => Promise<Made>;
+/** What is given to the work, and where its results go. Nothing is at the paths yet. */
+export interface MakeTask {
+  /** One for each input, in order. */
+  files: readonly SourceFile[];
+  outputPath: string;
+  /** For JSON that goes with the result. */
+  documentPath: string;
+  signal: AbortSignal;
+}
+
+/** Does the work: reads the files and writes its result to the path. */
+export type Make = (task: MakeTask) => Promise<Made>;
 
 export interface MadeArtifact {
   artifact: Artifact;
@@ -107,11 +118,17 @@ export class ArtifactMaker {
     { retention, signal, folder }: MakeOptions,
     make: Make,
   ): Promise<MadeArtifact> {
-    const { artifacts, pictures, diskCache } = this.#services;
+    const { artifacts, pictures, diskCache, documentFolder } = this.#services;
     const leased = await pictures.lease(recipe.inputs);
-    const path = folder.newPath();
+    const outputPath = folder.newPath();
+    const documentPath = documentFolder.newPath();
     try {
-      const { sha256, size, mediaType, filename, result } = await make(leased.files, path, signal);
+      const { sha256, size, mediaType, filename, result, document } = await make({
+        files: leased.files,
+        outputPath,
+        documentPath,
+        signal,
+      });
       const made = await artifacts.create(owner, {
         ...recipe,
         inputs: recipe.inputs.map(({ ref }) => ref),
@@ -120,24 +137,32 @@ export class ArtifactMaker {
         mediaType,
         result,
         retention,
-        file: { path, sha256, size, mediaType },
+        file: { path: outputPath, sha256, size, mediaType },
+        document: document ? { path: documentPath, ...document, mediaType: 'application/json' } : null,
       });
-      // Where another process was first with other bytes, the file is not the artifact's.
-      if (made.artifact.sha256.equals(sha256)) await diskCache.adopt(path, sha256, size);
+      // Where another process was first with other bytes, the files are not the artifact's.
+      if (made.artifact.sha256.equals(sha256)) await diskCache.adopt(outputPath, sha256, size);
+      if (document && made.artifact.document?.sha256.equals(document.sha256)) {
+        await diskCache.adopt(documentPath, document.sha256, document.size);
+      }
       if (retention === 'cached') this.#scheduleEviction();
       return made;
     } finally {
       leased.release();
-      await rm(path, { force: true });
+      await rm(outputPath, { force: true });
+      await rm(documentPath, { force: true });
     }
   }
 
   #scheduleEviction(): void {
-    const { artifacts, cacheBytes, log } = this.#services;
+    const { artifacts, diskCache, cacheBytes, log } = this.#services;
     if (Date.now() - this.#evictedAt < EVICTION_INTERVAL_MS) return;
     this.#evictedAt = Date.now();
     artifacts.evictCached(cacheBytes).then(
-      (count) => count > 0 && log.debug({ count }, 'evicted cached artifacts'),
+      (evicted) => {
+        for (const sha256 of evicted) diskCache.forget(sha256);
+        if (evicted.length > 0) log.debug({ blobs: evicted.length }, 'evicted cached artifacts');
+      },
       (err) => log.warn({ err }, 'eviction failed'),
     );
   }

@@ -6,13 +6,20 @@ import { coalesceLookups } from '../db/coalesce.ts';
 import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
 import { AppError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/pagination.ts';
-import { deleteDerivedFrom } from './derived.ts';
+import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './derived.ts';
 
 /** What an artifact is made from: one image, or one artifact. */
 export type InputRef = { type: 'image'; id: string } | { type: 'artifact'; id: string };
 
 /** `kept` until it is deleted; `cached` may be evicted, least recently used first. */
 export type Retention = 'kept' | 'cached';
+
+/** Bytes in the blob store. */
+export interface StoredBlob {
+  sha256: Buffer;
+  /** Bytes. */
+  size: number;
+}
 
 /** An artifact as the slices see it. */
 export interface Artifact {
@@ -28,6 +35,8 @@ export interface Artifact {
   mediaType: string;
   /** What is known of the result, by kind. */
   result: unknown;
+  /** JSON that goes with the bytes and is too large for `result`: the segments of a mask. */
+  document: StoredBlob | null;
   retention: Retention;
   createdAt: Date;
   lastUsedAt: Date;
@@ -49,6 +58,7 @@ export interface NewArtifact
   /** SHA-256 of the canonical identity. */
   key: Buffer;
   file: StagedFile;
+  document: StagedFile | null;
 }
 
 export interface ArtifactListQuery {
@@ -59,9 +69,19 @@ export interface ArtifactListQuery {
 
 const COLUMNS = `a.id, a.kind, a.operation, a.version, a.parameters, a.sha256, a.size::float8 AS size, a.filename,
   a.media_type AS "mediaType", a.result, a.retention, a.created_at AS "createdAt", a.last_used_at AS "lastUsedAt",
+  a.document_sha256 AS "documentSha256", a.document_size::float8 AS "documentSize",
   (SELECT jsonb_agg(CASE WHEN i.image_id IS NULL THEN jsonb_build_object('type', 'artifact', 'id', i.input_artifact_id)
                          ELSE jsonb_build_object('type', 'image', 'id', i.image_id) END ORDER BY i.position)
    FROM artifact_inputs i WHERE i.artifact_id = a.id) AS inputs`;
+
+/** A row of these columns. */
+type Row = Omit<Artifact, 'document'> & { documentSha256: Buffer | null; documentSize: number | null };
+
+function toArtifact({ documentSha256, documentSize, ...artifact }: Row): Artifact {
+  const document =
+    documentSha256 === null || documentSize === null ? null : { sha256: documentSha256, size: documentSize };
+  return { ...artifact, document };
+}
 
 /** Uses of a cached artifact closer together than this are one to the eviction order. */
 const TOUCH_AFTER_MS = 60_000;
@@ -125,14 +145,14 @@ export class ArtifactStore {
   ): Promise<{ artifacts: Artifact[]; nextCursor: string | null }> {
     const column = input.type === 'image' ? 'image_id' : 'input_artifact_id';
     const [createdAt, after] = query.cursor ? decodeCursor(query.cursor, CursorSchema) : [null, null];
-    const { rows } = await this.#database.pool.query<Artifact>(
+    const { rows } = await this.#database.pool.query<Row>(
       `SELECT ${COLUMNS} FROM artifacts a
        WHERE a.owner_id = $1 AND EXISTS (SELECT FROM artifact_inputs i WHERE i.artifact_id = a.id AND i.${column} = $2)
          AND ($3::timestamptz IS NULL OR (a.created_at, a.id) < ($3, $4)) AND ($5::text IS NULL OR a.kind = $5)
        ORDER BY a.created_at DESC, a.id DESC LIMIT $6`,
       [owner, input.id, createdAt, after, query.kind ?? null, query.limit + 1],
     );
-    const page = rows.slice(0, query.limit);
+    const page = rows.slice(0, query.limit).map(toArtifact);
     const last = page.at(-1);
     const nextCursor =
       last && rows.length > page.length ? encodeCursor([last.createdAt.toISOString(), last.id]) : null;
@@ -170,11 +190,11 @@ export class ArtifactStore {
         );
         if (rowCount === 0) throw artifactNotFound(id);
         const derived = await deleteDerivedFrom(client, { artifactId: id });
-        const { rows } = await client.query<{ sha256: Buffer }>(
-          'DELETE FROM artifacts WHERE id = $1 RETURNING sha256',
+        const { rows } = await client.query<NamedBlobs>(
+          `DELETE FROM artifacts WHERE id = $1 RETURNING ${NAMED_BLOBS}`,
           [id],
         );
-        const deleted = [...rows.map((row) => row.sha256), ...derived];
+        const deleted = [...blobsOf(rows), ...derived];
         await this.#blobs.deleteUnreferenced(client, deleted);
         return deleted;
       },
@@ -186,39 +206,39 @@ export class ArtifactStore {
    * Deletes cached artifacts, least recently used first, until those of all owners together take at most `maxBytes`.
    * What others were derived from stays.
    *
-   * @returns how many were deleted
+   * @returns the SHA-256 of what was named, for caches to forget
    */
-  async evictCached(maxBytes: number): Promise<number> {
+  async evictCached(maxBytes: number): Promise<Buffer[]> {
     return withTransaction(this.#database.pool, async (client) => {
-      const { rows } = await client.query<{ sha256: Buffer }>(
+      const { rows } = await client.query<NamedBlobs>(
         `WITH ranked AS (
-           SELECT id, sum(size) OVER (ORDER BY last_used_at DESC, id) AS total FROM artifacts WHERE retention = 'cached'
+           SELECT id, sum(size + coalesce(document_size, 0)) OVER (ORDER BY last_used_at DESC, id) AS total
+           FROM artifacts WHERE retention = 'cached'
          ), victims AS (
            SELECT a.id FROM artifacts a JOIN ranked r USING (id)
            WHERE r.total > $1 AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
            ORDER BY a.last_used_at LIMIT 1000 FOR UPDATE OF a SKIP LOCKED
          )
-         DELETE FROM artifacts a USING victims v WHERE a.id = v.id AND a.retention = 'cached' RETURNING a.sha256`,
+         DELETE FROM artifacts a USING victims v WHERE a.id = v.id AND a.retention = 'cached' RETURNING ${NAMED_BLOBS}`,
         [maxBytes],
       );
-      await this.#blobs.deleteUnreferenced(
-        client,
-        rows.map((row) => row.sha256),
-      );
-      return rows.length;
+      const deleted = blobsOf(rows);
+      await this.#blobs.deleteUnreferenced(client, deleted);
+      return deleted;
     });
   }
 
   async #insert(id: string, owner: OwnerId, artifact: NewArtifact): Promise<boolean> {
     try {
       await withTransaction(this.#database.pool, async (client) => {
-        await this.#blobs.commit(client, artifact.file);
+        // In the order in which deletions lock blobs, so that neither waits for the other.
+        for (const file of stagedFiles(artifact)) await this.#blobs.commit(client, file);
         const { rowCount } = await client.query({
           name: 'insert-artifact',
           text: `WITH stored AS (
                    INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename,
-                                          media_type, result, retention)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                                          media_type, result, retention, document_sha256, document_size)
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16, $17)
                    ON CONFLICT (owner_id, key) DO NOTHING RETURNING id
                  )
                  INSERT INTO artifact_inputs (artifact_id, position, image_id, input_artifact_id)
@@ -240,6 +260,8 @@ export class ArtifactStore {
             artifact.retention,
             artifact.inputs.map((input) => (input.type === 'image' ? input.id : null)),
             artifact.inputs.map((input) => (input.type === 'artifact' ? input.id : null)),
+            artifact.document?.sha256 ?? null,
+            artifact.document?.size ?? null,
           ],
         });
         if (rowCount === 0) throw new AlreadyStored();
@@ -260,17 +282,22 @@ export class ArtifactStore {
     column: 'id' | 'key',
     type: string,
     keys: string[],
-    keyOf: (row: Artifact & { key: string }) => string,
+    keyOf: (row: Row & { key: string }) => string,
   ): Promise<Map<string, Artifact>> {
-    const { rows } = await this.#database.pool.query<Artifact & { owner_id: string; key: string }>({
+    const { rows } = await this.#database.pool.query<Row & { owner_id: string; key: string }>({
       name: `artifacts-by-${column}`,
       text: `SELECT a.owner_id, a.key::text AS key, ${COLUMNS}
              FROM unnest($1::uuid[], $2::${type}[]) AS wanted (owner_id, ${column})
              JOIN artifacts a USING (owner_id, ${column})`,
       values: [keys.map((key) => key.slice(0, 36)), keys.map((key) => key.slice(37))],
     });
-    return new Map(rows.map((row) => [`${row.owner_id}/${keyOf(row)}`, row]));
+    return new Map(rows.map((row) => [`${row.owner_id}/${keyOf(row)}`, toArtifact(row)]));
   }
+}
+
+function stagedFiles({ file, document }: NewArtifact): StagedFile[] {
+  if (document === null || document.sha256.equals(file.sha256)) return [file];
+  return [file, document].sort((a, b) => a.sha256.compare(b.sha256));
 }
 
 function artifactNotFound(id: string): AppError {

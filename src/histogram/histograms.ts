@@ -58,7 +58,7 @@ export class Histograms {
       owner,
       recipe,
       { ...options, folder: documentFolder },
-      async (files, outputPath, signal) => {
+      async ({ files, outputPath, signal }) => {
         const [file, maskFile] = files;
         if (!file) throw new Error('A histogram has a picture.');
         const { sha256, size, summary } = await engine.run(

@@ -60,7 +60,7 @@ export class Transformer {
       owner,
       recipe,
       { ...options, folder: temporaryFolder },
-      async (files, outputPath, signal) => {
+      async ({ files, outputPath, signal }) => {
         const [sourceFile, ...otherFiles] = files as [SourceFile, ...SourceFile[]];
         const inputs = Object.fromEntries(
           references.map((reference, index) => [referenceKey(reference), otherFiles[index] as SourceFile]),

@@ -121,7 +121,7 @@ t.test('GET is cacheable, and what it makes may be evicted unless a POST asks fo
 
   await send('GET', `/images/${id}/resize?width=65`);
   t.equal((await send('POST', `/images/${id}/resize`, { width: 64 })).json().retention, 'kept');
-  t.equal(await services.artifacts.evictCached(0), 1);
+  t.equal((await services.artifacts.evictCached(0)).length, 1);
   const left = (await send('GET', `/images/${id}/artifacts`)).json().items;
   t.strictSame(
     left.map((item: { retention: string; result: { width: number } }) => [item.retention, item.result.width]),
