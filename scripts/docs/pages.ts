@@ -1,0 +1,10 @@
+import { configurationPage } from './configuration.ts';
+import { errorsPage } from './errors.ts';
+import { operationsPage } from './operations.ts';
+
+/** The generated pages by their file in `docs/`. */
+export const PAGES: Readonly<Record<string, () => string>> = {
+  'configuration.md': configurationPage,
+  'errors.md': errorsPage,
+  'operations.md': operationsPage,
+};
