@@ -1,9 +1,10 @@
 import { createHash, type Hash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../errors.ts';
+import { escapePointer } from './validation.ts';
 
 export interface UploadLimits {
   /** Most bytes of one file; what is longer is received, counted as too large and not kept. */
@@ -42,16 +43,45 @@ const HEAD_BYTES = 256;
 /** File names are cut when they are stored; longer headers are refused by the parser (80 KiB). */
 const MAX_FIELD_NAME_BYTES = 200;
 
-function refuseEarly(request: FastifyRequest, limits: UploadLimits): void {
-  if (!request.isMultipart()) {
+/** RFC 2046, 5.1.1. */
+const MAX_BOUNDARY_LENGTH = 70;
+const FORM_TYPE = /^multipart\/form-data\s*(;|$)/i;
+const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^;\s]*))/i;
+
+/**
+ * Refuses by its header alone a request whose body could not be received. For a hook before the body is parsed, so that
+ * none of it is read.
+ *
+ * @throws AppError `unsupported_media_type`, `malformed_multipart`, `request_too_large`
+ */
+export function refuseUnreceivable(request: FastifyRequest, { maxRequestBytes }: UploadLimits): void {
+  const {
+    'content-type': type = '',
+    'content-encoding': encoding = 'identity',
+    'content-length': length = '0',
+  } = request.headers;
+  if (!FORM_TYPE.test(type)) {
     throw new AppError('unsupported_media_type', 'Send the body as multipart/form-data.');
   }
-  if (Number(request.headers['content-length'] ?? 0) > limits.maxRequestBytes) {
+  if (encoding.toLowerCase() !== 'identity') {
+    throw new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.');
+  }
+  const [, quoted, bare] = BOUNDARY.exec(type) ?? [];
+  const boundary = quoted ?? bare ?? '';
+  if (boundary === '' || boundary.length > MAX_BOUNDARY_LENGTH) {
     throw new AppError(
-      'request_too_large',
-      `The body is longer than the ${limits.maxRequestBytes} bytes that are accepted.`,
+      'malformed_multipart',
+      `Content-Type must name a boundary of 1 to ${MAX_BOUNDARY_LENGTH} characters (RFC 2046, 5.1.1).`,
     );
   }
+  if (Number(length) > maxRequestBytes) throw bodyTooLarge(maxRequestBytes);
+}
+
+function bodyTooLarge(maxBytes: number): AppError {
+  return new AppError(
+    'request_too_large',
+    `The body is longer than the ${maxBytes} bytes that are accepted.`,
+  );
 }
 
 async function writeAll(stream: Readable, file: FileHandle, hash: Hash, head: Buffer[]): Promise<number> {
@@ -74,6 +104,7 @@ async function receiveFile(
   const file = await open(path, 'wx', 0o600);
   try {
     const size = await writeAll(part.file, file, hash, head);
+    await file.close();
     return {
       filename: part.filename,
       path,
@@ -82,8 +113,11 @@ async function receiveFile(
       head: Buffer.concat(head),
       isTooLarge: part.file.truncated === true,
     };
-  } finally {
-    await file.close();
+  } catch (error) {
+    // A full disk may fail here, too, after it has failed to write.
+    await file.close().catch(() => undefined);
+    await rm(path, { force: true });
+    throw error;
   }
 }
 
@@ -94,9 +128,7 @@ function watchBodySize(request: FastifyRequest, maxBytes: number): AbortSignal {
   request.raw.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > maxBytes && !controller.signal.aborted) {
-      controller.abort(
-        new AppError('request_too_large', `The body is longer than the ${maxBytes} bytes that are accepted.`),
-      );
+      controller.abort(bodyTooLarge(maxBytes));
     }
   });
   return controller.signal;
@@ -104,14 +136,13 @@ function watchBodySize(request: FastifyRequest, maxBytes: number): AbortSignal {
 
 /**
  * Receives the files of a multipart body, each streamed to a temporary file while it is hashed. Returns when the whole
- * body has arrived and was well-formed.
+ * body has arrived and was well-formed. `refuseUnreceivable` comes before.
  *
- * @throws AppError `unsupported_media_type`, `malformed_multipart`, `incomplete_body`, `request_too_large`,
+ * @throws AppError `malformed_multipart`, `incomplete_body`, `request_too_large`,
  *   `too_many_files`, or `validation_failed` for unknown fields or where there was no file
  */
 export async function receiveFiles(request: FastifyRequest, options: UploadOptions): Promise<void> {
   const { limits, field } = options;
-  refuseEarly(request, limits);
   const tooLarge = watchBodySize(request, limits.maxRequestBytes);
   const faults: Fault[] = [];
   let fileCount = 0;
@@ -141,8 +172,10 @@ export async function receiveFiles(request: FastifyRequest, options: UploadOptio
       } else {
         const isFile = part.type === 'file';
         if (isFile) part.file.resume();
-        const message = part.fieldname === field ? 'must be a file, with a filename' : 'is not a known field';
-        faults.push({ location: 'body', path: `/${part.fieldname.slice(0, 100)}`, message });
+        // The parser gives none where the part's header names none, whatever its type says.
+        const name: string = part.fieldname ?? '';
+        const message = name === field ? 'must be a file, with a filename' : 'is not a known field';
+        faults.push({ location: 'body', path: `/${escapePointer(name.slice(0, 100))}`, message });
       }
     }
     tooLarge.throwIfAborted();
@@ -162,16 +195,17 @@ export async function receiveFiles(request: FastifyRequest, options: UploadOptio
   }
 }
 
-/** The parser reports malformed bodies as plain errors; those of the file system and our own pass through. */
+/** The parser reports malformed bodies as plain errors without a code; all others pass through. */
 function toUploadError(error: unknown, request: FastifyRequest): unknown {
-  if (error instanceof AppError || !(error instanceof Error)) return error;
-  if ('syscall' in error || 'statusCode' in error) return error;
+  if (!(error instanceof Error) || Object.getPrototypeOf(error) !== Error.prototype || 'code' in error) {
+    return error;
+  }
   if (request.raw.destroyed && !request.raw.complete) {
     return new AppError('incomplete_body', 'The body ended before it was complete.', { cause: error });
   }
   return new AppError(
     'malformed_multipart',
-    `The body is not well-formed multipart/form-data: ${error.message}.`,
+    `The body is not well-formed multipart/form-data: ${error.message.replace(/\.+$/, '')}.`,
     { cause: error },
   );
 }

@@ -47,7 +47,8 @@ const PARTS: readonly [ValidationContext, (request: FastifyRequest) => unknown][
   ['body', (request) => request.body],
 ];
 
-const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
+/** A member's name as a part of a JSON Pointer (RFC 6901, 3). */
+export const escapePointer = (name: string): string => name.replaceAll('~', '~0').replaceAll('/', '~1');
 
 function toFault(location: FaultLocation, error: ErrorObject): Fault {
   const { params, instancePath } = error;

@@ -9,6 +9,7 @@ import { linkNextPage } from '../http/pagination.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import { PROBLEMS, problemResponses, problemResponsesOf, toProblem } from '../http/problems.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import { refuseUnreceivable } from '../http/uploads.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import {
@@ -57,6 +58,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
   app.post(
     '/images',
     {
+      onRequest: async (request) => refuseUnreceivable(request, uploads.limits),
       config: { form: UploadFormSchema },
       schema: {
         operationId: 'uploadImages',
