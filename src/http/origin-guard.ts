@@ -55,6 +55,9 @@ export const originGuard = fp(
 
     app.addHook('onRequest', async (request) => {
       const { host, origin } = request.headers;
+      if (host === undefined && request.raw.httpVersion === '1.1') {
+        throw new AppError('malformed_request', 'A request of HTTP/1.1 must have a Host header.');
+      }
       if (host !== undefined && !isAllowedHost(host)) {
         throw new AppError(
           'host_not_allowed',

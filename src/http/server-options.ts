@@ -23,6 +23,8 @@ export function createServerOptions(logger: FastifyBaseLogger) {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
+    // Node's own answer to a missing Host is no problem document; the origin guard gives one.
+    http: { requireHostHeader: false },
     bodyLimit: MAX_JSON_BYTES,
     schemaController,
     forceCloseConnections: 'idle',
