@@ -1,0 +1,40 @@
+// Prints the line coverage of src/ after a test run with coverage, and fails where it is below the least.
+// Generated code does not count; a file that no test loaded counts as not covered at all.
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+const LEAST_PERCENT = 90;
+const PROJECT = path.resolve(import.meta.dirname, '..');
+const REPORT = path.join(PROJECT, '.tap/report/coverage-summary.json');
+
+interface Lines {
+  covered: number;
+  total: number;
+}
+
+/** Lines of TypeScript without comments, blanks and what is erased: imports and exports of types, interfaces. */
+async function countLines(file: string): Promise<number> {
+  const { stripTypeScriptTypes } = await import('node:module');
+  const text = stripTypeScriptTypes(await readFile(file, 'utf8'), { mode: 'strip' });
+  return text.split('\n').filter((line) => /^\s*[^\s/*]/.test(line)).length;
+}
+
+const files = (await readdir(path.join(PROJECT, 'src'), { recursive: true }))
+  .filter((file) => file.endsWith('.ts') && !file.startsWith(path.join('db', 'generated')))
+  .map((file) => path.join(PROJECT, 'src', file))
+  .sort();
+
+const summary = JSON.parse(await readFile(REPORT, 'utf8')) as Record<string, { lines: Lines }>;
+const sum: Lines = { covered: 0, total: 0 };
+for (const file of files) {
+  const { covered, total } = summary[file]?.lines ?? { covered: 0, total: await countLines(file) };
+  sum.covered += covered;
+  sum.total += total;
+  const percent = (100 * covered) / total;
+  if (total > 0 && percent < 80)
+    console.log(`${percent.toFixed(0).padStart(3)} % ${path.relative(PROJECT, file)}`);
+}
+
+const percent = (100 * sum.covered) / sum.total;
+console.log(`Line coverage of src: ${percent.toFixed(1)} % (at least ${LEAST_PERCENT} %)`);
+if (!(percent >= LEAST_PERCENT)) process.exitCode = 1;
