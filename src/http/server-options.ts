@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
-import { type FastifyBaseLogger, type FastifyServerOptions, LogController } from 'fastify';
+import type { IncomingMessage, Server } from 'node:http';
+import { type FastifyBaseLogger, type FastifyHttpOptions, LogController } from 'fastify';
 import { AppError } from '../errors.ts';
 import { sendProblem } from './problem-handler.ts';
 import { answerClientError } from './socket-answers.ts';
@@ -35,5 +35,5 @@ export function createServerOptions(logger: FastifyBaseLogger) {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'malformed_request' : 'not_found';
       sendProblem(request as never, reply as never, new AppError(code, error.message, { cause: error }));
     },
-  } satisfies FastifyServerOptions;
+  } satisfies FastifyHttpOptions<Server>;
 }
