@@ -5,11 +5,11 @@ import { AppError, type ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/content.ts';
 import type { Metrics } from '../http/metrics.ts';
+import { refuseUnreceivable } from '../http/multipart-form.ts';
 import { linkNextPage } from '../http/pagination.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import { PROBLEMS, problemResponses, problemResponsesOf, toProblem } from '../http/problems.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
-import { refuseUnreceivable } from '../http/uploads.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import {
