@@ -128,23 +128,24 @@ function hasState(error: unknown, states: readonly string[]): boolean {
 
 /**
  * Runs `work` in a transaction, committed when it returns and rolled back when it throws. One that loses a conflict with
- * others (serialization failure, deadlock) is tried again, up to 5 times in all, so that `work` must have no effect
- * outside of it.
+ * others (serialization failure, deadlock) is tried again, up to `attempts` times in all, so that `work` must have no effect
+ * outside of it, unless `attempts` is 1.
  *
  * @param retryOn further SQLSTATEs after which trying again makes sense
+ * @param attempts how often it is tried in all, 5 times by default
  * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
  */
 export async function withTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
-  { retryOn = [] }: { retryOn?: readonly string[] } = {},
+  { retryOn = [], attempts = TRANSACTION_ATTEMPTS }: { retryOn?: readonly string[]; attempts?: number } = {},
 ): Promise<T> {
   const retried = [...CONFLICT_STATES, ...retryOn];
   for (let attempt = 1; ; attempt++) {
     try {
       return await runTransaction(pool, work);
     } catch (error) {
-      if (!hasState(error, retried) || attempt === TRANSACTION_ATTEMPTS) throw toAppError(error) ?? error;
+      if (!hasState(error, retried) || attempt === attempts) throw toAppError(error) ?? error;
       await sleep(Math.random() * 10 * 2 ** attempt);
     }
   }

@@ -1,0 +1,41 @@
+import type { PoolClient } from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { COPY_COLUMNS, COPY_HEADER, COPY_TRAILER } from './copy-rows.ts';
+
+/** A COPY into `frames` that is under way on a connection. */
+export class FrameCopy {
+  readonly #stream: ReturnType<typeof copyFrom>;
+  /** Rejects when the COPY fails: pg-copy-streams then calls no callback of a write. */
+  readonly #failed: Promise<never>;
+
+  constructor(client: PoolClient) {
+    this.#stream = client.query(copyFrom(`COPY frames (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`));
+    this.#failed = new Promise((_resolve, reject) => this.#stream.on('error', reject));
+    this.#failed.catch(() => undefined);
+    this.#stream.write(COPY_HEADER);
+  }
+
+  /** Writes rows; resolves when PostgreSQL's connection has room again. */
+  async write(rows: Uint8Array): Promise<void> {
+    await this.#settle((callback) => this.#stream.write(rows, callback));
+  }
+
+  /** Ends it; resolves when the rows are in the table. */
+  async finish(): Promise<void> {
+    this.#stream.write(COPY_TRAILER);
+    await this.#settle((callback) => this.#stream.end(callback));
+  }
+
+  /** Breaks it off; resolves when the connection can take the next statement. */
+  async abort(reason: Error): Promise<void> {
+    this.#stream.destroy(reason);
+    await this.#failed.catch(() => undefined);
+  }
+
+  #settle(start: (callback: (error?: Error | null) => void) => void): Promise<void> {
+    const done = new Promise<void>((resolve, reject) => {
+      start((error) => (error ? reject(error) : resolve()));
+    });
+    return Promise.race([done, this.#failed]);
+  }
+}
