@@ -49,8 +49,7 @@ export const ConfigSchema = Type.Object({
   DATA_DIR: text('Folder for the embedded PostgreSQL and the disk cache.', '.coreframe'),
   TEMP_IMAGE_DIR: Type.Optional(
     Type.String({
-      description:
-        'Folder that holds uploads while they are received and results while they are stored. Default: `temp_images` in DATA_DIR.',
+      description: 'Folder that holds uploads while they are received. Default: `temp_images` in DATA_DIR.',
     }),
   ),
   TEMP_JSON_DIR: Type.Optional(

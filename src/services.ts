@@ -143,7 +143,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     },
     pictures,
     maker,
-    transformer: new Transformer({ maker, pictures, engine, temporaryFolder }),
+    transformer: new Transformer({ maker, pictures, engine, results: diskCache }),
     histograms: new Histograms({ maker, artifacts, pictures, engine, diskCache, documentFolder }),
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), imageLine: () => engine.stats() },

@@ -27,11 +27,12 @@ export async function startWorker<Request extends object, Result>(
   return {
     pid,
     async call(request) {
+      const ended = new AbortController();
+      const end = () => ended.abort(new Error(`${module.pathname} ended.`));
+      child.once('exit', end);
       child.send(request);
-      const [answer]: unknown[] = await Promise.race([
-        once(child, 'message'),
-        once(child, 'exit').then(() => [{ error: 'its process ended' }]),
-      ]);
+      const [answer]: unknown[] = await once(child, 'message', { signal: ended.signal });
+      child.off('exit', end);
       const { result, error } = answer as { result: Result; error?: string };
       if (error !== undefined) throw new Error(`${module.pathname}: ${error}`);
       return result;

@@ -42,7 +42,7 @@ export interface MakeOptions {
   /** Aborted when the client goes away. */
   signal: AbortSignal;
   /** Where the result is written before it is stored. */
-  folder: TemporaryFolder;
+  folder: Pick<TemporaryFolder, 'newPath'>;
 }
 
 /** A result that was written to the path it was given. */
@@ -122,6 +122,7 @@ export class ArtifactMaker {
     const leased = await pictures.lease(recipe.inputs);
     const outputPath = folder.newPath();
     const documentPath = documentFolder.newPath();
+    const leftovers = new Set([outputPath, documentPath]);
     try {
       const { sha256, size, mediaType, filename, result, document } = await make({
         files: leased.files,
@@ -140,17 +141,21 @@ export class ArtifactMaker {
         file: { path: outputPath, sha256, size, mediaType },
         document: document ? { path: documentPath, ...document, mediaType: 'application/json' } : null,
       });
+      if (!document) leftovers.delete(documentPath);
       // Where another process was first with other bytes, the files are not the artifact's.
-      if (made.artifact.sha256.equals(sha256)) await diskCache.adopt(outputPath, sha256, size);
+      if (made.artifact.sha256.equals(sha256)) {
+        leftovers.delete(outputPath);
+        await diskCache.adopt(outputPath, sha256, size);
+      }
       if (document && made.artifact.document?.sha256.equals(document.sha256)) {
+        leftovers.delete(documentPath);
         await diskCache.adopt(documentPath, document.sha256, document.size);
       }
       if (retention === 'cached') this.#scheduleEviction();
       return made;
     } finally {
       leased.release();
-      await rm(outputPath, { force: true });
-      await rm(documentPath, { force: true });
+      await Promise.all([...leftovers].map((path) => rm(path, { force: true })));
     }
   }
 

@@ -3,7 +3,14 @@ import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
 import { coalesceLookups } from '../db/coalesce.ts';
-import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
+import {
+  type Database,
+  FOREIGN_KEY_VIOLATION,
+  hasState,
+  toAppError,
+  UNIQUE_VIOLATION,
+  withTransaction,
+} from '../db/database.ts';
 import { AppError } from '../errors.ts';
 import { decodeCursor, encodeCursor } from '../http/pagination.ts';
 import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './derived.ts';
@@ -91,8 +98,18 @@ const CursorSchema = Type.Tuple([
   Type.RegExp(/^[0-9a-f-]{36}$/),
 ]);
 
-/** Raised inside a transaction to undo it, when another process has stored the same artifact first. */
-class AlreadyStored extends Error {}
+/** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: where an equal artifact came first, the bytes must not be stored either. */
+const INSERT = `stored AS (
+    INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename, media_type,
+                           result, retention, document_sha256, document_size)
+    VALUES ($4, $5, $6, $7, $8, $9, $10, $1, $2, $11, $3, $12, $13, $16, $17)
+    RETURNING id, parameters, result, created_at AS "createdAt", last_used_at AS "lastUsedAt"
+  ), derived AS (
+    INSERT INTO artifact_inputs (artifact_id, position, image_id, input_artifact_id)
+    SELECT stored.id, position - 1, image_id, artifact_id
+    FROM stored, unnest($14::uuid[], $15::uuid[]) WITH ORDINALITY AS input (image_id, artifact_id, position)
+  )
+  SELECT * FROM stored`;
 
 /** Something was derived meanwhile: the next attempt deletes it too. */
 const DELETION = { retryOn: [FOREIGN_KEY_VIOLATION] };
@@ -129,12 +146,12 @@ export class ArtifactStore {
    * @throws AppError `not_found` where an input has been deleted meanwhile
    */
   async create(owner: OwnerId, artifact: NewArtifact): Promise<{ artifact: Artifact; isNew: boolean }> {
-    const id = randomUUID();
-    const isNew = await this.#insert(id, owner, artifact);
-    const stored = isNew ? await this.get(owner, id) : await this.findByKey(owner, artifact.key);
+    const created = await this.#insert(owner, artifact);
+    if (created) return { artifact: created, isNew: true };
+    const stored = await this.findByKey(owner, artifact.key);
     if (!stored)
       throw new AppError('conflict', 'The same artifact was made and deleted meanwhile; try once more.');
-    return { artifact: stored, isNew };
+    return { artifact: stored, isNew: false };
   }
 
   /** Artifacts made from the image or artifact as one of their direct inputs, newest first. */
@@ -228,53 +245,53 @@ export class ArtifactStore {
     });
   }
 
-  async #insert(id: string, owner: OwnerId, artifact: NewArtifact): Promise<boolean> {
+  /** The stored artifact; undefined where another process has stored an equal one first. */
+  async #insert(
+    owner: OwnerId,
+    { key, file, document, ...artifact }: NewArtifact,
+  ): Promise<Artifact | undefined> {
+    const { kind, operation, version, parameters, filename, result, retention, inputs } = artifact;
+    const idsOf = (type: InputRef['type']) => inputs.map((input) => (input.type === type ? input.id : null));
     try {
-      await withTransaction(this.#database.pool, async (client) => {
-        // In the order in which deletions lock blobs, so that neither waits for the other.
-        for (const file of stagedFiles(artifact)) await this.#blobs.commit(client, file);
-        const { rowCount } = await client.query({
-          name: 'insert-artifact',
-          text: `WITH stored AS (
-                   INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename,
-                                          media_type, result, retention, document_sha256, document_size)
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $16, $17)
-                   ON CONFLICT (owner_id, key) DO NOTHING RETURNING id
-                 )
-                 INSERT INTO artifact_inputs (artifact_id, position, image_id, input_artifact_id)
-                 SELECT stored.id, position - 1, image_id, artifact_id
-                 FROM stored, unnest($14::uuid[], $15::uuid[]) WITH ORDINALITY AS input (image_id, artifact_id, position)`,
-          values: [
-            id,
-            owner,
-            artifact.key,
-            artifact.kind,
-            artifact.operation,
-            artifact.version,
-            JSON.stringify(artifact.parameters),
-            artifact.file.sha256,
-            artifact.file.size,
-            artifact.filename,
-            artifact.mediaType,
-            JSON.stringify(artifact.result),
-            artifact.retention,
-            artifact.inputs.map((input) => (input.type === 'image' ? input.id : null)),
-            artifact.inputs.map((input) => (input.type === 'artifact' ? input.id : null)),
-            artifact.document?.sha256 ?? null,
-            artifact.document?.size ?? null,
-          ],
-        });
-        if (rowCount === 0) throw new AlreadyStored();
+      const [stored] = await this.#blobs.commitNamed<
+        Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'lastUsedAt'>
+      >(document ? [file, document] : [file], {
+        name: 'artifact',
+        text: INSERT,
+        values: [
+          randomUUID(),
+          owner,
+          key,
+          kind,
+          operation,
+          version,
+          JSON.stringify(parameters),
+          filename,
+          JSON.stringify(result),
+          retention,
+          idsOf('image'),
+          idsOf('artifact'),
+          document?.sha256 ?? null,
+          document?.size ?? null,
+        ],
       });
-      return true;
+      return (
+        stored && {
+          ...artifact,
+          ...stored,
+          sha256: file.sha256,
+          size: file.size,
+          document: document && { sha256: document.sha256, size: document.size },
+        }
+      );
     } catch (error) {
-      if (error instanceof AlreadyStored) return false;
-      if (isForeignKeyViolation(error)) {
+      if (hasState(error, [UNIQUE_VIOLATION])) return undefined;
+      if (hasState(error, [FOREIGN_KEY_VIOLATION])) {
         throw new AppError('not_found', 'What the artifact was to be made from has been deleted meanwhile.', {
           cause: error,
         });
       }
-      throw error;
+      throw toAppError(error) ?? error;
     }
   }
 
@@ -295,15 +312,6 @@ export class ArtifactStore {
   }
 }
 
-function stagedFiles({ file, document }: NewArtifact): StagedFile[] {
-  if (document === null || document.sha256.equals(file.sha256)) return [file];
-  return [file, document].sort((a, b) => a.sha256.compare(b.sha256));
-}
-
 function artifactNotFound(id: string): AppError {
   return new AppError('not_found', `There is no artifact ${id}.`);
-}
-
-function isForeignKeyViolation(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '23503';
 }

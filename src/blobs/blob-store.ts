@@ -1,4 +1,4 @@
-import type { ClientBase } from 'pg';
+import type { ClientBase, QueryResultRow } from 'pg';
 
 /** A complete local file whose bytes are to become a blob. */
 export interface StagedFile {
@@ -17,6 +17,18 @@ export interface ByteRange {
 }
 
 /**
+ * SQL that inserts a row that names blobs. In it `$1`, `$2` and `$3` are the first one's SHA-256, size and media type; `values`
+ * are those from `$4` on.
+ */
+export interface NamingStatement {
+  /** Of the prepared statement. */
+  name: string;
+  /** What comes after `WITH`: a list of common table expressions, and the main query. */
+  text: string;
+  values: readonly unknown[];
+}
+
+/**
  * Where bytes live for good. Blobs are immutable and named by their SHA-256; who may see one is decided by the rows
  * that name it, never here.
  */
@@ -27,6 +39,18 @@ export interface BlobStore {
    * transaction ends. The staged file is left where it is.
    */
   commit(transaction: ClientBase, file: StagedFile): Promise<void>;
+
+  /**
+   * Makes the staged files' bytes blobs and runs the statement that inserts the row that names them, as one transaction. For
+   * one small file it takes one round trip, where `commit` in a transaction takes four.
+   *
+   * @returns the rows of the statement
+   * @throws what the database throws for the statement; nothing is stored then
+   */
+  commitNamed<Row extends QueryResultRow>(
+    files: readonly [StagedFile, ...StagedFile[]],
+    statement: NamingStatement,
+  ): Promise<Row[]>;
 
   /**
    * Streams a range of a blob in chunks of at most 1 MiB, in order. No database connection is held between chunks,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
-import { copyFile, open, rename, rm, stat } from 'node:fs/promises';
+import { constants, statSync } from 'node:fs';
+import { copyFile, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { BlobStore } from './blob-store.ts';
 import { toStorageError } from './storage-errors.ts';
@@ -78,7 +78,7 @@ export class DiskCache {
     const found = this.#entries.get(key);
     if (found) this.#hits += 1;
     else this.#misses += 1;
-    const entry = found ?? this.#add(key, size, (file) => this.#fetch(sha256, size, file));
+    const entry = found ?? this.#addNew(key, size, (file) => this.#fetch(sha256, size, file));
     this.#use(key, entry);
     try {
       await entry.ready;
@@ -87,7 +87,7 @@ export class DiskCache {
       this.#release(key, entry);
       throw error;
     }
-    if (found && !(await isFile(entry.path, size))) {
+    if (found && !isFile(entry.path, size)) {
       // Something else has removed it, for example a cleaner of temporary folders.
       void this.#discard(key, entry);
       this.#release(key, entry);
@@ -103,14 +103,27 @@ export class DiskCache {
     };
   }
 
+  /** A path in the cache's own folder, for a file that is to be adopted: it will not have to be moved. */
+  newPath(): string {
+    return this.#folder.newPath();
+  }
+
   /**
    * Takes over a file that holds exactly the blob's bytes: moves it into the cache, or removes it where it has no place there.
    * Never fails; a file that could not be moved is fetched when it is asked for.
    */
   async adopt(file: string, sha256: Buffer, size: number): Promise<void> {
     const key = sha256.toString('hex');
-    if (!this.#entries.has(key) && size <= this.#maxBytes) {
-      const entry = this.#add(key, size, (target) => move(file, target));
+    const isWanted = !this.#entries.has(key) && size <= this.#maxBytes;
+    if (isWanted && path.dirname(file) === this.#folder.path) {
+      // Nothing to wait for: a move, and removing what was moved away, are four trips to the thread pool.
+      const entry = this.#add(key, size, file, Promise.resolve());
+      this.#use(key, entry);
+      this.#release(key, entry);
+      return;
+    }
+    if (isWanted) {
+      const entry = this.#addNew(key, size, (target) => move(file, target));
       this.#use(key, entry);
       await entry.ready.catch(() => this.#discard(key, entry));
       this.#release(key, entry);
@@ -132,12 +145,16 @@ export class DiskCache {
     await this.#folder.remove();
   }
 
-  #add(key: string, size: number, make: (file: string) => Promise<void>): Entry {
+  #addNew(key: string, size: number, make: (file: string) => Promise<void>): Entry {
     // Numbered, so that removing one file never meets the making of the next one for the same blob.
     this.#fileCount += 1;
     const file = path.join(this.#folder.path, `${key}-${this.#fileCount}`);
+    return this.#add(key, size, file, make(file));
+  }
+
+  #add(key: string, size: number, file: string, ready: Promise<void>): Entry {
     const isDoomed = size > this.#maxBytes;
-    const entry = { path: file, size, ready: make(file), leases: 0, isDoomed };
+    const entry = { path: file, size, ready, leases: 0, isDoomed };
     this.#entries.set(key, entry);
     if (!isDoomed) this.#bytes += size;
     return entry;
@@ -212,9 +229,13 @@ export class DiskCache {
   }
 }
 
-async function isFile(file: string, size: number): Promise<boolean> {
-  const found = await stat(file).catch(() => undefined);
-  return found?.size === size;
+/** Without a trip to the thread pool: what the kernel knows already takes 3 µs this way, and 60 µs of CPU that way. */
+function isFile(file: string, size: number): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false })?.size === size;
+  } catch {
+    return false;
+  }
 }
 
 /** Renames a file, or copies it where the target is on another file system. */

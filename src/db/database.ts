@@ -117,12 +117,16 @@ async function answers(pool: pg.Pool, monitor: ConnectionMonitor): Promise<boole
 }
 
 /** Serialization failure and deadlock. */
-const CONFLICT_STATES: readonly string[] = ['40001', '40P01'];
+export const CONFLICT_STATES: readonly string[] = ['40001', '40P01'];
 
-/** For deletions: a row was added meanwhile that refers to what is deleted. */
+/** A row refers to one that is not there; in a deletion, one that was added meanwhile refers to what is deleted. */
 export const FOREIGN_KEY_VIOLATION = '23503';
 
-function hasState(error: unknown, states: readonly string[]): boolean {
+/** There is a row with this key already. */
+export const UNIQUE_VIOLATION = '23505';
+
+/** Whether a statement failed with one of these SQLSTATEs. */
+export function hasState(error: unknown, states: readonly string[]): boolean {
   return error instanceof pg.DatabaseError && states.includes(error.code ?? '');
 }
 

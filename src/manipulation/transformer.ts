@@ -2,7 +2,6 @@ import type { ArtifactMaker, MadeArtifact, MakeOptions } from '../artifacts/make
 import type { Picture, Pictures } from '../artifacts/pictures.ts';
 import type { InputRef } from '../artifacts/store.ts';
 import type { OwnerId } from '../auth/owner.ts';
-import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
 import { AppError, parameterError } from '../errors.ts';
 import { stemOf } from '../images/filename.ts';
 import type { ImageEngine } from '../imaging/engine.ts';
@@ -15,7 +14,8 @@ export interface TransformerServices {
   maker: ArtifactMaker;
   pictures: Pictures;
   engine: ImageEngine;
-  temporaryFolder: TemporaryFolder;
+  /** Where pictures are written: where the disk cache will have them. */
+  results: MakeOptions['folder'];
 }
 
 function toInputRef(reference: Reference): InputRef {
@@ -44,7 +44,7 @@ export class Transformer {
     pipeline: Pipeline,
     options: Omit<MakeOptions, 'folder'>,
   ): Promise<MadeArtifact> {
-    const { maker, engine, temporaryFolder } = this.#services;
+    const { maker, engine, results } = this.#services;
     const references = pipelineReferences(pipeline);
     const others = await Promise.all(
       references.map((reference) => this.#findOther(owner, reference, pipeline)),
@@ -59,7 +59,7 @@ export class Transformer {
     return maker.make(
       owner,
       recipe,
-      { ...options, folder: temporaryFolder },
+      { ...options, folder: results },
       async ({ files, outputPath, signal }) => {
         const [sourceFile, ...otherFiles] = files as [SourceFile, ...SourceFile[]];
         const inputs = Object.fromEntries(

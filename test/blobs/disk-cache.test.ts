@@ -129,6 +129,24 @@ t.test('an adopted file is moved in and not fetched', async (t) => {
   t.equal(cache.misses, 0);
 });
 
+t.test('a file that was written in the cache is adopted where it lies', async (t) => {
+  const { cache, files } = await open(t, 1000);
+  for (const size of [300, 600]) {
+    const bytes = randomBytes(size);
+    const sha256 = createHash('sha256').update(bytes).digest();
+    const file = cache.newPath();
+    await writeFile(file, bytes);
+    await cache.adopt(file, sha256, size);
+    const lease = await cache.lease(sha256, size);
+    t.equal(lease.path, file);
+    lease.release();
+  }
+  const other = cache.newPath();
+  await writeFile(other, randomBytes(300));
+  await cache.adopt(other, randomBytes(32), 300);
+  t.strictSame([cache.misses, cache.bytes, (await files()).length], [0, 900, 2], 'the oldest was removed');
+});
+
 t.test('a file that cannot be adopted is removed, without an error', async (t) => {
   const { cache } = await open(t, 1000);
   const file = path.join(folder, 'too-large');

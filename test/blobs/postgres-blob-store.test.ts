@@ -1,5 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { truncate, writeFile } from 'node:fs/promises';
+import { readFile, truncate, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -36,6 +36,27 @@ async function insertImage({ pool }: Database, file: StagedFile, owner = LOCAL_U
     return id;
   });
 }
+
+/** The same in the fewest round trips. */
+async function insertNamedImage(_: Database, file: StagedFile, owner = LOCAL_USER): Promise<string> {
+  const id = randomUUID();
+  const rows = await store.commitNamed<{ id: string }>([file], {
+    name: 'test-image',
+    text: `stored AS (
+             INSERT INTO images (id, owner_id, sha256, filename, size, format, width, height, channels, depth, has_alpha,
+                                 pages, color_space, details)
+             VALUES ($4, $5, $1, $3, $2, 'png', 1, 1, 3, 'uchar', false, 1, 'srgb', '{}') RETURNING id
+           ) SELECT id FROM stored`,
+    values: [id, owner],
+  });
+  t.strictSame(rows, [{ id }]);
+  return id;
+}
+
+const INSERTS = [
+  ['a transaction', insertImage],
+  ['one call', insertNamedImage],
+] as const;
 
 async function deleteImage({ pool }: Database, id: string, sha256: Buffer): Promise<void> {
   await withTransaction(pool, async (client) => {
@@ -144,19 +165,34 @@ t.test('commits of equal bytes at once all succeed, and store them once', async 
   t.equal(await count('blob_chunks', file.sha256), 2);
 });
 
-for (const size of [500, MIB + 500]) {
+for (const size of [2000, MIB, MIB + 1]) {
+  t.test(`${size} bytes and the row that names them are stored by one call, or neither`, async (t) => {
+    const file = await stage(randomBytes(size));
+    await t.rejects(insertNamedImage(database, file, randomUUID()), { code: '23503' }, 'no such owner');
+    t.equal(await count('blobs', file.sha256), 0);
+    const id = await insertNamedImage(database, file);
+    t.ok(Buffer.concat(await read(file.sha256)).equals(await readFile(file.path)));
+    await t.rejects(insertNamedImage(database, file), { code: '23505' }, 'the owner has it');
+    await deleteImage(database, id, file.sha256);
+    t.equal(await count('blob_chunks', file.sha256), 0);
+  });
+}
+
+for (const [size, [way, insert]] of [500, MIB + 500].flatMap((size) =>
+  INSERTS.map((of) => [size, of] as const),
+)) {
   t.test(
-    `deleting and committing ${size} equal bytes at once never loses bytes that a row names`,
+    `deleting and committing ${size} equal bytes in ${way} at once never loses bytes that a row names`,
     async (t) => {
       const file = await stage(randomBytes(size));
       const { rows: users } = await database.pool.query<{ id: string }>(
         'INSERT INTO users (id, name) SELECT gen_random_uuid(), $1 FROM generate_series(1, 3) RETURNING id',
-        [`racer ${size}`],
+        [`racer ${size} ${way}`],
       );
       await Promise.all(
         users.map(async ({ id: owner }) => {
           for (let round = 0; round < 40; round++) {
-            const id = await insertImage(database, file, owner);
+            const id = await insert(database, file, owner);
             const bytes = Buffer.concat(await read(file.sha256));
             if (bytes.length !== size) t.fail(`${bytes.length} bytes in round ${round}`);
             await deleteImage(database, id, file.sha256);
