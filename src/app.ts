@@ -8,6 +8,7 @@ import type { Config } from './config.ts';
 import { HISTOGRAM_SCHEMAS, histogramRoutes } from './histogram/routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/idle-timeouts.ts';
+import { jsonBodies } from './http/json-bodies.ts';
 import { metricsPlugin, metricsRoutes } from './http/metrics.ts';
 import { openapiPlugin } from './http/openapi.ts';
 import { originGuard } from './http/origin-guard.ts';
@@ -37,6 +38,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
     allowedHosts: config.ALLOWED_HOSTS,
     corsOrigins: config.CORS_ORIGINS,
   });
+  await app.register(jsonBodies);
   // A file over its limit fails alone, so the parser only marks it.
   await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(openapiPlugin, { publicUrl: config.PUBLIC_URL });

@@ -1,0 +1,22 @@
+import fp from 'fastify-plugin';
+import { AppError } from '../errors.ts';
+
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/**
+ * Where a route's body is described by a schema it is JSON: any other type is refused before it is parsed, and not
+ * validated as if it were none.
+ */
+export const jsonBodies = fp(
+  async (app) => {
+    app.removeContentTypeParser('text/plain');
+    app.addHook('onRequest', async (request) => {
+      const { 'content-type': type } = request.headers;
+      if (type === undefined || request.routeOptions.schema?.body === undefined) return;
+      if (!JSON_TYPE.test(type)) {
+        throw new AppError('unsupported_media_type', 'Send the body as application/json.');
+      }
+    });
+  },
+  { name: 'json-bodies' },
+);
