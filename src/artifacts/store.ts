@@ -12,7 +12,7 @@ import {
   withTransaction,
 } from '../db/database.ts';
 import { AppError } from '../errors.ts';
-import { decodeCursor, encodeCursor } from '../http/pagination.ts';
+import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
 import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './derived.ts';
 
 /** What an artifact is made from: one image, or one artifact. */
@@ -93,10 +93,7 @@ function toArtifact({ documentSha256, documentSize, ...artifact }: Row): Artifac
 /** Uses of a cached artifact closer together than this are one to the eviction order. */
 const TOUCH_AFTER_MS = 60_000;
 
-const CursorSchema = Type.Tuple([
-  Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
-  Type.RegExp(/^[0-9a-f-]{36}$/),
-]);
+const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
 /** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: where an equal artifact came first, the bytes must not be stored either. */
 const INSERT = `stored AS (
@@ -167,7 +164,7 @@ export class ArtifactStore {
        WHERE a.owner_id = $1 AND EXISTS (SELECT FROM artifact_inputs i WHERE i.artifact_id = a.id AND i.${column} = $2)
          AND ($3::timestamptz IS NULL OR (a.created_at, a.id) < ($3, $4)) AND ($5::text IS NULL OR a.kind = $5)
        ORDER BY a.created_at DESC, a.id DESC LIMIT $6`,
-      [owner, input.id, createdAt, after, query.kind ?? null, query.limit + 1],
+      [owner, input.id, createdAt && new Date(createdAt), after, query.kind ?? null, query.limit + 1],
     );
     const page = rows.slice(0, query.limit).map(toArtifact);
     const last = page.at(-1);

@@ -34,6 +34,13 @@ export function PageOf(item: string, description: string) {
   );
 }
 
+/** Parts of cursors: what PostgreSQL takes as a time, an id and a text. */
+export const CursorTime = Type.RegExp(
+  /^[1-9]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
+);
+export const CursorId = Type.RegExp(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+export const CursorText = Type.String({ maxLength: 255, pattern: '^[^\\u0000]*$' });
+
 /** Encodes where a page ended, as an opaque text. */
 export function encodeCursor(position: unknown): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');

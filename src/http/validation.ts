@@ -17,14 +17,56 @@ const STRICT = {
 
 const buildCompiler = AjvCompiler();
 
+/** As PostgreSQL reads it; the format's own definition (RFC 4122, 3) also has `urn:uuid:` before it. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const onCreate = (ajv: { addFormat(name: string, format: RegExp): unknown }): void => {
+  ajv.addFormat('uuid', UUID);
+};
+
+type Validator = ReturnType<ReturnType<typeof buildCompiler>>;
+
+/** What is wrong with a value of a query, path or header whatever its schema says. */
+function faultOfText(value: unknown): string | undefined {
+  // `1e999` is converted to Infinity, which passes every bound of a schema.
+  if (typeof value === 'number' && !Number.isFinite(value)) return 'must be a finite number';
+  // PostgreSQL's text cannot hold it.
+  if (typeof value === 'string' && value.includes('\0')) return 'must not hold NUL characters';
+  return undefined;
+}
+
+/** The validator, then `faultOfText` for every value, as further errors of it. */
+function withTextChecks(validate: Validator): Validator {
+  const check = (data: unknown): boolean => {
+    const isValid = validate(data);
+    const faults = Object.entries((data ?? {}) as Record<string, unknown>).flatMap(([name, value]) =>
+      [value].flat().flatMap((item): ErrorObject[] => {
+        const message = faultOfText(item);
+        const instancePath = `/${escapePointer(name)}`;
+        return message ? [{ keyword: 'text', instancePath, schemaPath: '#', params: {}, message }] : [];
+      }),
+    );
+    check.errors = [...(isValid ? [] : (validate.errors ?? [])), ...faults];
+    return check.errors.length === 0;
+  };
+  check.errors = [] as ErrorObject[];
+  return Object.assign(check, { schema: validate.schema }) as unknown as Validator;
+}
+
 /** Fastify's schema controller with Coreframe's validation rules. */
 export const schemaController: NonNullable<FastifyServerOptions['schemaController']> = {
   compilersFactory: {
     buildValidator: (externalSchemas: Parameters<typeof buildCompiler>[0]) => {
-      const forBodies = buildCompiler(externalSchemas, { customOptions: { ...STRICT, coerceTypes: false } });
-      const forText = buildCompiler(externalSchemas, { customOptions: { ...STRICT, coerceTypes: 'array' } });
+      const forBodies = buildCompiler(externalSchemas, {
+        customOptions: { ...STRICT, coerceTypes: false },
+        onCreate,
+      });
+      const forText = buildCompiler(externalSchemas, {
+        customOptions: { ...STRICT, coerceTypes: 'array' },
+        onCreate,
+      });
       // Fastify hands over the route's part, though the compiler's type speaks of a bare schema.
-      const compile = (route: RouteDefinition) => (route.httpPart === 'body' ? forBodies : forText)(route);
+      const compile = (route: RouteDefinition) =>
+        route.httpPart === 'body' ? forBodies(route) : withTextChecks(forText(route));
       return compile as ReturnType<typeof buildCompiler>;
     },
     buildSerializer,

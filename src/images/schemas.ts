@@ -160,6 +160,9 @@ const includeGps = Type.Boolean({
   description: 'Show the position that EXIF gives, where there is one.',
 });
 
+/** PostgreSQL has no year 0. */
+const sinceYear1 = { pattern: '^(?!0000)' };
+
 export const ImageListQuerySchema = Type.Object(
   {
     ...PageQuery,
@@ -170,8 +173,12 @@ export const ImageListQuerySchema = Type.Object(
         description: 'Only these formats; may be given several times.',
       }),
     ),
-    uploaded_after: Type.Optional(Timestamp({ description: 'Only images uploaded at or after this time.' })),
-    uploaded_before: Type.Optional(Timestamp({ description: 'Only images uploaded before this time.' })),
+    uploaded_after: Type.Optional(
+      Timestamp({ ...sinceYear1, description: 'Only images uploaded at or after this time.' }),
+    ),
+    uploaded_before: Type.Optional(
+      Timestamp({ ...sinceYear1, description: 'Only images uploaded before this time.' }),
+    ),
     name_contains: Type.Optional(
       Type.String({
         minLength: 1,

@@ -7,7 +7,7 @@ import { coalesceLookups } from '../db/coalesce.ts';
 import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
-import { decodeCursor, encodeCursor } from '../http/pagination.ts';
+import { CursorId, CursorText, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
 import type { ImageFormat, ImageMetadata } from '../imaging/types.ts';
 import type { ImageListQuery, ImageSort } from './schemas.ts';
 
@@ -42,15 +42,10 @@ const ORDERS: Record<ImageSort, Order> = {
   '-size': { column: 'size', direction: 'desc' },
 };
 
-const uuid = Type.RegExp(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 const CursorSchema = {
-  createdAt: Type.Tuple([
-    Type.Literal('createdAt'),
-    Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
-    uuid,
-  ]),
-  filename: Type.Tuple([Type.Literal('filename'), Type.String({ maxLength: 255 }), uuid]),
-  size: Type.Tuple([Type.Literal('size'), Type.RegExp(/^\d{1,18}$/), uuid]),
+  createdAt: Type.Tuple([Type.Literal('createdAt'), CursorTime, CursorId]),
+  filename: Type.Tuple([Type.Literal('filename'), CursorText, CursorId]),
+  size: Type.Tuple([Type.Literal('size'), Type.RegExp(/^\d{1,18}$/), CursorId]),
 };
 
 const READ_VALUE = {
