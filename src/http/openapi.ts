@@ -38,7 +38,8 @@ const TAGS = [
   },
   {
     name: 'measurement',
-    description: 'What can be measured on an image or an artifact: histograms of its colours, and its segments.',
+    description:
+      'What can be measured on an image or an artifact: histograms of its colours, and its segments.',
   },
   { name: 'artifacts', description: 'What was derived: the same question has one answer, computed once.' },
   { name: 'operations', description: 'For operators: health and metrics.' },
