@@ -20,6 +20,7 @@ import { swaggerUiPlugin } from './http/swagger-ui.ts';
 import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
 import { MANIPULATION_SCHEMAS, manipulationRoutes } from './manipulation/routes.ts';
+import { SEGMENTATION_SCHEMAS, segmentationRoutes } from './segmentation/routes.ts';
 import type { Services } from './services.ts';
 
 /** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
@@ -45,13 +46,20 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(swaggerUiPlugin);
   await app.register(ownerPlugin);
 
-  for (const schema of [...IMAGE_SCHEMAS, ...ARTIFACT_SCHEMAS, ...MANIPULATION_SCHEMAS, ...HISTOGRAM_SCHEMAS])
+  for (const schema of [
+    ...IMAGE_SCHEMAS,
+    ...ARTIFACT_SCHEMAS,
+    ...MANIPULATION_SCHEMAS,
+    ...HISTOGRAM_SCHEMAS,
+    ...SEGMENTATION_SCHEMAS,
+  ])
     app.addSchema(schema);
 
   await app.register(imageRoutes, services);
   await app.register(artifactRoutes, services);
   await app.register(manipulationRoutes, services);
   await app.register(histogramRoutes, services);
+  await app.register(segmentationRoutes, services);
   await app.register(healthRoutes, services.health);
   await app.register(metricsRoutes, services);
   return app;

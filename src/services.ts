@@ -20,6 +20,7 @@ import type { UploadServices } from './images/upload.ts';
 import { createImageEngine, type ImageEngine } from './imaging/engine.ts';
 import { measureEngine } from './imaging/measured-engine.ts';
 import { Transformer } from './manipulation/transformer.ts';
+import { Segmentations } from './segmentation/segmentations.ts';
 
 /** Everything that the routes work with, opened and ready. */
 export interface Services {
@@ -34,6 +35,7 @@ export interface Services {
   uploads: UploadServices;
   transformer: Transformer;
   histograms: Histograms;
+  segmentations: Segmentations;
   metrics: Metrics;
   health: HealthSources;
   translateError: ErrorTranslator;
@@ -144,6 +146,15 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     pictures,
     maker,
     transformer: new Transformer({ maker, pictures, engine, results: diskCache }),
+    segmentations: new Segmentations({
+      maker,
+      artifacts,
+      pictures,
+      engine,
+      diskCache,
+      temporaryFolder,
+      documentFolder,
+    }),
     histograms: new Histograms({ maker, artifacts, pictures, engine, diskCache, documentFolder }),
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), imageLine: () => engine.stats() },

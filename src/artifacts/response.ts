@@ -10,7 +10,7 @@ export function toArtifactResponse(artifact: Artifact): ArtifactResponse {
     operation: artifact.operation,
     version: artifact.version,
     parameters: artifact.parameters,
-    inputs: artifact.inputs,
+    inputs: artifact.inputs.map(({ type, id }) => ({ type, id })),
     filename: artifact.filename,
     media_type: artifact.mediaType,
     size: artifact.size,

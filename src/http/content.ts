@@ -5,19 +5,26 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ByteRange } from '../blobs/blob-store.ts';
 import { AppError } from '../errors.ts';
 
-/** Immutable bytes as they are sent: with validators, ranges and a safe file name. */
-export interface Content {
-  /** Hexadecimal SHA-256 of the bytes: the strong ETag. */
+/** What is said of bytes that are sent: validators and a safe file name. */
+export interface ContentHead {
+  /** Hexadecimal SHA-256 of the bytes, or of all that they are made from: the strong ETag. */
   sha256: string;
-  size: number;
   mediaType: string;
   filename: string;
   /** Offer the file for saving instead of showing it. */
   download?: boolean;
   cacheControl: string;
+}
+
+/** Bytes of which any range can be read. */
+export interface ContentBytes {
+  size: number;
   /** The bytes of a range. Called only when they are really sent. */
   open(range: ByteRange): Promise<Buffer | Readable>;
 }
+
+/** Immutable bytes as they are sent. */
+export interface Content extends ContentHead, ContentBytes {}
 
 /** Shows a picture and runs nothing, wherever it is opened (OWASP: uploaded content). */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
@@ -90,6 +97,20 @@ export async function sendContent(
   reply: FastifyReply,
   content: Content,
 ): Promise<FastifyReply> {
+  return sendMadeContent(request, reply, content, async () => content);
+}
+
+/**
+ * The same for bytes that are made when they are asked for, which they are not where the client has them.
+ *
+ * @throws AppError as `sendContent`; what `make` throws
+ */
+export async function sendMadeContent(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  content: ContentHead,
+  make: () => Promise<ContentBytes>,
+): Promise<FastifyReply> {
   const etag = `"${content.sha256}"`;
   reply
     .header('etag', etag)
@@ -107,22 +128,23 @@ export async function sendContent(
   }
   if (ifNoneMatch !== undefined && listNames(ifNoneMatch, etag)) return reply.code(304).send();
 
-  const range = requestedRange(request, content.size, etag);
+  const { size, open } = await make();
+  const range = requestedRange(request, size, etag);
   if (range === 'unsatisfiable') {
-    reply.header('content-range', `bytes */${content.size}`);
+    reply.header('content-range', `bytes */${size}`);
     throw new AppError(
       'range_not_satisfiable',
-      `The content has ${content.size} bytes; the range lies outside of them.`,
+      `The content has ${size} bytes; the range lies outside of them.`,
     );
   }
   reply.type(content.mediaType);
   if (range) {
-    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${content.size}`);
+    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`);
   }
-  const whole = { start: 0, end: content.size };
+  const whole = { start: 0, end: size };
   const { start, end } = range ?? whole;
   reply.header('content-length', end - start);
   // An empty stream: for anything else Fastify would count its bytes as the length.
   if (request.method === 'HEAD') return reply.send(Readable.from([]));
-  return reply.send(await content.open({ start, end }));
+  return reply.send(await open({ start, end }));
 }

@@ -15,6 +15,11 @@ export const TASKS = {
     (await import('../histogram/task.ts')).runHistogram,
   'histogram-plot': async (): Promise<typeof import('../histogram/task.ts').runHistogramPlot> =>
     (await import('../histogram/task.ts')).runHistogramPlot,
+  segmentation: async (): Promise<typeof import('../segmentation/task.ts').runSegmentation> =>
+    (await import('../segmentation/task.ts')).runSegmentation,
+  'segmentation-representation': async (): Promise<
+    typeof import('../segmentation/representation-task.ts').runRepresentation
+  > => (await import('../segmentation/representation-task.ts')).runRepresentation,
 } satisfies Record<string, () => Promise<(payload: never) => Promise<unknown>>>;
 
 export type TaskName = keyof typeof TASKS;

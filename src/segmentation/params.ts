@@ -1,9 +1,15 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import { AppError, type Fault, parameterError } from '../errors.ts';
-import { METHOD_NAMES, METHOD_PARAMS, type MethodName, type SegmentationParams } from './schemas.ts';
+import {
+  METHOD_NAMES,
+  METHOD_PARAMS,
+  type MethodName,
+  PARAM_SCHEMAS,
+  type SegmentationParams,
+} from './schemas.ts';
 
 const ajv = new Ajv({ allErrors: true, useDefaults: true, discriminator: true, verbose: true });
-const validators = new Map<MethodName, ValidateFunction<SegmentationParams>>();
+ajv.addSchema(PARAM_SCHEMAS);
 
 /**
  * Parameters as a client gave them, checked and completed: the method's own defaults are filled in (otsu where no
@@ -27,10 +33,8 @@ export function resolveParams(given: unknown): SegmentationParams {
 
 /** Compiled at the first use: it takes milliseconds each. */
 function validatorOf(method: MethodName): ValidateFunction<SegmentationParams> {
-  const known = validators.get(method);
-  if (known !== undefined) return known;
-  const validate = ajv.compile<SegmentationParams>(METHOD_PARAMS[method]);
-  validators.set(method, validate);
+  const validate = ajv.getSchema<SegmentationParams>(METHOD_PARAMS[method].$id ?? '');
+  if (validate === undefined) throw new Error(`The parameters of ${method} have no schema of theirs.`);
   return validate;
 }
 

@@ -1,5 +1,6 @@
 import { type SchemaOptions, type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
-import { StringEnum } from '../schema.ts';
+import { ObjectWithDefaults } from '../imaging/defaults.ts';
+import { SchemaRef, StringEnum } from '../schema.ts';
 
 /** What a threshold is applied to: one 8-bit plane made of the picture's channels. */
 export const CHANNELS = [
@@ -20,19 +21,21 @@ export const CHANNELS = [
 export const MAX_SEGMENTS = 65_535;
 
 /**
- * One of several objects, told apart by one property of theirs. `oneOf` with a discriminator lets Ajv give the faults of
- * the chosen branch alone, and fill in its defaults.
+ * One of several named objects, told apart by one property of theirs. Ajv's discriminator looks at the branch that the
+ * property names, and reports that one's faults alone.
  */
 function tagged<Branch extends TObject>(
   propertyName: string,
-  branches: Branch[],
-  options: SchemaOptions = {},
+  tags: readonly string[],
+  branches: readonly Branch[],
+  options: SchemaOptions,
 ) {
   return Type.Unsafe<Static<Branch>>({
     type: 'object',
     required: [propertyName],
+    properties: { [propertyName]: { type: 'string', enum: tags } },
     discriminator: { propertyName },
-    oneOf: branches,
+    oneOf: branches.map(({ $id }) => ({ $ref: `${$id}#` })),
     ...options,
   });
 }
@@ -41,7 +44,12 @@ const coordinate = (description: string) => Type.Integer({ description, minimum:
 
 export const Point = Type.Object(
   { x: coordinate('Column, 0 is the leftmost.'), y: coordinate('Row, 0 is the topmost.') },
-  { additionalProperties: false, description: 'A pixel of the oriented picture.' },
+  {
+    $id: 'Point',
+    additionalProperties: false,
+    description: 'A pixel of the oriented picture.',
+    examples: [{ x: 120, y: 80 }],
+  },
 );
 export type Point = Static<typeof Point>;
 
@@ -49,14 +57,20 @@ export const Box = Type.Object(
   {
     x: coordinate('Leftmost column.'),
     y: coordinate('Topmost row.'),
-    width: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
-    height: Type.Integer({ minimum: 1, maximum: 1_000_000 }),
+    width: Type.Integer({ description: 'Columns.', minimum: 1, maximum: 1_000_000 }),
+    height: Type.Integer({ description: 'Rows.', minimum: 1, maximum: 1_000_000 }),
   },
-  { additionalProperties: false, description: 'A box of pixels of the oriented picture.' },
+  {
+    $id: 'Box',
+    additionalProperties: false,
+    description: 'A box of pixels of the oriented picture.',
+    examples: [{ x: 40, y: 20, width: 320, height: 240 }],
+  },
 );
 export type Box = Static<typeof Box>;
 
-const points = (description: string) => Type.Array(Point, { description, default: [], maxItems: 10_000 });
+const points = (description: string) =>
+  Type.Array(SchemaRef(Point), { description, default: [], maxItems: 10_000 });
 
 const channel = StringEnum(CHANNELS, {
   description:
@@ -126,21 +140,36 @@ const common = {
 
 const variant = <Name extends string, Own extends TProperties>(
   method: Name,
+  title: string,
   description: string,
   properties: Own,
 ) =>
-  Type.Object(
-    { method: Type.Literal(method), ...properties, ...common },
-    { additionalProperties: false, title: method, description },
+  ObjectWithDefaults(
+    {
+      // The method where none is named.
+      method: Type.Literal(method, {
+        description: 'The method.',
+        ...(method === 'otsu' ? { default: 'otsu' } : {}),
+      }),
+      ...properties,
+      ...common,
+    },
+    { $id: `${title}SegmentationParams`, title, description },
   );
 
-export const OtsuParams = variant('otsu', 'Global threshold by Otsu’s method: foreground is above it.', {
-  channel,
-  invert,
-});
+export const OtsuParams = variant(
+  'otsu',
+  'Otsu',
+  'Global threshold by Otsu’s method: foreground is above it.',
+  {
+    channel,
+    invert,
+  },
+);
 
 export const ThresholdParams = variant(
   'threshold',
+  'Threshold',
   'A given global threshold (`value`), or one for each pixel from its neighbourhood (`adaptive`).',
   {
     channel,
@@ -170,6 +199,7 @@ export const ThresholdParams = variant(
 
 export const MultiOtsuParams = variant(
   'multi_otsu',
+  'MultiOtsu',
   'Several thresholds by Otsu’s criterion. The lowest class is background, the others count upwards.',
   {
     channel,
@@ -183,6 +213,7 @@ export const MultiOtsuParams = variant(
 
 export const KmeansParams = variant(
   'kmeans',
+  'Kmeans',
   'Colour clusters in CIELAB by k-means with a k-means++ start. Classes are ordered from dark to light.',
   {
     clusters: Type.Integer({ description: 'Number of clusters.', default: 4, minimum: 2, maximum: 16 }),
@@ -196,19 +227,23 @@ export const KmeansParams = variant(
       minimum: 0,
       maximum: 4_294_967_295,
     }),
-    max_iterations: Type.Integer({ default: 100, minimum: 1, maximum: 1000 }),
+    max_iterations: Type.Integer({
+      description: 'Most rounds; it ends sooner where nothing changes.',
+      default: 100,
+      minimum: 1,
+      maximum: 1000,
+    }),
   },
 );
 
-const LevelMarkers = Type.Object(
+const LevelMarkers = ObjectWithDefaults(
   {
-    from: Type.Literal('levels'),
+    from: Type.Literal('levels', { description: 'Where markers come from.' }),
     low: Type.Integer({ description: 'Below it is background.', minimum: 0, maximum: 255 }),
     high: Type.Integer({ description: 'Above it is foreground.', minimum: 0, maximum: 255 }),
   },
   {
-    additionalProperties: false,
-    title: 'levels',
+    $id: 'LevelMarkers',
     description: 'Two grey levels; what is between is flooded.',
   },
 );
@@ -216,9 +251,9 @@ const LevelMarkers = Type.Object(
 /** Default of `min_distance`, pixels. */
 const MIN_DISTANCE = 10;
 
-const DistanceMarkers = Type.Object(
+const DistanceMarkers = ObjectWithDefaults(
   {
-    from: Type.Literal('distance'),
+    from: Type.Literal('distance', { description: 'Where markers come from.' }),
     threshold: Type.Optional(
       Type.Integer({
         description: 'Foreground is above this level. Default: Otsu’s.',
@@ -234,27 +269,36 @@ const DistanceMarkers = Type.Object(
     }),
   },
   {
-    additionalProperties: false,
-    title: 'distance',
+    $id: 'DistanceMarkers',
     description: 'Peaks of the distance to the background of a threshold: parts objects that touch.',
   },
 );
 
-const PointMarkers = Type.Object(
+const PointMarkers = ObjectWithDefaults(
   {
-    from: Type.Literal('points'),
-    points: Type.Array(Point, {
+    from: Type.Literal('points', { description: 'Where markers come from.' }),
+    points: Type.Array(SchemaRef(Point), {
       description: 'One point in each object; its place in the list is its class.',
       minItems: 1,
       maxItems: 10_000,
     }),
     background: points('Points of the background.'),
   },
-  { additionalProperties: false, title: 'points', description: 'Markers placed by hand.' },
+  { $id: 'PointMarkers', description: 'Markers placed by hand.' },
+);
+
+const MARKER_SCHEMAS = [LevelMarkers, DistanceMarkers, PointMarkers] as const;
+
+const Markers = tagged<(typeof MARKER_SCHEMAS)[number]>(
+  'from',
+  ['levels', 'distance', 'points'],
+  MARKER_SCHEMAS,
+  { $id: 'WatershedMarkers', description: 'Where the flood starts.' },
 );
 
 export const WatershedParams = variant(
   'watershed',
+  'Watershed',
   'Flooding of the gradient’s magnitude (Sobel) from markers.',
   {
     channel,
@@ -262,8 +306,8 @@ export const WatershedParams = variant(
       description: 'Objects are darker than their background: levels are mirrored before anything else.',
       default: false,
     }),
-    markers: tagged('from', [LevelMarkers, DistanceMarkers, PointMarkers], {
-      description: 'Where the flood starts.',
+    markers: Type.Unsafe<Static<typeof Markers>>({
+      ...SchemaRef(Markers),
       default: { from: 'distance', min_distance: MIN_DISTANCE },
     }),
   },
@@ -271,18 +315,25 @@ export const WatershedParams = variant(
 
 export const GrabcutParams = variant(
   'grabcut',
+  'Grabcut',
   'The object in a box, by iterated graph cuts on colour models; on a reduced copy, then refined at full size.',
   {
     invert,
-    box: Box,
+    box: SchemaRef(Box),
     foreground: points('Points that are surely of the object.'),
     background: points('Points that surely are not.'),
-    iterations: Type.Integer({ default: 5, minimum: 1, maximum: 20 }),
+    iterations: Type.Integer({
+      description: 'Rounds of learning the colours and cutting.',
+      default: 5,
+      minimum: 1,
+      maximum: 20,
+    }),
   },
 );
 
 export const ColorParams = variant(
   'color',
+  'Color',
   'Pixels whose colour is near a given one, or near that of a point, by CIEDE2000.',
   {
     invert,
@@ -300,8 +351,8 @@ export const ColorParams = variant(
       maximum: 200,
     }),
     point: Type.Optional(
-      Type.Object(Point.properties, {
-        additionalProperties: false,
+      Type.Unsafe<Point>({
+        ...SchemaRef(Point),
         description:
           'Only the region of near colours that is connected to this pixel. Default: the whole picture.',
       }),
@@ -325,11 +376,25 @@ export const METHOD_NAMES = Object.keys(METHOD_PARAMS) as MethodName[];
 
 export const SegmentationParams = tagged<(typeof METHOD_PARAMS)[MethodName]>(
   'method',
+  METHOD_NAMES,
   Object.values(METHOD_PARAMS),
   {
-    description: 'How to segment. Coordinates are pixels of the oriented picture.',
+    $id: 'SegmentationParams',
+    description:
+      'How to segment: by `otsu` where no method is named. Coordinates are pixels of the oriented picture.',
   },
 );
+
+/** Schemas of parameters that have names, those that are referred to first. */
+export const PARAM_SCHEMAS = [
+  Point,
+  Box,
+  ...MARKER_SCHEMAS,
+  Markers,
+  ...Object.values(METHOD_PARAMS),
+  SegmentationParams,
+];
+
 /** Parameters with every default filled in. */
 export type SegmentationParams = Static<(typeof METHOD_PARAMS)[MethodName]>;
 export type ParamsOf<Name extends MethodName> = Static<(typeof METHOD_PARAMS)[Name]>;
@@ -339,9 +404,9 @@ export const Segment = Type.Object(
     label: Type.Integer({ description: 'Its value in the label map.', minimum: 1, maximum: MAX_SEGMENTS }),
     area: Type.Integer({ description: 'Pixels.', minimum: 1 }),
     share: Type.Number({ description: 'Area over the pixels of the picture.', minimum: 0, maximum: 1 }),
-    bounding_box: Box,
+    bounding_box: SchemaRef(Box),
     centroid: Type.Object(
-      { x: Type.Number(), y: Type.Number() },
+      { x: Type.Number({ description: 'Column.' }), y: Type.Number({ description: 'Row.' }) },
       { additionalProperties: false, description: 'Mean of its pixels’ columns and rows.' },
     ),
     perimeter: Type.Number({ description: 'Crofton’s formula in four directions, pixels.', minimum: 0 }),
@@ -359,7 +424,7 @@ export const Segment = Type.Object(
       minimum: 0,
     }),
   },
-  { additionalProperties: false, $id: 'Segment' },
+  { $id: 'Segment', additionalProperties: false, description: 'One segment and its measurements.' },
 );
 export type Segment = Static<typeof Segment>;
 
@@ -372,18 +437,19 @@ export const Found = Type.Object(
       Type.Array(
         Type.Object(
           {
-            label: Type.Integer(),
+            label: Type.Integer({ description: 'The class.' }),
             color: Type.String({ description: 'Nearest sRGB colour, #rrggbb.' }),
             values: Type.Array(Type.Number(), { description: 'In the colour space of the clustering.' }),
           },
           { additionalProperties: false },
         ),
+        { description: 'Cluster centres, from dark to light.' },
       ),
     ),
     compactness: Type.Optional(
       Type.Number({ description: 'Sum of squared distances to the cluster centres.' }),
     ),
-    iterations: Type.Optional(Type.Integer()),
+    iterations: Type.Optional(Type.Integer({ description: 'Rounds until nothing changed.' })),
     color: Type.Optional(Type.String({ description: 'The colour that was looked for, #rrggbb.' })),
     markers: Type.Optional(Type.Integer({ description: 'Object markers that the watershed started from.' })),
     working_size: Type.Optional(
@@ -393,36 +459,59 @@ export const Found = Type.Object(
       ),
     ),
   },
-  { additionalProperties: false, description: 'What the method found on the way.' },
+  {
+    $id: 'SegmentationFindings',
+    additionalProperties: false,
+    description: 'What the method found on the way.',
+  },
 );
 export type Found = Static<typeof Found>;
 
+/** What is known of a segmentation without its segments. */
+const summary = {
+  method: StringEnum(METHOD_NAMES, { description: 'The method.' }),
+  width: Type.Integer({ description: 'Of the label map and of the oriented picture, pixels.' }),
+  height: Type.Integer({ description: 'Of the same, pixels.' }),
+  segmented_by: StringEnum(['components', 'classes'], { description: 'What a segment is.' }),
+  connectivity: Type.Unsafe<4 | 8>({
+    type: 'integer',
+    enum: [4, 8],
+    description: 'Neighbours that connect a pixel.',
+  }),
+  bit_depth: Type.Unsafe<8 | 16>({
+    type: 'integer',
+    enum: [8, 16],
+    description: 'Of the label map: 16 past 255 labels.',
+  }),
+  segment_count: Type.Integer({ description: 'Segments.', minimum: 0, maximum: MAX_SEGMENTS }),
+  foreground_area: Type.Integer({ description: 'Pixels of all segments.' }),
+  dropped: Type.Object(
+    {
+      min_area: Type.Integer({ description: 'Regions below `min_area`.' }),
+      max_segments: Type.Integer({ description: 'Segments beyond `max_segments`.' }),
+    },
+    { additionalProperties: false, description: 'What became background.' },
+  ),
+  found: SchemaRef(Found),
+  perimeter_estimator: Type.Literal('crofton_4', {
+    description: 'How perimeters are estimated: Crofton’s formula in four directions.',
+  }),
+  color_channels: Type.Array(Type.String(), { description: '[grey], or [red, green, blue].' }),
+};
+
 export const SegmentationResult = Type.Object(
   {
-    method: StringEnum(METHOD_NAMES),
-    width: Type.Integer({ description: 'Of the label map and of the oriented picture, pixels.' }),
-    height: Type.Integer(),
-    segmented_by: StringEnum(['components', 'classes']),
-    connectivity: Type.Unsafe<4 | 8>({ type: 'integer', enum: [4, 8] }),
-    bit_depth: Type.Unsafe<8 | 16>({
-      type: 'integer',
-      enum: [8, 16],
-      description: 'Of the label map: 16 past 255 labels.',
-    }),
-    segment_count: Type.Integer({ minimum: 0, maximum: MAX_SEGMENTS }),
-    foreground_area: Type.Integer({ description: 'Pixels of all segments.' }),
-    dropped: Type.Object(
-      {
-        min_area: Type.Integer({ description: 'Regions below `min_area`.' }),
-        max_segments: Type.Integer({ description: 'Segments beyond `max_segments`.' }),
-      },
-      { additionalProperties: false, description: 'What became background.' },
-    ),
-    found: Found,
-    perimeter_estimator: Type.Literal('crofton_4'),
-    color_channels: Type.Array(Type.String(), { description: '[grey], or [red, green, blue].' }),
-    segments: Type.Array(Segment),
+    ...summary,
+    segments: Type.Array(SchemaRef(Segment), { description: 'One entry a label, ascending.' }),
   },
-  { additionalProperties: false },
+  {
+    $id: 'SegmentationResult',
+    additionalProperties: false,
+    description: 'What was found and measured.',
+  },
 );
 export type SegmentationResult = Static<typeof SegmentationResult>;
+export type SegmentationSummary = Omit<SegmentationResult, 'segments'>;
+
+/** Schemas of answers that have names, those that are referred to first. */
+export const RESULT_SCHEMAS = [Segment, Found, SegmentationResult];

@@ -140,7 +140,7 @@ t.test('files of other kinds', async (t) => {
   });
 });
 
-t.test('an image process’s task writes the label map', async (t) => {
+t.test('an image process’s task writes the label map and the measurements', async (t) => {
   const folder = t.testdir();
   const source = sourceOf(path.join(folder, 'halves.png'));
   await (await halves()).toFile(source.path);
@@ -148,13 +148,21 @@ t.test('an image process’s task writes the label map', async (t) => {
     source,
     params: resolveParams({}),
     outputPath: path.join(folder, 'labels.png'),
+    documentPath: path.join(folder, 'segments.json'),
     limits: LIMITS,
   };
-  const { sha256, size, result } = await runSegmentation(task);
-  const written = await readFile(task.outputPath);
-  t.equal(size, written.length);
-  t.equal(sha256, createHash('sha256').update(written).digest('hex'));
-  t.equal(result.segment_count, 1);
+  const { labelMap, document, summary } = await runSegmentation(task);
+  for (const [file, { size, sha256 }] of [
+    [task.outputPath, labelMap],
+    [task.documentPath, document],
+  ] as const) {
+    const written = await readFile(file);
+    t.equal(size, written.length);
+    t.equal(sha256, createHash('sha256').update(written).digest('hex'));
+  }
+  const { segments, ...rest } = JSON.parse(await readFile(task.documentPath, 'utf8'));
+  t.same(rest, summary);
+  t.equal(segments.length, 1);
   const { data } = await readLabelMap(task.outputPath);
   t.same([data[29], data[30]], [0, 1]);
   await t.rejects(runSegmentation(task), { code: 'EEXIST' });

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import type { LabelMap } from '../labels.ts';
 import { colorChannels, type Picture } from '../picture.ts';
+import type { OverlayFormat } from '../representation.ts';
 
 export interface OverlayOptions {
   /** Share of the label's colour in the inside of a segment, 0 to 1. */
@@ -8,8 +9,6 @@ export interface OverlayOptions {
   /** Whether a segment's edge pixels have the label's colour in full. */
   outlines: boolean;
 }
-
-export type OverlayFormat = 'png' | 'webp' | 'jpeg';
 
 /** Hues of following labels lie a golden angle apart, so that neighbours differ however many there are. */
 const GOLDEN_ANGLE = 180 * (3 - Math.sqrt(5));
