@@ -3,7 +3,7 @@ import type { BlobReader } from '../blobs/blob-reader.ts';
 import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/content.ts';
 import { linkNextPage } from '../http/pagination.ts';
 import { problemResponses } from '../http/problems.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
 import type { ImageStore } from '../images/store.ts';
 import { toArtifactResponse } from './response.ts';
 import { ArtifactListQuerySchema } from './schemas.ts';
@@ -48,7 +48,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
           params: IdParamsSchema,
           querystring: ArtifactListQuerySchema,
           response: {
-            200: jsonResponse('ArtifactPage', 'A page of artifacts.'),
+            200: pageResponse('ArtifactPage', 'A page of artifacts.'),
             ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
           },
         },

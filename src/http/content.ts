@@ -4,6 +4,7 @@ import { create as createContentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ByteRange } from '../blobs/blob-store.ts';
 import { AppError } from '../errors.ts';
+import { RESPONSE_HEADERS } from './responses.ts';
 
 /** What is said of bytes that are sent: validators and a safe file name. */
 export interface ContentHead {
@@ -42,10 +43,15 @@ export const ContentQuerySchema = Type.Object(
 /** The `response` entries of a route's schema that answers with content. */
 export function contentResponses(mediaType: string): Record<number, object> {
   const content = { [mediaType]: { schema: {} } };
+  const { etag } = RESPONSE_HEADERS;
   return {
-    200: { description: 'The bytes.', content },
-    206: { description: 'The range of the bytes that was asked for.', content },
-    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).' },
+    200: { description: 'The bytes.', content, headers: { etag } },
+    206: {
+      description: 'The range of the bytes that was asked for.',
+      content,
+      headers: { etag, 'content-range': RESPONSE_HEADERS['content-range'] },
+    },
+    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).', headers: { etag } },
   };
 }
 

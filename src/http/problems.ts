@@ -245,7 +245,6 @@ export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem 
 
 /** Headers of the answers with a status, for the document. */
 const HEADERS: Partial<Record<number, object>> = {
-  405: { allow: { type: 'string', description: 'The methods that the path has.' } },
   416: { 'content-range': { type: 'string', description: 'The size of the content: `bytes */829183`.' } },
   503: { 'retry-after': { type: 'integer', description: 'Seconds after which to try again.' } },
 };

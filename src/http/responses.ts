@@ -17,6 +17,26 @@ export function jsonResponse(schema: string, description: string) {
   return { description, content: jsonContent(schema) };
 }
 
+/** A `response` entry that answers with a page of a list. */
+export function pageResponse(schema: string, description: string) {
+  return { ...jsonResponse(schema, description), headers: { link: RESPONSE_HEADERS.link } };
+}
+
+/** Headers that answers have, for the document. */
+export const RESPONSE_HEADERS = {
+  etag: { type: 'string', description: 'Names these bytes: their SHA-256, in quotes. A strong validator.' },
+  'content-range': { type: 'string', description: 'Which bytes these are: `bytes 0-99/829183`.' },
+  'content-location': {
+    type: 'string',
+    description: "Path of the picture's bytes; its artifact is above it.",
+  },
+  location: { type: 'string', description: 'Path of the artifact.' },
+  link: {
+    type: 'string',
+    description: 'The next page, where there is one: `</images?cursor=…>; rel="next"`.',
+  },
+} as const;
+
 /** A `response` entry without a body. */
 export function emptyResponse(description: string) {
   return { type: 'null', description };

@@ -9,7 +9,7 @@ import { refuseUnreceivable } from '../http/multipart-form.ts';
 import { linkNextPage } from '../http/pagination.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import { PROBLEMS, problemResponses, problemResponsesOf, toProblem } from '../http/problems.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import {
@@ -90,7 +90,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         description: 'Newest first unless sorted otherwise, a page at a time.',
         querystring: ImageListQuerySchema,
         response: {
-          200: jsonResponse('ImagePage', 'A page of images.'),
+          200: pageResponse('ImagePage', 'A page of images.'),
           ...problemResponses('validation_failed', 'database_unavailable'),
         },
       },

@@ -9,7 +9,7 @@ import { clientSignal } from '../http/client-signal.ts';
 import { REVALIDATED, sendContent } from '../http/content.ts';
 import { acceptedTypes, negotiate } from '../http/negotiation.ts';
 import { problemResponses } from '../http/problems.ts';
-import { IdParamsSchema, jsonContent } from '../http/responses.ts';
+import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from '../http/responses.ts';
 import { type FaultPlace, relocateFaults } from '../http/validation.ts';
 import { formatOfMediaType, mediaTypeOf } from '../imaging/formats.ts';
 import { oneStep } from '../imaging/one-step.ts';
@@ -134,24 +134,32 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
   // The first is what Swagger UI asks for.
   const artifactOrPicture = { ...jsonContent('Artifact'), ...picture };
   const pictureOrArtifact = { ...picture, ...jsonContent('Artifact') };
+  const { etag, location, 'content-location': contentLocation, 'content-range': range } = RESPONSE_HEADERS;
   const posted = {
     201: {
       description: 'The artifact, made now; or its picture, where `Accept` prefers `image/*`.',
       content: artifactOrPicture,
+      headers: { location, 'content-location': contentLocation },
     },
-    200: { description: 'The artifact that there was already; or its picture.', content: artifactOrPicture },
+    200: {
+      description: 'The artifact that there was already; or its picture.',
+      content: artifactOrPicture,
+      headers: { 'content-location': contentLocation },
+    },
     ...problemResponses(...OPERATION_CODES, ...BODY_CODES),
   };
   const got = {
     200: {
       description: 'The picture; or its artifact, where `Accept` prefers `application/json`.',
       content: pictureOrArtifact,
+      headers: { etag, 'content-location': contentLocation },
     },
     206: {
       description: 'The range of the picture that was asked for.',
       content: picture,
+      headers: { etag, 'content-range': range },
     },
-    304: { type: 'null', description: 'The client has this picture (`If-None-Match`).' },
+    304: { type: 'null', description: 'The client has this picture (`If-None-Match`).', headers: { etag } },
     ...problemResponses(...OPERATION_CODES, 'precondition_failed', 'range_not_satisfiable'),
   };
 
