@@ -6,8 +6,8 @@ import { jsonResponse } from './responses.ts';
 
 export interface HealthSources {
   isDatabaseReachable: () => Promise<boolean>;
-  /** Image tasks waiting, and how many may. */
-  imageLine: () => { waiting: number; capacity: number };
+  /** Image tasks that run and that wait, and how many may do either. */
+  imageLine: () => { running: number; waiting: number; capacity: number };
 }
 
 const LiveSchema = Type.Object(
@@ -67,8 +67,8 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
     },
     async (_request, reply) => {
       const isReachable = await sources.isDatabaseReachable();
-      const { waiting, capacity } = sources.imageLine();
-      const hasRoom = capacity === 0 || waiting < capacity;
+      const { running, waiting, capacity } = sources.imageLine();
+      const hasRoom = running + waiting < capacity;
       const isReady = isReachable && hasRoom;
       return reply.code(isReady ? 200 : 503).send({
         status: isReady ? 'ready' : 'unavailable',
