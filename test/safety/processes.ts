@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Test } from 'tap';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+/** Of the kernel's accounting in /proc; 100 on every Linux that Node runs on. */
+const CLOCK_TICKS_PER_SECOND = 100;
+
+/** Processor time that the processes have taken so far, in seconds; those that have ended count nothing. */
+export async function cpuSeconds(pids: readonly number[]): Promise<number> {
+  const times = await Promise.all(
+    pids.map(async (pid) => {
+      const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+      return text === '' ? 0 : (Number(fields[11]) + Number(fields[12])) / CLOCK_TICKS_PER_SECOND;
+    }),
+  );
+  return times.reduce((sum, time) => sum + time, 0);
+}
+
+/** Whether a process with this id lives. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Waits until the condition holds; false where it does not within the time. */
+export async function eventually(
+  condition: () => boolean | Promise<boolean>,
+  timeoutMs = 5000,
+): Promise<boolean> {
+  const deadline = performance.now() + timeoutMs;
+  while (!(await condition())) {
+    if (performance.now() > deadline) return false;
+    await sleep(20);
+  }
+  return true;
+}
+
+export interface ServerProcess {
+  child: ChildProcess;
+  port: number;
+  /** What it has written so far: its log, and its last words. */
+  output: () => string;
+  /** Its exit code, or the signal that ended it. */
+  ended: Promise<number | string>;
+  /** Milliseconds until it was ready. */
+  startMs: number;
+}
+
+/** Runs `npm start`'s program with these settings alone, and gives it back without waiting. It is killed with the test. */
+export function spawnServer(
+  t: Test,
+  settings: Record<string, string>,
+): Omit<ServerProcess, 'port' | 'startMs'> {
+  const child = spawn(process.execPath, ['src/server.ts'], {
+    cwd: ROOT,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...settings },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
+  t.teardown(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
+  return { child, output: () => output, ended };
+}
+
+/** The same, once it is ready. */
+export async function startServer(t: Test, settings: Record<string, string>): Promise<ServerProcess> {
+  const start = performance.now();
+  const server = spawnServer(t, settings);
+  const port = () => Number(/is ready: docs at http:\/\/[^:]+:(\d+)\/docs/.exec(server.output())?.[1] ?? 0);
+  await Promise.race([eventually(() => port() !== 0, 60_000), server.ended]);
+  if (port() === 0) throw new Error(`The server has not started: ${server.output()}`);
+  return { ...server, port: port(), startMs: performance.now() - start };
+}
