@@ -5,6 +5,9 @@ import { artifactRoutes } from './artifacts/routes.ts';
 import { ARTIFACT_SCHEMAS } from './artifacts/schemas.ts';
 import { ownerPlugin } from './auth/owner.ts';
 import type { Config } from './config.ts';
+import { frameSetRoutes } from './frames/frame-set-routes.ts';
+import { frameRoutes } from './frames/routes.ts';
+import { FRAME_SCHEMAS } from './frames/schemas.ts';
 import { HISTOGRAM_SCHEMAS, histogramRoutes } from './histogram/routes.ts';
 import { healthRoutes } from './http/health.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/idle-timeouts.ts';
@@ -51,6 +54,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
     ...ARTIFACT_SCHEMAS,
     ...MANIPULATION_SCHEMAS,
     ...HISTOGRAM_SCHEMAS,
+    ...FRAME_SCHEMAS,
     ...SEGMENTATION_SCHEMAS,
   ])
     app.addSchema(schema);
@@ -60,6 +64,8 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(manipulationRoutes, services);
   await app.register(histogramRoutes, services);
   await app.register(segmentationRoutes, services);
+  await app.register(frameSetRoutes, services);
+  await app.register(frameRoutes, services);
   await app.register(healthRoutes, services.health);
   await app.register(metricsRoutes, services);
   return app;

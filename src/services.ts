@@ -11,6 +11,9 @@ import { openTemporaryFolder } from './blobs/temporary-folder.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
+import { IngestThreads } from './frames/ingest-threads.ts';
+import { FrameSetStore } from './frames/store.ts';
+import { type LogUploadServices, logLimits } from './frames/upload.ts';
 import { Histograms } from './histogram/histograms.ts';
 import type { HealthSources } from './http/health.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
@@ -35,6 +38,8 @@ export interface Services {
   uploads: UploadServices;
   transformer: Transformer;
   histograms: Histograms;
+  frameSets: FrameSetStore;
+  logUploads: LogUploadServices;
   segmentations: Segmentations;
   metrics: Metrics;
   health: HealthSources;
@@ -113,6 +118,10 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   const engine = measureEngine(bareEngine, (operation, outcome, seconds) =>
     metrics.imageOperations.observe({ operation, outcome }, seconds),
   );
+  const threads = opened.add(
+    new IngestThreads({ concurrency: config.CSV_CONCURRENCY, queue: config.CSV_QUEUE }),
+  );
+  const frameSets = new FrameSetStore(database);
   const images = new ImageStore(database, blobStore);
   const artifacts = new ArtifactStore(database, blobStore);
   const pictures = new Pictures(images, artifacts, diskCache);
@@ -156,6 +165,8 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
       documentFolder,
     }),
     histograms: new Histograms({ maker, artifacts, pictures, engine, diskCache, documentFolder }),
+    frameSets,
+    logUploads: { database, frameSets, threads, limits: logLimits(config.MAX_CSV_BYTES) },
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), imageLine: () => engine.stats() },
     translateError: toAppError,

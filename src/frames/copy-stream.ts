@@ -27,8 +27,8 @@ export class FrameCopy {
   }
 
   /** Breaks it off; resolves when the connection can take the next statement. */
-  async abort(reason: Error): Promise<void> {
-    this.#stream.destroy(reason);
+  async abort(): Promise<void> {
+    this.#stream.destroy(new Error('The upload has ended early.'));
     await this.#failed.catch(() => undefined);
   }
 

@@ -2,24 +2,30 @@ import { AppError } from '../errors.ts';
 import type { FromIngestWorker, IngestOptions, IngestSummary, ToIngestWorker } from './ingest-messages.ts';
 import type { IngestThread } from './ingest-threads.ts';
 
-/** Bytes of a message to the worker: large enough that messages are rare, small enough to wait for. */
-const CHUNK_BYTES = 256 * 1024;
+/** Most bytes of a message to the worker: large enough that messages are rare, small enough to wait for. */
+const MAX_CHUNK_BYTES = 256 * 1024;
+/** Rows that come of a message may take 16 MiB: the shortest row of a file has 4 bytes, and grows to `width` and more. */
+const CHUNK_YIELD = 64 * 1024 * 1024;
+const ROW_OVERHEAD = 150;
 /** Chunks posted and not yet taken back as rows: enough that the worker never waits, and the bound on memory. */
 const MAX_IN_FLIGHT = 4;
 
 /** Joins pieces of a stream to chunks that own their memory, so that it can be transferred. */
-async function* joinChunks(pieces: AsyncIterable<Buffer>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  let chunk = new Uint8Array(CHUNK_BYTES);
+async function* joinChunks(
+  pieces: AsyncIterable<Buffer>,
+  chunkBytes: number,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  let chunk = new Uint8Array(chunkBytes);
   let filled = 0;
   for await (const piece of pieces) {
     for (let at = 0; at < piece.length; ) {
-      const taken = Math.min(piece.length - at, CHUNK_BYTES - filled);
+      const taken = Math.min(piece.length - at, chunkBytes - filled);
       chunk.set(piece.subarray(at, at + taken), filled);
       filled += taken;
       at += taken;
-      if (filled < CHUNK_BYTES) continue;
+      if (filled < chunkBytes) continue;
       yield chunk;
-      chunk = new Uint8Array(CHUNK_BYTES);
+      chunk = new Uint8Array(chunkBytes);
       filled = 0;
     }
   }
@@ -54,7 +60,8 @@ export class IngestSession {
     start: { frameSetId: string; options: IngestOptions },
   ) {
     this.#thread = thread;
-    this.#chunks = joinChunks(pieces);
+    const rowBytes = start.options.width + ROW_OVERHEAD;
+    this.#chunks = joinChunks(pieces, Math.min(MAX_CHUNK_BYTES, Math.floor(CHUNK_YIELD / rowBytes)));
     thread.isIdle = false;
     thread.worker.on('message', this.#onMessage).on('error', this.#onError).on('exit', this.#onExit);
     this.#post({ type: 'start', ...start });
@@ -86,13 +93,19 @@ export class IngestSession {
         const { code, detail, errors } = message.failure;
         throw new AppError(code, detail, { errors });
       }
-      if (this.#summary !== undefined) return undefined;
       if (this.#failure !== undefined) throw this.#failure.reason;
+      if (this.#summary !== undefined) return undefined;
       this.#feed();
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+  }
+
+  /** Makes `next` throw, whatever it waits for. */
+  fail(reason: unknown): void {
+    this.#failure ??= { reason };
+    this.#wake();
   }
 
   /** Lets go of the worker and of the file. */
@@ -114,7 +127,7 @@ export class IngestSession {
         this.#reading = undefined;
         if (!this.#isClosed) this.#feed();
       },
-      (reason: unknown) => this.#fail(reason),
+      (reason: unknown) => this.fail(reason),
     );
   }
 
@@ -130,18 +143,13 @@ export class IngestSession {
     }
   }
 
-  #fail(reason: unknown): void {
-    this.#failure ??= { reason };
-    this.#wake();
-  }
-
   readonly #onMessage = (message: FromIngestWorker): void => {
     if (message.type !== 'rows') this.#thread.isIdle = true;
     this.#messages.push(message);
     this.#wake();
   };
 
-  readonly #onError = (error: unknown): void => this.#fail(error);
+  readonly #onError = (error: unknown): void => this.fail(error);
 
-  readonly #onExit = (): void => this.#fail(new Error('The ingest thread ended.'));
+  readonly #onExit = (): void => this.fail(new Error('The ingest thread ended.'));
 }

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
-import { StringEnum } from '../schema.ts';
+import { Nullable, StringEnum } from '../schema.ts';
 
 /** The one table from error code to HTTP status, title, and when it happens. */
 export const PROBLEMS = {
@@ -163,6 +163,15 @@ export const FaultSchema = Type.Object(
       description: 'JSON Pointer (RFC 6901) to the value in that part; empty for the whole of it.',
     }),
     message: Type.String({ description: 'What was expected.' }),
+    code: Type.Optional(Type.String({ description: 'Faults in a CSV file: the kind of fault.' })),
+    row: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: rows after the header, from 1.' })),
+    line: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: lines of the file, from 1.' })),
+    column: Type.Optional(
+      Nullable('string', { description: 'Faults in a CSV file: the column; null for the whole row.' }),
+    ),
+    value: Type.Optional(
+      Nullable('string', { description: 'Faults in a CSV file: the text of the cell, clipped.' }),
+    ),
   },
   {
     $id: 'Fault',

@@ -1,0 +1,152 @@
+import type { Pool } from 'pg';
+import {
+  depthAt,
+  type FrameRows,
+  type FrameSource,
+  idAt,
+  type Position,
+  type RowQuery,
+  readFrameRows,
+  rowAt,
+} from './frame-rows.ts';
+
+/** What of a frame set is needed to read it. */
+export interface ReadableSet {
+  id: string;
+  /** Pixels of its rows in the source that is read. */
+  sourceWidth: number;
+  /** Least depth of its rows, which spares looking into it too early. */
+  depthMin: number;
+  query: RowQuery;
+}
+
+/** Neighbouring rows of one frame set: `from` to, but not including, `to`. */
+export interface FrameRun<Set extends ReadableSet> {
+  set: Set;
+  rows: FrameRows;
+  from: number;
+  to: number;
+}
+
+/** Rows that are read at once: small enough to be handled without holding up other requests. */
+const BATCH_PIXELS = 128 * 1024;
+const MAX_BATCH_ROWS = 1024;
+/** The first rows come at once. */
+const FIRST_BATCH_ROWS = 128;
+
+/** Reads one frame set batch by batch, the next one already while the last one is used. */
+class SetReader<Set extends ReadableSet> {
+  readonly set: Set;
+  /** Place among the sets, which orders rows of equal depth. */
+  readonly place: number;
+  readonly #pool: Pool;
+  readonly #source: FrameSource;
+  readonly #batchRows: number;
+  #query: RowQuery;
+  #ahead: Promise<FrameRows> | undefined;
+  #isFirst = true;
+  rows: FrameRows | undefined;
+  index = 0;
+  isAtEnd = false;
+
+  constructor(pool: Pool, source: FrameSource, set: Set, place: number) {
+    this.#pool = pool;
+    this.#source = source;
+    this.set = set;
+    this.place = place;
+    this.#query = set.query;
+    this.#batchRows = Math.max(1, Math.min(MAX_BATCH_ROWS, Math.floor(BATCH_PIXELS / set.sourceWidth)));
+  }
+
+  /** Whether a row is at hand. */
+  get hasHead(): boolean {
+    return this.rows !== undefined && this.index < this.rows.count;
+  }
+
+  /** The depth of the next row; where none is at hand, the least that it may have. In the file's order 0. */
+  get headDepth(): number {
+    if (this.#query.order === 'file') return 0;
+    if (this.rows !== undefined && this.hasHead) return depthAt(this.rows, this.index);
+    return Math.max(this.set.depthMin, this.#query.after.depth);
+  }
+
+  /** Gets the next rows, or sets `isAtEnd`. */
+  async fill(limit: number): Promise<void> {
+    const rows = await (this.#ahead ?? this.#read(limit));
+    this.#ahead = undefined;
+    this.rows = rows;
+    this.index = 0;
+    if (rows.count === 0) {
+      this.isAtEnd = true;
+      return;
+    }
+    const last = rows.count - 1;
+    const after: Position = { depth: depthAt(rows, last), row: rowAt(rows, last), id: idAt(rows, last) };
+    this.#query = { ...this.#query, after };
+    if (limit <= rows.count) return;
+    this.#ahead = this.#read(limit - rows.count);
+    // Whoever asks for it is told.
+    this.#ahead.catch(() => undefined);
+  }
+
+  #read(limit: number): Promise<FrameRows> {
+    const size = this.#isFirst ? Math.min(FIRST_BATCH_ROWS, this.#batchRows) : this.#batchRows;
+    this.#isFirst = false;
+    return readFrameRows(this.#pool, this.#query, {
+      source: this.#source,
+      width: this.set.sourceWidth,
+      limit: Math.min(size, limit),
+    });
+  }
+}
+
+function isBefore(a: SetReader<ReadableSet>, b: SetReader<ReadableSet>): boolean {
+  const [depth, other] = [a.headDepth, b.headDepth];
+  return depth < other || (depth === other && a.place < b.place);
+}
+
+/** The end of the run that starts at the reader's row: before the first row that comes after `next`'s. */
+function endOfRun(reader: SetReader<ReadableSet>, next: SetReader<ReadableSet> | undefined): number {
+  const { rows, index } = reader;
+  if (rows === undefined) return index;
+  if (next === undefined || reader.set.query.order === 'file') return rows.count;
+  const bound = next.headDepth;
+  let end = index;
+  while (end < rows.count) {
+    const depth = depthAt(rows, end);
+    if (depth > bound || (depth === bound && next.place < reader.place)) break;
+    end++;
+  }
+  return end;
+}
+
+/**
+ * Gives up to `limit` rows of one or more frame sets as runs, in the order of (depth, frame set, row) or (frame set, place
+ * in the file): each set is read in that order, and the heads are merged. Rows are read when they are asked for, in short
+ * queries: a slow reader holds one batch of each set in reach, and no connection.
+ */
+export async function* readRuns<Set extends ReadableSet>(
+  pool: Pool,
+  sets: readonly Set[],
+  { source, limit }: { source: FrameSource; limit: number },
+): AsyncGenerator<FrameRun<Set>, void, undefined> {
+  let readers = sets.map((set, place) => new SetReader(pool, source, set, place));
+  let left = limit;
+  while (left > 0 && readers.length > 0) {
+    const first = readers.reduce((best, reader) => (isBefore(reader, best) ? reader : best));
+    if (first.rows === undefined || !first.hasHead) {
+      await first.fill(left);
+      if (first.isAtEnd) readers = readers.filter((reader) => reader !== first);
+      continue;
+    }
+    const others = readers.filter((reader) => reader !== first);
+    const next =
+      others.length === 0
+        ? undefined
+        : others.reduce((best, reader) => (isBefore(reader, best) ? reader : best));
+    const to = Math.min(endOfRun(first, next), first.index + left);
+    yield { set: first.set, rows: first.rows, from: first.index, to };
+    left -= to - first.index;
+    first.index = to;
+  }
+}

@@ -1,0 +1,164 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from '@sinclair/typebox';
+import type { ErrorCode } from '../errors.ts';
+import { clientSignal } from '../http/client-signal.ts';
+import { refuseUnreceivable } from '../http/multipart-form.ts';
+import { linkNextPage, PageQuery } from '../http/pagination.ts';
+import { problemResponses } from '../http/problems.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import { toFrameSetResponse, uploadMessage } from './response.ts';
+import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';
+import type { FrameSetStore } from './store.ts';
+import { type LogUploadServices, uploadLog } from './upload.ts';
+
+export interface FrameSetRoutesOptions {
+  frameSets: FrameSetStore;
+  logUploads: LogUploadServices;
+}
+
+const UPLOAD_CODES: readonly ErrorCode[] = [
+  'malformed_multipart',
+  'incomplete_body',
+  'request_timeout',
+  'file_too_large',
+  'request_too_large',
+  'too_many_files',
+  'unsupported_media_type',
+  'validation_failed',
+  'conflict',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+];
+
+const tags = ['frames'];
+
+/** `/upload` and `/frame-sets`: image logs in, and what is known of them. */
+export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = async (app, options) => {
+  const { frameSets, logUploads } = options;
+
+  app.post(
+    '/upload',
+    {
+      onRequest: async (request) => refuseUnreceivable(request, logUploads.limits),
+      config: { form: UploadLogFormSchema },
+      schema: {
+        operationId: 'uploadImageLog',
+        tags,
+        summary: 'Upload an image log',
+        description:
+          'A multipart body with one CSV file in the field `file`: `depth,col1,…,colN`, grey levels from 0 to 255, one row for each ' +
+          'depth. It is stored whole or not at all. A fault in a row fails the upload, and the problem lists the first 100 faults with row, ' +
+          'column and value. The same bytes with the same options are the same frame set.',
+        querystring: UploadLogQuerySchema,
+        response: {
+          201: jsonResponse('FrameSetUpload', 'The log is stored.'),
+          200: jsonResponse('FrameSetUpload', 'The same log was there already.'),
+          ...problemResponses(...UPLOAD_CODES),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { frameSet, isNew } = await uploadLog(request, request.query, logUploads, clientSignal(reply));
+      return reply
+        .code(isNew ? 201 : 200)
+        .header('location', `/frame-sets/${frameSet.id}`)
+        .send({ message: uploadMessage(frameSet, isNew), ...toFrameSetResponse(frameSet) });
+    },
+  );
+
+  app.get(
+    '/frame-sets',
+    {
+      schema: {
+        operationId: 'listFrameSets',
+        tags,
+        summary: 'List frame sets',
+        description: 'Newest first, a page at a time.',
+        querystring: Type.Object(PageQuery, { additionalProperties: false }),
+        response: {
+          200: jsonResponse('FrameSetPage', 'A page of frame sets.'),
+          ...problemResponses('validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { frameSets: page, nextCursor } = await frameSets.list(request.owner, request.query);
+      if (nextCursor) linkNextPage(request, reply, nextCursor);
+      return { items: page.map(toFrameSetResponse), next_cursor: nextCursor };
+    },
+  );
+
+  app.get(
+    '/frame-sets/:id',
+    {
+      schema: {
+        operationId: 'getFrameSet',
+        tags,
+        summary: 'A frame set',
+        description:
+          'With the range of its depths and grey levels, how its file was read, and what was found in it.',
+        params: IdParamsSchema,
+        response: {
+          200: jsonResponse('FrameSet', 'The frame set.'),
+          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request) => toFrameSetResponse(await frameSets.get(request.owner, request.params.id)),
+  );
+
+  app.patch(
+    '/frame-sets/:id',
+    {
+      schema: {
+        operationId: 'updateFrameSet',
+        tags,
+        summary: 'Rename a frame set or set its depth unit',
+        description: 'The frames never change.',
+        params: IdParamsSchema,
+        body: FrameSetChangesSchema,
+        response: {
+          200: jsonResponse('FrameSet', 'The frame set as it is now.'),
+          ...problemResponses(
+            'not_found',
+            'validation_failed',
+            'malformed_json',
+            'unsupported_media_type',
+            'request_too_large',
+            'database_unavailable',
+          ),
+        },
+      },
+    },
+    async (request) => {
+      const { name, depth_unit: depthUnit } = request.body;
+      const changes = {
+        ...(name === undefined ? {} : { name }),
+        ...(depthUnit === undefined ? {} : { depthUnit }),
+      };
+      return toFrameSetResponse(await frameSets.update(request.owner, request.params.id, changes));
+    },
+  );
+
+  app.delete(
+    '/frame-sets/:id',
+    {
+      schema: {
+        operationId: 'deleteFrameSet',
+        tags,
+        summary: 'Delete a frame set',
+        description: 'With all its frames.',
+        params: IdParamsSchema,
+        response: {
+          204: emptyResponse('It is deleted.'),
+          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => {
+      await frameSets.delete(request.owner, request.params.id);
+      return reply.code(204).send();
+    },
+  );
+};

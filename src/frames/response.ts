@@ -1,0 +1,43 @@
+import type { FrameSet } from '../db/generated/client.ts';
+import type { StoredOptions } from './new-frame-set.ts';
+import type { QualityReport } from './quality.ts';
+import type { FrameSetResponse } from './schemas.ts';
+
+/** A frame set as clients see it. */
+export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
+  // Written by this service, so the columns hold what its types say.
+  const options = set.options as unknown as StoredOptions;
+  const quality = set.quality as unknown as QualityReport;
+  return {
+    id: set.id,
+    name: set.name,
+    filename: set.filename,
+    sha256: Buffer.from(set.sha256).toString('hex'),
+    size: Number(set.size),
+    rows: set.rows,
+    columns: set.columns,
+    width: set.width,
+    depth_min: set.depthMin,
+    depth_max: set.depthMax,
+    depth_unit: set.depthUnit,
+    value_min: set.imageMin,
+    value_max: set.imageMax,
+    options: options as FrameSetResponse['options'],
+    quality,
+    created_at: set.createdAt.toISOString(),
+    updated_at: set.updatedAt.toISOString(),
+    frames_url: `/frames?frame_set_id=${set.id}`,
+  };
+}
+
+/** What became of an upload, in words. */
+export function uploadMessage({ rows, quality }: FrameSet, isNew: boolean): string {
+  if (!isNew) return 'The same image log was uploaded before; this is the one that is there.';
+  const { empty_rows, bad_rows } = quality as unknown as QualityReport;
+  const skipped = [
+    ...(empty_rows > 0 ? [`${empty_rows} empty`] : []),
+    ...(bad_rows > 0 ? [`${bad_rows} with faults`] : []),
+  ];
+  const note = skipped.length === 0 ? '' : `; rows skipped: ${skipped.join(', ')}`;
+  return `Stored ${rows} ${rows === 1 ? 'frame' : 'frames'}${note}.`;
+}

@@ -1,0 +1,123 @@
+import { Type } from '@sinclair/typebox';
+import type { OwnerId } from '../auth/owner.ts';
+import { type Database, withTransaction } from '../db/database.ts';
+import type { FrameSet, Prisma } from '../db/generated/client.ts';
+import { AppError } from '../errors.ts';
+import { decodeCursor, encodeCursor } from '../http/pagination.ts';
+
+const CursorSchema = Type.Tuple([
+  Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+  Type.RegExp(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
+]);
+
+export interface FrameSetChanges {
+  name?: string;
+  depthUnit?: string | null;
+}
+
+/** Which frame sets frames are looked for in. */
+export interface FrameSetFilter {
+  id?: string | undefined;
+  /** Only those that may have frames from … */
+  depthMin?: number | undefined;
+  /** … to, both included. */
+  depthMax?: number | undefined;
+}
+
+/** Frame sets in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
+export class FrameSetStore {
+  readonly #database: Database;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** @throws AppError `not_found`, also for someone else's frame set */
+  async get(owner: OwnerId, id: string): Promise<FrameSet> {
+    const frameSet = await this.#database.prisma.frameSet.findFirst({ where: { ownerId: owner, id } });
+    if (!frameSet) throw frameSetNotFound(id);
+    return frameSet;
+  }
+
+  /** Newest first. */
+  async list(
+    owner: OwnerId,
+    { limit, cursor }: { limit: number; cursor?: string | undefined },
+  ): Promise<{ frameSets: FrameSet[]; nextCursor: string | null }> {
+    const frameSets = await this.#database.prisma.frameSet.findMany({
+      where: { ownerId: owner, ...(cursor === undefined ? {} : afterCursor(cursor)) },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      take: limit + 1,
+    });
+    const page = frameSets.slice(0, limit);
+    const last = page.at(-1);
+    const hasMore = frameSets.length > page.length;
+    return {
+      frameSets: page,
+      nextCursor: last && hasMore ? encodeCursor([last.createdAt.toISOString(), last.id]) : null,
+    };
+  }
+
+  /**
+   * All frame sets that a filter leaves, by id.
+   * @throws AppError `not_found` where the filter names one that is not there
+   */
+  async select(owner: OwnerId, { id, depthMin, depthMax }: FrameSetFilter): Promise<FrameSet[]> {
+    if (id !== undefined) return [await this.get(owner, id)];
+    return this.#database.prisma.frameSet.findMany({
+      where: {
+        ownerId: owner,
+        ...(depthMin === undefined ? {} : { depthMax: { gte: depthMin } }),
+        ...(depthMax === undefined ? {} : { depthMin: { lte: depthMax } }),
+      },
+      orderBy: { id: 'asc' },
+    });
+  }
+
+  /** @throws AppError `not_found` */
+  async update(owner: OwnerId, id: string, changes: FrameSetChanges): Promise<FrameSet> {
+    const [frameSet] = await this.#database.prisma.frameSet.updateManyAndReturn({
+      where: { ownerId: owner, id },
+      data: { ...changes, updatedAt: new Date() },
+    });
+    if (!frameSet) throw frameSetNotFound(id);
+    return frameSet;
+  }
+
+  /**
+   * Deletes the frame set with all its frames.
+   * @throws AppError `not_found`
+   */
+  async delete(owner: OwnerId, id: string): Promise<void> {
+    await withTransaction(this.#database.pool, async (client) => {
+      const { rowCount } = await client.query('DELETE FROM frame_sets WHERE owner_id = $1 AND id = $2', [
+        owner,
+        id,
+      ]);
+      if (rowCount === 0) throw frameSetNotFound(id);
+    });
+  }
+
+  /**
+   * The frame set that a frame belongs to.
+   * @throws AppError `not_found`, also for someone else's frame
+   */
+  async ofFrame(owner: OwnerId, frameId: number): Promise<FrameSet> {
+    const frame = await this.#database.prisma.frame.findFirst({
+      where: { id: frameId, frameSet: { ownerId: owner } },
+      select: { frameSet: true },
+    });
+    if (!frame) throw new AppError('not_found', `There is no frame ${frameId}.`);
+    return frame.frameSet;
+  }
+}
+
+function afterCursor(cursor: string): Prisma.FrameSetWhereInput {
+  const [time, id] = decodeCursor(cursor, CursorSchema);
+  const createdAt = new Date(time);
+  return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: id } }] };
+}
+
+function frameSetNotFound(id: string): AppError {
+  return new AppError('not_found', `There is no frame set ${id}.`);
+}

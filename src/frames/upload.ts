@@ -1,0 +1,97 @@
+import type { FastifyRequest } from 'fastify';
+import type { Database } from '../db/database.ts';
+import type { FrameSet } from '../db/generated/client.ts';
+import { AppError } from '../errors.ts';
+import { type FormLimits, receiveForm } from '../http/multipart-form.ts';
+import { relocateFaults } from '../http/validation.ts';
+import { sanitizeFilename, stemOf } from '../images/filename.ts';
+import { ingestLog } from './ingest.ts';
+import type { IngestOptions } from './ingest-messages.ts';
+import type { IngestThreads } from './ingest-threads.ts';
+import { identifyOptions } from './new-frame-set.ts';
+import { compileNullValues } from './null-values.ts';
+import { delimiterOf, type UploadLogQuery } from './schemas.ts';
+import type { FrameSetStore } from './store.ts';
+
+export interface LogUploadServices {
+  database: Database;
+  frameSets: FrameSetStore;
+  threads: IngestThreads;
+  limits: FormLimits;
+}
+
+/** Room for the form around the file. */
+const FORM_BYTES = 64 * 1024;
+
+/** The limits of an upload whose file may have `maxBytes`. */
+export function logLimits(maxBytes: number): FormLimits {
+  return { maxFileBytes: maxBytes, maxRequestBytes: maxBytes + FORM_BYTES, maxFiles: 1 };
+}
+
+function toIngestOptions(query: UploadLogQuery): IngestOptions {
+  const nullValues = query.null_values
+    .flatMap((values) => values.split(','))
+    .map((value) => value.trim())
+    .filter((value) => value !== '');
+  try {
+    compileNullValues(nullValues);
+  } catch (error) {
+    throw relocateFaults(error, { location: 'query', pathOf: (path) => path });
+  }
+  return {
+    delimiter: query.delimiter === undefined ? undefined : delimiterOf(query.delimiter),
+    nullValues,
+    onError: query.on_error,
+    width: query.width,
+    kernel: query.kernel,
+  };
+}
+
+/**
+ * Receives one image log and stores it, streaming all the way: nothing of it waits in a file, and nothing is there until
+ * all is.
+ *
+ * @param signal aborted when the client goes away
+ * @throws AppError what `receiveForm` and `ingestLog` throw; `overloaded`
+ */
+export async function uploadLog(
+  request: FastifyRequest,
+  query: UploadLogQuery,
+  { database, frameSets, threads, limits }: LogUploadServices,
+  signal: AbortSignal,
+): Promise<{ frameSet: FrameSet; isNew: boolean }> {
+  const options = toIngestOptions(query);
+  const { owner } = request;
+  const form = receiveForm(request, { field: 'file', limits });
+  try {
+    const stored = await threads.use(signal, async (thread) => {
+      const { value: file } = await form.next();
+      if (!file) throw new Error('A form without a file came to its end.');
+      const filename = sanitizeFilename(file.filename, 'image-log.csv');
+      return ingestLog(database, owner, thread, {
+        frameSet: {
+          name: query.name ?? stemOf(filename),
+          filename,
+          depthUnit: query.depth_unit,
+          ...identifyOptions(options),
+        },
+        options,
+        force: query.force,
+        file,
+        maxBytes: limits.maxFileBytes,
+        finishForm: async () => {
+          await form.next();
+        },
+        signal,
+      });
+    });
+    return { frameSet: await frameSets.get(owner, stored.id), isNew: stored.isNew };
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'not_found') {
+      throw new AppError('conflict', 'The same log was there and was deleted meanwhile; try once more.');
+    }
+    throw error;
+  } finally {
+    await form.return();
+  }
+}
