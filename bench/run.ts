@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { printComparisons } from './support/report.ts';
+import { printReport } from './support/report.ts';
 import type { Bench, Soak } from './support/types.ts';
 
 const FOLDERS = {
@@ -23,7 +23,7 @@ async function namesIn(folder: URL): Promise<string[]> {
 
 async function runBench(name: string): Promise<void> {
   const { bench }: { bench: Bench } = await import(new URL(`${name}.ts`, FOLDERS.bench).href);
-  printComparisons(await bench());
+  printReport(await bench());
 }
 
 async function runSoak(name: string): Promise<void> {

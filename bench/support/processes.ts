@@ -13,6 +13,8 @@ export interface ProcessSample {
   childrenCpu: number;
   /** Resident memory, bytes. */
   rss: number;
+  /** The part of it that is shared memory: PostgreSQL's buffers, which each of its processes has as far as it used them. */
+  shared: number;
 }
 
 async function sample(pid: number): Promise<ProcessSample | undefined> {
@@ -30,6 +32,7 @@ async function sample(pid: number): Promise<ProcessSample | undefined> {
     cpu: ticks(11) + ticks(12),
     childrenCpu: ticks(13) + ticks(14),
     rss: 1024 * Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0),
+    shared: 1024 * Number(/^RssShmem:\s+(\d+)/m.exec(status)?.[1] ?? 0),
   };
 }
 
@@ -51,4 +54,18 @@ export async function treeCpu(root: number): Promise<number> {
 /** Resident memory in bytes of a process and everything below it; pages that several share count in each. */
 export async function treeRss(root: number): Promise<number> {
   return (await processTree(root)).reduce((total, { rss }) => total + rss, 0);
+}
+
+/** Resident memory of a process and everything below it, bytes. Shared memory counts once, as much as the largest has of it. */
+export async function treeMemory(
+  root: number,
+  without: ReadonlySet<number> = new Set(),
+): Promise<{ pids: number[]; root: number; total: number }> {
+  const tree = (await processTree(root)).filter(({ pid }) => !without.has(pid));
+  const own = tree.reduce((total, { rss, shared }) => total + rss - shared, 0);
+  return {
+    pids: tree.map(({ pid }) => pid),
+    root: tree[0]?.rss ?? 0,
+    total: own + Math.max(0, ...tree.map(({ shared }) => shared)),
+  };
 }

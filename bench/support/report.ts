@@ -1,5 +1,5 @@
 import { median } from './compare.ts';
-import type { CacheCounts, Comparison, CpuSeconds, SideResult } from './types.ts';
+import type { BenchReport, CacheCounts, Comparison, CpuSeconds, SideResult } from './types.ts';
 
 const sum = (cpu: CpuSeconds): number => Object.values(cpu).reduce((total, seconds) => total + seconds, 0);
 
@@ -30,8 +30,9 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   return [line(head), rule, ...body.map(line)].join('\n');
 }
 
-/** Prints the table, what stands behind it, and the ratios as one line of JSON. */
-export function printComparisons(comparisons: readonly Comparison[]): void {
+/** Prints the table, what stands behind it, and the ratios (and figures, if any) as one line of JSON. */
+export function printReport(report: Comparison[] | BenchReport): void {
+  const { comparisons, figures } = Array.isArray(report) ? { comparisons: report, figures: [] } : report;
   const head = ['', 'ours/s', 'floor/s', 'ratio', 'least', 'most', 'CPU s ours', 'CPU s floor', 'CPU ratio'];
   const rows = comparisons.map(({ name, ours, floor, ratios }) => [
     name,
@@ -50,8 +51,12 @@ export function printComparisons(comparisons: readonly Comparison[]): void {
     console.log(`  CPU ms an operation: ours ${describeCpu(ours)}; floor ${describeCpu(floor)}`);
     console.log(`  cache hits: ${describeCaches(caches)}`);
   }
-  const result = Object.fromEntries(
-    comparisons.map(({ name, ratios }) => [name, Number(median(ratios).toFixed(3))]),
-  );
-  console.log(JSON.stringify(result));
+  for (const { name, what, value, limit } of figures) {
+    console.log(`${name}: ${significant(value)}, at most ${limit}; ${what}`);
+  }
+  const result = [
+    ...comparisons.map(({ name, ratios }): [string, number] => [name, Number(median(ratios).toFixed(3))]),
+    ...figures.map(({ name, value }): [string, number] => [name, Number(value.toPrecision(4))]),
+  ];
+  console.log(JSON.stringify(Object.fromEntries(result)));
 }

@@ -115,3 +115,9 @@ async function readCaches(url: string): Promise<CacheCounts> {
     ]),
   );
 }
+
+/** 99th percentile in seconds of the intervals of a 10 ms timer in the API process, since the last time this was asked. */
+export async function eventLoopP99({ url }: BenchServer): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1]);
+}

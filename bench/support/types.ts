@@ -46,8 +46,23 @@ export interface Comparison {
   caches: CacheCounts;
 }
 
+/** What is measured of our side alone, and held to a limit. */
+export interface Figure {
+  /** Its key in the last line of output; ends in its unit. */
+  name: string;
+  what: string;
+  value: number;
+  /** The most it may be. */
+  limit: number;
+}
+
+export interface BenchReport {
+  comparisons: Comparison[];
+  figures: Figure[];
+}
+
 /** What the module of a benchmark exports as `bench`. */
-export type Bench = () => Promise<Comparison[]>;
+export type Bench = () => Promise<Comparison[] | BenchReport>;
 
 /** What the module of a soak exports as `soak`: its figures, and in words what was not as it must be. */
 export type Soak = () => Promise<{ figures: Readonly<Record<string, number>>; failures: string[] }>;
