@@ -12,6 +12,7 @@ import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { IngestThreads } from './frames/ingest-threads.ts';
+import { FramePictures } from './frames/picture-answer.ts';
 import { FrameSetStore } from './frames/store.ts';
 import { type LogUploadServices, logLimits } from './frames/upload.ts';
 import { Histograms } from './histogram/histograms.ts';
@@ -39,6 +40,7 @@ export interface Services {
   transformer: Transformer;
   histograms: Histograms;
   frameSets: FrameSetStore;
+  framePictures: FramePictures;
   logUploads: LogUploadServices;
   segmentations: Segmentations;
   metrics: Metrics;
@@ -166,6 +168,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     }),
     histograms: new Histograms({ maker, artifacts, pictures, engine, diskCache, documentFolder }),
     frameSets,
+    framePictures: new FramePictures({ pool: database.pool, engine, temporaryFolder }),
     logUploads: { database, frameSets, threads, limits: logLimits(config.MAX_CSV_BYTES) },
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), imageLine: () => engine.stats() },

@@ -26,6 +26,8 @@ export interface ShownRows extends PackedRows {
   /** 8 bytes each, big-endian: see `idAt` and `depthAt`. */
   ids: Buffer;
   depths: Buffer;
+  /** 4 bytes each: see `rowAt`. */
+  rows: Buffer;
 }
 
 /** The bitmap of one row, null where no pixel of it is missing. */
@@ -92,6 +94,7 @@ class RowPreparer {
       stride: maskStride(width),
       ids: rows.ids.subarray(8 * from, 8 * to),
       depths: rows.depths.subarray(8 * from, 8 * to),
+      rows: rows.rows.subarray(4 * from, 4 * to),
       pixels: rows.pixels.subarray(from * set.sourceWidth, to * set.sourceWidth),
       nulls: rows.nulls?.subarray(from * sourceStride, to * sourceStride) ?? null,
     };

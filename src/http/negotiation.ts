@@ -9,11 +9,16 @@ import { AppError } from '../errors.ts';
  * @throws AppError `not_acceptable` where none is accepted
  */
 export function negotiate<T extends string>(request: FastifyRequest, offered: readonly T[]): T {
-  const preferred = new Negotiator(request.raw).mediaTypes([...offered])[0] as T | undefined;
+  const [preferred] = acceptable(request, offered);
   if (preferred === undefined) {
     throw new AppError('not_acceptable', `Accept allows none of what is on offer: ${offered.join(', ')}.`);
   }
   return preferred;
+}
+
+/** The media types on offer that the request's `Accept` allows, most preferred first. */
+export function acceptable<T extends string>(request: FastifyRequest, offered: readonly T[]): T[] {
+  return new Negotiator(request.raw).mediaTypes([...offered]) as T[];
 }
 
 /** The media types that `Accept` names, wildcards too, most preferred first. */

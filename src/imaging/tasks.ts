@@ -20,6 +20,8 @@ export const TASKS = {
   'segmentation-representation': async (): Promise<
     typeof import('../segmentation/representation-task.ts').runRepresentation
   > => (await import('../segmentation/representation-task.ts')).runRepresentation,
+  'frame-picture': async (): Promise<typeof import('../frames/picture-task.ts').runFramePicture> =>
+    (await import('../frames/picture-task.ts')).runFramePicture,
 } satisfies Record<string, () => Promise<(payload: never) => Promise<unknown>>>;
 
 export type TaskName = keyof typeof TASKS;

@@ -1,0 +1,120 @@
+import { open, rm } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import pLimit from 'p-limit';
+import type { Pool } from 'pg';
+import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
+import { AppError } from '../errors.ts';
+import { validationFailed } from '../http/validation.ts';
+import type { ImageEngine } from '../imaging/engine.ts';
+import { commonWidth, describeFrames, type FrameRequest } from './frame-answer.ts';
+import type { FrameFacts } from './frame-selection.ts';
+import { type BuiltPicture, buildPicture, type PictureShape } from './picture-builder.ts';
+import { MAX_SIDE, type PictureFormat, writePictureInput } from './picture-task.ts';
+import type { FrameListQuery } from './schemas.ts';
+
+export interface FramePictureOptions {
+  pool: Pool;
+  engine: ImageEngine;
+  temporaryFolder: TemporaryFolder;
+}
+
+export interface PictureRequest {
+  frames: FrameRequest;
+  facts: FrameFacts;
+  /** Those that the client accepts, most preferred first. */
+  formats: readonly PictureFormat[];
+  signal: AbortSignal;
+}
+
+/** Pictures that are made at the same time, each in memory. */
+const CONCURRENCY = 4;
+
+/** Makes pictures of frames: rows are averaged here, pictures encoded in an image process. */
+export class FramePictures {
+  readonly #options: FramePictureOptions;
+  readonly #limit = pLimit(CONCURRENCY);
+
+  constructor(options: FramePictureOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Answers with all frames of a request as one picture.
+   * @throws AppError `not_found` where there is no frame; `output_too_large`; `validation_failed`; what the engine throws
+   */
+  async send(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    query: FrameListQuery,
+    { frames, facts, formats, signal }: PictureRequest,
+  ): Promise<FastifyReply> {
+    const shape = this.#shapeOf(query, frames, facts);
+    const format = this.#chooseFormat(formats, shape, facts);
+    describeFrames(reply, frames, facts);
+    reply.type(`image/${format}`).header('content-disposition', `inline; filename="frames.${format}"`);
+    if (request.method === 'HEAD') return reply.send(Readable.from([]));
+    const { bytes, size } = await this.#limit(async () => {
+      signal.throwIfAborted();
+      const built = await buildPicture(this.#options.pool, frames, facts, shape);
+      return this.#encode(built, format, signal);
+    });
+    return reply.header('content-length', size).send(bytes);
+  }
+
+  #shapeOf(query: FrameListQuery, frames: FrameRequest, facts: FrameFacts): PictureShape {
+    const { scale, height } = query;
+    const width = commonWidth(frames.selection);
+    if (facts.count === 0 || width === undefined) {
+      throw new AppError('not_found', 'There are no frames in this range to make a picture of.');
+    }
+    if (scale === 'depth' && query.order === 'file') {
+      throw validationFailed([{ location: 'query', path: '/scale', message: 'depth goes with order=depth' }]);
+    }
+    if (scale === 'depth' && height === undefined) {
+      throw validationFailed([
+        { location: 'query', path: '/height', message: 'is required with scale=depth' },
+      ]);
+    }
+    return { width, height, scale };
+  }
+
+  /** The most preferred format that has room for the picture. */
+  #chooseFormat(formats: readonly PictureFormat[], shape: PictureShape, facts: FrameFacts): PictureFormat {
+    const { width, height = facts.count } = shape;
+    const { maxOutputPixels } = this.#options.engine.limits;
+    const fitting = formats.find((format) => Math.max(width, height) <= MAX_SIDE[format]);
+    if (fitting && width * height <= maxOutputPixels) return fitting;
+    const bound = fitting
+      ? `${maxOutputPixels} pixels in all`
+      : `${Math.max(...formats.map((format) => MAX_SIDE[format]))} pixels a side`;
+    throw new AppError(
+      'output_too_large',
+      `The picture would have ${width}×${height} pixels and may have ${bound}: choose a smaller height.`,
+      { errors: [{ location: 'query', path: '/height', message: 'must make the picture small enough' }] },
+    );
+  }
+
+  /** The encoded picture as a stream of a file that is gone with it. */
+  async #encode(
+    { picture, table }: BuiltPicture,
+    format: PictureFormat,
+    signal: AbortSignal,
+  ): Promise<{ bytes: Readable; size: number }> {
+    const { engine, temporaryFolder } = this.#options;
+    const [inputPath, outputPath] = [temporaryFolder.newPath(), temporaryFolder.newPath()];
+    try {
+      await writePictureInput(inputPath, picture);
+      const { width, height, nulls } = picture;
+      const { size } = await engine.run(
+        'frame-picture',
+        { inputPath, width, height, hasNulls: nulls !== null, table, format, outputPath },
+        { signal },
+      );
+      const file = await open(outputPath);
+      return { bytes: file.createReadStream(), size };
+    } finally {
+      await Promise.all([rm(inputPath, { force: true }), rm(outputPath, { force: true })]);
+    }
+  }
+}
