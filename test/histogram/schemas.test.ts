@@ -3,9 +3,13 @@ import { Ajv } from 'ajv';
 import sharp from 'sharp';
 import t from 'tap';
 import {
+  ChannelHistogramSchema,
   HistogramParamsSchema,
   HistogramPlotSchema,
   HistogramResultSchema,
+  LabelChannelSchema,
+  LabelHistogramSchema,
+  RegionSchema,
 } from '../../src/histogram/schemas.ts';
 import { histogramOf, temporaryFolder, withDefaults } from './support.ts';
 
@@ -15,6 +19,8 @@ const ajv = new Ajv({
   useDefaults: true,
   formats: { uuid: /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/ },
 });
+for (const schema of [RegionSchema, LabelChannelSchema, ChannelHistogramSchema, LabelHistogramSchema])
+  ajv.addSchema(schema);
 const isValid = ajv.compile(HistogramParamsSchema);
 
 t.test('nothing given is filled with the documented defaults', async (t) => {
