@@ -1,6 +1,7 @@
 import pino, { type Logger } from 'pino';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, checkExposure, loadConfig } from './config.ts';
+import { normalizeDatabaseUrl } from './db/database-url.ts';
 import { type EmbeddedServer, openEmbeddedServer } from './db/embedded-server.ts';
 import { VERSION } from './http/openapi.ts';
 import { openServices } from './services.ts';
@@ -50,14 +51,27 @@ async function start(config: Config, log: Logger): Promise<{ stop: () => Promise
   }
 }
 
+/** @throws ConfigError where DATABASE_URL is none */
+function checkDatabaseUrl({ DATABASE_URL }: Config): void {
+  try {
+    if (DATABASE_URL !== undefined) normalizeDatabaseUrl(DATABASE_URL);
+  } catch (error) {
+    throw new ConfigError(`DATABASE_URL: ${error instanceof Error ? error.message : error}.`);
+  }
+}
+
 /** What ends a start is told in one line where it is the operator's to mend; anything else with its stack. */
 function explain(error: unknown): string {
   const isTheirs =
     error instanceof ConfigError ||
     (error instanceof Error && ['EmbeddedServerError', 'MigrationError', 'AppError'].includes(error.name));
   if (isTheirs) return (error as Error).message;
-  if (error instanceof Error && 'code' in error && error.code === 'EADDRINUSE') {
-    return `${error.message}. Another server has this port; choose one with PORT.`;
+  if (error instanceof Error && 'syscall' in error) {
+    if (error.syscall === 'listen') {
+      const taken = 'code' in error && error.code === 'EADDRINUSE' ? ' Another server has this port.' : '';
+      return `${error.message}.${taken} Choose another address with HOST and PORT.`;
+    }
+    if ('path' in error) return `${error.message}. Choose another DATA_DIR or TEMP_IMAGE_DIR.`;
   }
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
@@ -69,6 +83,7 @@ async function main(): Promise<void> {
   try {
     config = loadConfig();
     checkExposure(config);
+    checkDatabaseUrl(config);
     log = createLogger(config.LOG_LEVEL);
     running = await start(config, log);
   } catch (error) {
