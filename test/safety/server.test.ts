@@ -1,0 +1,164 @@
+import { readFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { createTestDatabase } from '../support/database.ts';
+import { makeReachableFolder } from '../support/folders.ts';
+import { exchange, openConnection, readAnswer } from './connection.ts';
+import { filesLeftIn, head, newPicture, uploadOver } from './listening.ts';
+import { jsonOf, noise, postJson, uploadId } from './operations.ts';
+import { eventually, isAlive, spawnServer, startServer } from './processes.ts';
+
+const isClosed = async (port: number) => {
+  try {
+    (await openConnection(port)).destroy();
+    return false;
+  } catch {
+    return true;
+  }
+};
+
+async function settingsFor(
+  t: Parameters<typeof createTestDatabase>[0] & Parameters<typeof makeReachableFolder>[0],
+) {
+  const database = await createTestDatabase(t);
+  return { DATABASE_URL: database.url, DATA_DIR: await makeReachableFolder(t) };
+}
+
+t.test('bad settings stop the start with one clear line', async (t) => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  t.teardown(() => taken.close());
+  const { port } = taken.address() as { port: number };
+  const working = await settingsFor(t);
+  const cases: [string, Record<string, string>, RegExp][] = [
+    ['a port that is no number', { PORT: 'x' }, /PORT/],
+    ['a port that is none', { PORT: '70000' }, /PORT/],
+    ['an unknown log level', { LOG_LEVEL: 'loud' }, /LOG_LEVEL/],
+    ['an address that is not loopback', { HOST: '0.0.0.0' }, /ALLOW_UNAUTHENTICATED/],
+    ['an address of IPv6 that is not loopback', { HOST: '::' }, /ALLOW_UNAUTHENTICATED/],
+    ['a port in use', { ...working, PORT: String(port) }, /PORT/],
+    [
+      'a database that is not there',
+      { ...working, DATABASE_URL: 'postgresql://u:s3cret@127.0.0.1:1/x' },
+      /127\.0\.0\.1:1/,
+    ],
+    ['a database URL that is none', { ...working, DATABASE_URL: 'nonsense' }, /DATABASE_URL/],
+    ['a data folder that is a file', { ...working, DATA_DIR: '/etc/hostname' }, /hostname/],
+  ];
+  const servers = cases.map(([name, settings, says]) => ({ name, says, server: spawnServer(t, settings) }));
+  for (const { name, says, server } of servers) {
+    t.equal(await server.ended, 1, `${name}: exit code`);
+    const output = server.output().trim();
+    t.match(output, says, `${name}: ${output}`);
+    t.match(output, /^Coreframe cannot start\./, `${name}: says what is the matter`);
+    t.notMatch(output, /^\s+at /m, `${name}: no stack`);
+    t.ok(output.split('\n').length <= 2, `${name}: ${output.split('\n').length} lines`);
+    t.notMatch(output, /s3cret/, `${name}: no password`);
+  }
+});
+
+t.test('SIGTERM lets a running resize end, takes no more, and exits with 0', async (t) => {
+  const settings = { ...(await settingsFor(t)), SHUTDOWN_GRACE_MS: '60000' };
+  const server = await startServer(t, settings);
+  const [firstLine = ''] = server.output().split('\n');
+  t.match(firstLine, /\/docs/, 'the first line tells where the docs are');
+  const id = await uploadId(server.port, await noise(900, 700));
+  const idle = await openConnection(server.port);
+  const running = exchange(server.port, head('GET', `/images/${id}/convert?format=avif&effort=3`), {
+    timeoutMs: 30_000,
+  });
+  await sleep(300);
+  server.child.kill('SIGTERM');
+  t.ok(await eventually(() => isClosed(server.port), 2000), 'new connections are refused');
+  server.child.kill('SIGTERM');
+  const answer = await running;
+  t.equal(
+    answer.status,
+    200,
+    `what ran ends (${answer.error ?? answer.body.toString('latin1').slice(0, 200)})`,
+  );
+  t.ok(answer.isWhole);
+  t.equal(await server.ended, 0, 'exit code, with a second SIGTERM in between');
+  idle.destroy();
+  t.strictSame(await filesLeftIn(path.join(settings.DATA_DIR, 'temp_images')), []);
+});
+
+t.test('SIGTERM lets an upload end that is under way', async (t) => {
+  const server = await startServer(t, { ...(await settingsFor(t)), SHUTDOWN_GRACE_MS: '60000' });
+  const picture = await newPicture();
+  const opening = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n';
+  const closing = '\r\n--b--\r\n';
+  const socket = await openConnection(server.port);
+  const answering = readAnswer(socket, { timeoutMs: 20_000 });
+  const length = opening.length + picture.length + closing.length;
+  socket.write(
+    head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': length }),
+  );
+  socket.write(opening);
+  await sleep(200);
+  server.child.kill('SIGTERM');
+  await sleep(500);
+  socket.write(picture);
+  socket.write(closing);
+  const answer = await answering;
+  t.equal(answer.status, 201, answer.body.toString());
+  t.equal(await server.ended, 0);
+  socket.destroy();
+});
+
+t.test('what takes longer than the grace time is cut off', async (t) => {
+  const settings = { ...(await settingsFor(t)), SHUTDOWN_GRACE_MS: '1000', LOG_LEVEL: 'info' };
+  const server = await startServer(t, settings);
+  const socket = await openConnection(server.port);
+  socket.write(
+    head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 }),
+  );
+  await sleep(200);
+  const start = performance.now();
+  server.child.kill('SIGTERM');
+  t.equal(await server.ended, 0);
+  const ms = performance.now() - start;
+  t.ok(ms > 800 && ms < 4000, `${Math.round(ms)} ms`);
+  t.match(server.output(), /too long/);
+  socket.destroy();
+});
+
+t.test('killed with kill -9, it finds its database and its images again', async (t) => {
+  const settings = { DATA_DIR: await makeReachableFolder(t), LOG_LEVEL: 'info' };
+  const first = await startServer(t, settings);
+  t.match(first.output().split('\n')[0], settings.DATA_DIR, 'the first line names the data folder');
+  const id = await uploadId(first.port, await newPicture());
+  const pidFile = path.join(settings.DATA_DIR, 'postgres', 'data', 'postmaster.pid');
+  const postmaster = async () => Number((await readFile(pidFile, 'utf8')).split('\n')[0]);
+  const orphan = await postmaster();
+  // In the middle of an upload.
+  const socket = await openConnection(first.port);
+  socket.write(
+    `${head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 })}--b\r\n` +
+      'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nsome bytes',
+  );
+  await sleep(200);
+  first.child.kill('SIGKILL');
+  t.equal(await first.ended, 'SIGKILL');
+  t.ok(isAlive(orphan), 'its PostgreSQL runs on');
+  socket.destroy();
+
+  // Two at once on the same data: both come up, and one PostgreSQL serves them.
+  const servers = await Promise.all([startServer(t, settings), startServer(t, settings)]);
+  t.equal(await postmaster(), orphan, 'the same PostgreSQL');
+  t.strictSame(await filesLeftIn(path.join(settings.DATA_DIR, 'temp_images')), [], 'what it left is swept');
+  for (const { port } of servers) {
+    t.equal(jsonOf(await exchange(port, head('GET', `/images/${id}`))).id, id);
+    t.equal((await uploadOver(port, await newPicture())).status, 201);
+  }
+  t.equal((await exchange(servers[0].port, postJson(`/images/${id}/resize`, { width: 5 }))).status, 201);
+  servers[0].child.kill('SIGTERM');
+  t.equal(await servers[0].ended, 0);
+  t.ok(isAlive(orphan), 'PostgreSQL stays while one needs it');
+  t.equal((await exchange(servers[1].port, head('GET', '/health/ready'))).status, 200);
+  servers[1].child.kill('SIGTERM');
+  t.equal(await servers[1].ended, 0);
+  t.ok(await eventually(() => !isAlive(orphan)), 'and goes with the last');
+});
