@@ -135,10 +135,10 @@ export const segmentationRoutes: FastifyPluginAsyncTypebox<SegmentationRoutesOpt
       { ...head, sha256: segmentations.tagOf(mask, representation) },
       async () => {
         const file = await segmentations.represent(request.owner, mask, representation, clientSignal(reply));
-        reply.raw.once(
-          'close',
-          () => void file.remove().catch((err) => request.log.warn({ err }, 'not removed')),
-        );
+        const remove = () =>
+          void file.remove().catch((err) => request.log.warn({ err }, 'temporary file not removed'));
+        if (reply.raw.closed) remove();
+        else reply.raw.once('close', remove);
         return file;
       },
     );
@@ -191,7 +191,7 @@ export const segmentationRoutes: FastifyPluginAsyncTypebox<SegmentationRoutesOpt
           operationId: `segment${of}`,
           tags,
           summary: `Segment an ${type} and keep the mask`,
-          description: `${description} The artifact is kept until it is deleted.`,
+          description: `${description} The artifact is kept until it is deleted. Without a body, or a \`method\` in it: by \`otsu\`.`,
           params: IdParamsSchema,
           querystring: RepresentationQuerySchema,
           body: { $ref: 'SegmentationParams#' },

@@ -146,11 +146,7 @@ const variant = <Name extends string, Own extends TProperties>(
 ) =>
   ObjectWithDefaults(
     {
-      // The method where none is named.
-      method: Type.Literal(method, {
-        description: 'The method.',
-        ...(method === 'otsu' ? { default: 'otsu' } : {}),
-      }),
+      method: Type.Literal(method, { description: 'The method.' }),
       ...properties,
       ...common,
     },

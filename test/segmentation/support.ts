@@ -84,11 +84,12 @@ export function blobs(width: number, height: number, seed: number, levels = 256)
   return { width, height, channels: 1, data };
 }
 
+const PYTHON = process.env.PYTHON ?? 'python3';
 const ORACLE = fileURLToPath(new URL('oracle.py', import.meta.url));
 
 /** Asks the Python oracle several things in one process; see `oracle.py` for its calls. */
 export function askOracle(requests: { call: string; [argument: string]: unknown }[]): unknown[] {
-  const { status, stdout, stderr, error } = spawnSync('python3', [ORACLE], {
+  const { status, stdout, stderr, error } = spawnSync(PYTHON, [ORACLE], {
     input: JSON.stringify(requests),
     encoding: 'utf8',
     maxBuffer: 2 ** 30,
@@ -103,8 +104,8 @@ const MODULES = ['cv2', 'numpy', 'pycocotools', 'skimage'];
 export const oracleSkip: string | false = (() => {
   const script =
     'import sys, importlib.util as u; sys.exit(any(u.find_spec(m) is None for m in sys.argv[1:]))';
-  const { status } = spawnSync('python3', ['-c', script, ...MODULES]);
-  return status === 0 ? false : 'python3 lacks the modules of test/requirements.txt';
+  const { status } = spawnSync(PYTHON, ['-c', script, ...MODULES]);
+  return status === 0 ? false : `${PYTHON} lacks the modules of test/requirements.txt`;
 })();
 
 export const encodePicture = ({ width, height, channels, data }: Picture) => ({
