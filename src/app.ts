@@ -20,6 +20,7 @@ import { requestLog } from './http/request-log.ts';
 import { securityHeaders } from './http/security.ts';
 import { createServerOptions } from './http/server-options.ts';
 import { swaggerUiPlugin } from './http/swagger-ui.ts';
+import { unusedConnections } from './http/unused-connections.ts';
 import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
 import { MANIPULATION_SCHEMAS, manipulationRoutes } from './manipulation/routes.ts';
@@ -35,6 +36,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(problemHandler, { translate: services.translateError });
   await app.register(metricsPlugin, { metrics: services.metrics });
   await app.register(idleTimeouts, { idleMs: config.IDLE_TIMEOUT_MS, minRate: config.MIN_TRANSFER_RATE });
+  await app.register(unusedConnections);
   await app.register(securityHeaders, { corsOrigins: config.CORS_ORIGINS });
   await app.register(originGuard, {
     host: config.HOST,
