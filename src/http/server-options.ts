@@ -23,8 +23,12 @@ export function createServerOptions(logger: FastifyBaseLogger) {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
-    // Node's own answer to a missing Host is no problem document; the origin guard gives one.
-    http: { requireHostHeader: false },
+    http: {
+      // Node's own answer to a missing Host is no problem document; the origin guard gives one.
+      requireHostHeader: false,
+      // How often Node looks for headers that take too long; its default is 30 s, later than most of them would end.
+      connectionsCheckingInterval: 1000,
+    },
     bodyLimit: MAX_JSON_BYTES,
     schemaController,
     forceCloseConnections: 'idle',
