@@ -103,7 +103,7 @@ t.test('an upload below the least rate is cut off', async (t) => {
 
 t.test('a reader that stops is cut off; one that reads slowly gets all', async (t) => {
   const { port, app } = await listen(t, SETTINGS);
-  const picture = await noise(4000, 3500);
+  const picture = await noise(5000, 4500);
   t.ok(picture.length > 8_000_000, `${picture.length} bytes`);
   const id = await uploadId(port, picture);
   const url = `/images/${id}/content`;
