@@ -44,7 +44,7 @@ export function describeFrames(
   if (facts.depthMax !== null) reply.header('x-depth-max', String(facts.depthMax));
 }
 
-const header = (description: string, type = 'string') => ({ schema: { type }, description });
+const header = (description: string, type = 'string') => ({ type, description });
 
 /** Headers of answers with frames, for the document. */
 export const FRAME_HEADERS = {

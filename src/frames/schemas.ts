@@ -200,7 +200,14 @@ export const UploadLogQuerySchema = Type.Object(
     }),
     width: width({ default: DEFAULT_WIDTH, description: 'Pixels of the resized rows.' }),
     kernel: StringEnum(RESAMPLE_KERNELS, { default: 'area', description: 'How rows are resized.' }),
-    depth_unit: Type.Optional(Type.String({ minLength: 1, maxLength: 32, examples: ['m', 'ft'] })),
+    depth_unit: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 32,
+        description: 'Unit of the depths, as it is to be shown.',
+        examples: ['m', 'ft'],
+      }),
+    ),
     force: Type.Boolean({ default: false, description: 'Store the log although the same one is there.' }),
   },
   { additionalProperties: false },
@@ -281,7 +288,14 @@ export type FrameListQuery = Static<typeof FrameListQuerySchema>;
 export const FrameQuerySchema = Type.Object(lookQuery, { additionalProperties: false });
 
 export const FrameParamsSchema = Type.Object(
-  { id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }) },
+  {
+    id: Type.Integer({
+      minimum: 1,
+      maximum: Number.MAX_SAFE_INTEGER,
+      description: 'As a list of frames gives it.',
+      examples: [1],
+    }),
+  },
   { additionalProperties: false },
 );
 

@@ -7,6 +7,7 @@ interface DocumentSchema {
   example?: unknown;
   examples?: unknown[];
   const?: unknown;
+  enum?: unknown[];
   oneOf?: DocumentSchema[];
   required?: string[];
   properties?: Record<string, DocumentSchema>;
@@ -89,8 +90,12 @@ function placeQueryExample(operation: Operation): void {
 function mapDiscriminator(schema: DocumentSchema, schemas: Record<string, DocumentSchema>): void {
   const { discriminator, oneOf } = schema;
   if (!discriminator || !oneOf) return;
-  const tagOf = (ref = '') =>
-    schemas[ref.split('/').at(-1) ?? '']?.properties?.[discriminator.propertyName]?.const;
+  const tagOf = (ref: string): unknown => {
+    const tag = schemas[ref.split('/').at(-1) ?? '']?.properties?.[discriminator.propertyName];
+    const value = tag?.const ?? tag?.enum?.[0];
+    if (value === undefined) throw new Error(`${ref} does not say its ${discriminator.propertyName}.`);
+    return value;
+  };
   delete schema.properties;
   delete schema.required;
   schema.discriminator = {

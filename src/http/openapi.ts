@@ -41,6 +41,10 @@ const TAGS = [
     description:
       'What can be measured on an image or an artifact: histograms of its colours, and its segments.',
   },
+  {
+    name: 'frames',
+    description: 'Image logs: rows of grey levels by depth, from a CSV file, as frames or as one picture.',
+  },
   { name: 'artifacts', description: 'What was derived: the same question has one answer, computed once.' },
   { name: 'operations', description: 'For operators: health and metrics.' },
 ];
@@ -54,6 +58,12 @@ and range requests. \`HEAD\` works wherever \`GET\` does.
 This document: [\`/openapi.json\`](/openapi.json).`;
 
 type Described = { $id?: unknown };
+
+/** A reference to a shared schema, so that it keeps its name; any other as it is. */
+function byName(app: FastifyInstance, schema: unknown): unknown {
+  const { $id } = schema as Described;
+  return typeof $id === 'string' && app.getSchema($id) !== undefined ? { $ref: `${$id}#` } : schema;
+}
 
 /** The OpenAPI 3.1 document of all routes that are registered after it, at `/openapi.json`. */
 export const openapiPlugin = fp(
@@ -82,6 +92,7 @@ export const openapiPlugin = fp(
         const { form, bodyExamples, queryExample } = route.config ?? {};
         const described = {
           ...schema,
+          ...(schema?.body === undefined ? {} : { body: byName(app, schema.body) }),
           ...(form ? { consumes: ['multipart/form-data'], body: form } : {}),
           ...(bodyExamples ? { 'x-body-examples': bodyExamples } : {}),
           ...(queryExample ? { 'x-query-example': queryExample } : {}),

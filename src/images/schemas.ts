@@ -224,4 +224,5 @@ export const IMAGE_SCHEMAS = [
   UploadResultSchema,
   UploadResponseSchema,
   UploadProblemSchema,
+  ImageChangesSchema,
 ];

@@ -124,6 +124,8 @@ t.test(
     for (const [name, schema] of Object.entries({
       ...HistogramParamsSchema.properties,
       ...HistogramPlotSchema.properties,
+      // The parameter refers to it.
+      region: RegionSchema,
     })) {
       t.type(schema.description, 'string', name);
       t.ok(Array.isArray(schema.examples), `${name}: example`);
