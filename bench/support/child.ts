@@ -39,6 +39,7 @@ export async function startWorker<Request extends object, Result>(
     },
     cpu: () => treeCpu(pid),
     async stop() {
+      if (!child.connected) return;
       const exited = once(child, 'exit');
       child.disconnect();
       await exited;

@@ -22,6 +22,8 @@ export interface BenchServer {
   /** Of PostgreSQL's first process. */
   postgresPid: number;
   dataDir: string;
+  /** Connection URL of its PostgreSQL. */
+  databaseUrl(): Promise<string>;
   cpu(): Promise<CpuSeconds>;
   caches(): Promise<CacheCounts>;
   /** Ends it with SIGTERM and waits for it; its data stay. */
@@ -73,11 +75,19 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}):
     pid,
     postgresPid,
     dataDir,
+    databaseUrl: async () => {
+      const postgres = path.join(dataDir, 'postgres');
+      const password = await readFile(path.join(postgres, 'password'), 'utf8');
+      const socket = encodeURIComponent(path.join(postgres, 'run'));
+      return `postgresql://coreframe:${encodeURIComponent(password.trim())}@localhost/coreframe?host=${socket}`;
+    },
     async cpu() {
       const [tree, postgres] = await Promise.all([processTree(pid), treeCpu(postgresPid)]);
       const api = tree[0]?.cpu ?? 0;
       const all = tree.reduce((total, { cpu, childrenCpu }) => total + cpu + childrenCpu, 0);
-      return { api, images: all - api - (isPostgresChild ? postgres : 0), postgres };
+      const images = all - api - (isPostgresChild ? postgres : 0);
+      // Rounded to ticks one by one, differences of sums may fall below nothing.
+      return { api, images: Math.max(0, Math.round(images * 100) / 100), postgres };
     },
     caches: () => readCaches(url),
     async stop() {

@@ -1,0 +1,140 @@
+import { startWorker, type Worker } from './support/child.ts';
+import { compare } from './support/compare.ts';
+import type { Load, LoadRequest, LoadResult } from './support/load.ts';
+import { preparePhoto, uploadPhoto } from './support/photo.ts';
+import { treeCpu } from './support/processes.ts';
+import { type BenchServer, startServer, withDataFolder } from './support/server.ts';
+import type { Bench, Comparison, Contestant } from './support/types.ts';
+
+const IN_FLIGHT = 16;
+const ROUNDS = 10;
+/** Distinct artifacts that are read cold in turn: more than are in flight, so that no two requests share a read. */
+const COLD_ARTIFACTS = 48;
+
+export type FloorRequest =
+  | { kind: 'listen'; base64: string }
+  | { kind: 'read'; databaseUrl: string; sha256s: readonly string[]; count: number; inFlight: number };
+
+type Client = Worker<Load, LoadResult>;
+type Floor = Worker<FloorRequest, number>;
+
+interface Artifact {
+  id: string;
+  sha256: string;
+  size: number;
+  content_url: string;
+}
+
+/** Pictures of about 100 KB each. */
+async function makeArtifacts(server: BenchServer, imageId: string, count: number): Promise<Artifact[]> {
+  const artifacts: Artifact[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const response = await fetch(`${server.url}/images/${imageId}/resize`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ width: 800 + index, output: { quality: 80 } }),
+    });
+    if (!response.ok) throw new Error(`No artifact: ${await response.text()}`);
+    artifacts.push((await response.json()) as Artifact);
+  }
+  return artifacts;
+}
+
+/** A server that is asked over HTTP. Every answer must be 200 with all the bytes. */
+function over(
+  client: Client,
+  port: number,
+  requests: readonly (LoadRequest & { size: number })[],
+  cpu: Contestant['cpu'],
+): Contestant {
+  return {
+    async run(count) {
+      const result = await client.call({ port, requests, count, inFlight: IN_FLIGHT });
+      const expected = Array.from({ length: count }, (_, i) => requests[i % requests.length]?.size ?? 0);
+      const bytes = expected.reduce((sum, size) => sum + size, 0);
+      if (result.statuses[200] !== count || result.bytes !== bytes) {
+        throw new Error(`Not all was answered in full: ${JSON.stringify(result)}, expected ${bytes} bytes`);
+      }
+      return result.seconds;
+    },
+    cpu,
+  };
+}
+
+const contentOf = ({ content_url, size }: Artifact) => ({ method: 'GET', path: content_url, size });
+
+async function compareHot(
+  server: BenchServer,
+  client: Client,
+  floor: Floor,
+  artifact: Artifact,
+): Promise<Comparison> {
+  const bytes = Buffer.from(await (await fetch(server.url + artifact.content_url)).arrayBuffer());
+  const port = await floor.call({ kind: 'listen', base64: bytes.toString('base64') });
+  return compare({
+    name: 'content',
+    what: `an artifact of ${artifact.size} bytes, hot, ${IN_FLIGHT} in flight; floor: a bare Fastify route that sends the same Buffer`,
+    ours: over(client, server.port, [contentOf(artifact)], server.cpu),
+    floor: over(client, port, [{ method: 'GET', path: '/content', size: artifact.size }], async () => ({
+      fastify: await floor.cpu(),
+    })),
+    count: 5000,
+    rounds: ROUNDS,
+    caches: server.caches,
+  });
+}
+
+async function compareCold(
+  server: BenchServer,
+  client: Client,
+  floor: Floor,
+  artifacts: Artifact[],
+): Promise<Comparison> {
+  const databaseUrl = await server.databaseUrl();
+  const task = { kind: 'read', databaseUrl, sha256s: artifacts.map(({ sha256 }) => sha256) } as const;
+  return compare({
+    name: 'content_cold',
+    what: `${COLD_ARTIFACTS} artifacts of about 100 KB in turn, nothing cached outside of PostgreSQL; floor: its driver reading the same bytes`,
+    ours: over(client, server.port, artifacts.map(contentOf), server.cpu),
+    floor: {
+      run: (count) => floor.call({ ...task, count, inFlight: IN_FLIGHT }),
+      cpu: async () => ({ driver: await floor.cpu(), postgres: await treeCpu(server.postgresPid) }),
+    },
+    count: 960,
+    rounds: ROUNDS,
+    caches: server.caches,
+  });
+}
+
+/** `GET /artifacts/{id}/content` of a picture, ownership checked each time. */
+export const bench: Bench = () =>
+  withDataFolder(async (folder) => {
+    const file = await preparePhoto(folder);
+    const client: Client = await startWorker(new URL('support/load-process.ts', import.meta.url));
+    const floor: Floor = await startWorker(new URL('content.floor.ts', import.meta.url));
+    const withServer = async <T>(
+      env: NodeJS.ProcessEnv,
+      work: (server: BenchServer) => Promise<T>,
+    ): Promise<T> => {
+      const server = await startServer(folder, env);
+      try {
+        return await work(server);
+      } finally {
+        await server.stop();
+      }
+    };
+    try {
+      const artifacts = await withServer({}, async (server) => {
+        const { id } = await uploadPhoto(server.url, file);
+        return makeArtifacts(server, id, COLD_ARTIFACTS);
+      });
+      const [artifact] = artifacts;
+      if (!artifact) throw new Error('There is no artifact to ask for.');
+      const hot = await withServer({}, (server) => compareHot(server, client, floor, artifact));
+      const uncached = { DISK_CACHE_BYTES: '0', MEMORY_CACHE_BYTES: '0' };
+      const cold = await withServer(uncached, (server) => compareCold(server, client, floor, artifacts));
+      return [hot, cold];
+    } finally {
+      await Promise.all([client.stop(), floor.stop()]);
+    }
+  });
