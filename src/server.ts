@@ -6,13 +6,22 @@ import { type EmbeddedServer, openEmbeddedServer } from './db/embedded-server.ts
 import { VERSION } from './http/openapi.ts';
 import { openServices } from './services.ts';
 
+/**
+ * The log on standard output. Lines are gathered for up to 0.1 s: writing each one by itself took 20 µs of the 125 µs of CPU
+ * that content from memory took. A process that ends writes what it has; one that is killed loses the last 0.1 s.
+ */
 function createLogger(level: string): Logger {
-  return pino({
-    level,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-    base: null,
-  });
+  const output = pino.destination({ dest: 1, sync: true, minLength: 8 * 1024, periodicFlush: 100 });
+  process.on('exit', () => output.flushSync());
+  return pino(
+    {
+      level,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      base: null,
+    },
+    output,
+  );
 }
 
 async function start(config: Config, log: Logger): Promise<{ stop: () => Promise<void> }> {
