@@ -1,13 +1,29 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import cors from '@fastify/cors';
-import helmet from '@fastify/helmet';
 import fp from 'fastify-plugin';
+import helmet, { type HelmetOptions } from 'helmet';
 import { splitList } from './origin-guard.ts';
+
+/**
+ * What helmet sets on an answer. With fixed options it is the same each time, so it is asked once: asked for each answer, as
+ * @fastify/helmet does, it took 10 µs of the 125 µs of CPU that content from memory took.
+ */
+function headersOf(options: HelmetOptions): Record<string, string> {
+  const response = new ServerResponse(new IncomingMessage(new Socket()));
+  helmet(options)(response.req, response, (error) => {
+    if (error) throw error;
+  });
+  return Object.fromEntries(
+    Object.entries(response.getHeaders()).map(([name, value]) => [name, String(value)]),
+  );
+}
 
 /** Security headers for an API: nothing it sends may run, be framed or be sniffed. Swagger UI sets its own policy. */
 export const securityHeaders = fp(
   async (app, { corsOrigins }: { corsOrigins: string }) => {
     const origins = splitList(corsOrigins);
-    await app.register(helmet, {
+    const headers = headersOf({
       contentSecurityPolicy: {
         useDefaults: false,
         directives: {
@@ -22,6 +38,10 @@ export const securityHeaders = fp(
       crossOriginOpenerPolicy: false,
       // Whoever ends TLS decides about HSTS; this server speaks plain HTTP.
       strictTransportSecurity: false,
+    });
+    app.addHook('onRequest', (_request, reply, done) => {
+      reply.headers(headers);
+      done();
     });
     if (origins.length > 0) {
       await app.register(cors, {
