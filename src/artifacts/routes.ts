@@ -130,7 +130,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
       },
     },
     async (request, reply) => {
-      const artifact = await artifacts.get(request.owner, request.params.id);
+      const artifact = await artifacts.getContent(request.owner, request.params.id);
       void artifacts.touch(artifact).catch((err) => request.log.warn({ err }, 'artifact use not noted'));
       return sendContent(request, reply, {
         sha256: artifact.sha256.toString('hex'),
