@@ -46,9 +46,9 @@ export const idleTimeouts = fp(
   async (app, { idleMs, minRate }: IdleTimeoutOptions) => {
     const exchanges = new Set<Exchange>();
 
-    app.addHook('onRequest', async (request, reply) => {
+    app.addHook('onRequest', (request, reply, done) => {
       // Requests that tests inject have no connection.
-      if (!(request.raw.socket instanceof Socket)) return;
+      if (!(request.raw.socket instanceof Socket)) return done();
       const now = performance.now();
       const { bytesRead } = request.raw.socket;
       const exchange: Exchange = {
@@ -63,6 +63,7 @@ export const idleTimeouts = fp(
       };
       exchanges.add(exchange);
       reply.raw.once('close', () => exchanges.delete(exchange));
+      done();
     });
 
     const check = (): void => {

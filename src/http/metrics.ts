@@ -93,12 +93,13 @@ export function createMetrics(sources: MetricSources): Metrics {
 /** Measures every request. */
 export const metricsPlugin = fp(
   async (app, { metrics }: { metrics: Metrics }) => {
-    app.addHook('onResponse', async (request, reply) => {
+    app.addHook('onResponse', (request, reply, done) => {
       metrics.requests.observe(
         { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
         reply.elapsedTime / 1000,
       );
       metrics.sentBytes.inc(Number(reply.getHeader('content-length') ?? 0));
+      done();
     });
   },
   { name: 'metrics' },

@@ -38,6 +38,8 @@ function faultOfText(value: unknown): string | undefined {
 function withTextChecks(validate: Validator): Validator {
   const check = (data: unknown): boolean => {
     const isValid = validate(data);
+    const values = Object.values((data ?? {}) as Record<string, unknown>).flat();
+    if (isValid && values.every((value) => faultOfText(value) === undefined)) return true;
     const faults = Object.entries((data ?? {}) as Record<string, unknown>).flatMap(([name, value]) =>
       [value].flat().flatMap((item): ErrorObject[] => {
         const message = faultOfText(item);
