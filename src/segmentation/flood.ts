@@ -61,7 +61,7 @@ export function flood(levels: Uint16Array, markers: Int32Array, width: number, m
   const nextBlock = new Int32Array(blocks);
   const back = Int32Array.from({ length: maxLevel + 1 }, (_, line) => line * BLOCK);
   let unusedBlock = maxLevel + 1;
-  let readBlock = -1;
+  let freeBlock = -1;
   let level = 0;
 
   /** Puts a pixel last in line at its level, or at the flood's own where that is higher by now. */
@@ -70,9 +70,9 @@ export function flood(levels: Uint16Array, markers: Int32Array, width: number, m
     const line = own > level ? own : level;
     let at = back[line] as number;
     lines[at++] = pixel;
-    if (at % BLOCK === 0) {
-      const block = readBlock === -1 ? unusedBlock++ : readBlock;
-      if (block === readBlock) readBlock = nextBlock[block] as number;
+    if ((at & (BLOCK - 1)) === 0) {
+      const block = freeBlock === -1 ? unusedBlock++ : freeBlock;
+      if (block === freeBlock) freeBlock = nextBlock[block] as number;
       nextBlock[(at - 1) >> BLOCK_BITS] = block;
       at = block << BLOCK_BITS;
     }
@@ -91,11 +91,11 @@ export function flood(levels: Uint16Array, markers: Int32Array, width: number, m
     let front = level << BLOCK_BITS;
     while (front !== back[level]) {
       const pixel = lines[front++] as number;
-      if (front % BLOCK === 0) {
+      if ((front & (BLOCK - 1)) === 0) {
         const block = (front - 1) >> BLOCK_BITS;
         front = (nextBlock[block] as number) << BLOCK_BITS;
-        nextBlock[block] = readBlock;
-        readBlock = block;
+        nextBlock[block] = freeBlock;
+        freeBlock = block;
       }
       const marker = markers[pixel] as number;
       spread(pixel - stride, marker);
