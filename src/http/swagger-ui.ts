@@ -26,7 +26,7 @@ const STYLES = `
 .swagger-ui .scheme-container { padding: 15px 0; }
 .swagger-ui .responses-inner .highlight-code > .microlight { max-height: 16em; }
 /* The button of a list says "Add string item", also where the items are files. */
-.swagger-ui .json-schema-form-item-add { font-size: 0; }
+.swagger-ui .json-schema-form-item-add { font-size: 0 !important; }
 .swagger-ui .json-schema-form-item-add::after { content: "Add another"; font-size: 12px; }
 .swagger-ui .response-col_description img { max-width: 100%; }
 `;
