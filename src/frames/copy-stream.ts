@@ -5,12 +5,18 @@ import { COPY_COLUMNS, COPY_HEADER, COPY_TRAILER } from './copy-rows.ts';
 /** A COPY into `frames` that is under way on a connection. */
 export class FrameCopy {
   readonly #stream: ReturnType<typeof copyFrom>;
-  /** Rejects when the COPY fails: pg-copy-streams then calls no callback of a write. */
+  /** Rejects when the COPY fails: pg-copy-streams then calls no callback of a write, and throws at the next. */
   readonly #failed: Promise<never>;
+  #hasFailed = false;
 
   constructor(client: PoolClient) {
     this.#stream = client.query(copyFrom(`COPY frames (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`));
-    this.#failed = new Promise((_resolve, reject) => this.#stream.on('error', reject));
+    this.#failed = new Promise((_resolve, reject) => {
+      this.#stream.on('error', (error) => {
+        this.#hasFailed = true;
+        reject(error);
+      });
+    });
     this.#failed.catch(() => undefined);
     this.#stream.write(COPY_HEADER);
   }
@@ -22,8 +28,7 @@ export class FrameCopy {
 
   /** Ends it; resolves when the rows are in the table. */
   async finish(): Promise<void> {
-    this.#stream.write(COPY_TRAILER);
-    await this.#settle((callback) => this.#stream.end(callback));
+    await this.#settle((callback) => this.#stream.end(COPY_TRAILER, callback));
   }
 
   /** Breaks it off; resolves when the connection can take the next statement. */
@@ -33,6 +38,7 @@ export class FrameCopy {
   }
 
   #settle(start: (callback: (error?: Error | null) => void) => void): Promise<void> {
+    if (this.#hasFailed) return this.#failed;
     const done = new Promise<void>((resolve, reject) => {
       start((error) => (error ? reject(error) : resolve()));
     });

@@ -38,6 +38,14 @@ export interface IngestRequest {
   signal: AbortSignal;
 }
 
+/** The file's bytes; they fail where there are too many, so that a log cut there is not taken for a faulty one. */
+async function* readFile({ file, maxBytes }: IngestRequest): AsyncGenerator<Buffer> {
+  yield* file.chunks;
+  if (file.isTooLarge()) {
+    throw new AppError('file_too_large', `The file is longer than the ${maxBytes} bytes that are accepted.`);
+  }
+}
+
 /**
  * Streams a log into the database: file, thread, COPY, each at the pace of the next. It is one transaction, so that a log
  * is there whole or not at all.
@@ -53,7 +61,7 @@ export async function ingestLog(
 ): Promise<{ id: string; isNew: boolean }> {
   const id = randomUUID();
   const { signal } = request;
-  const session = new IngestSession(thread, request.file.chunks, {
+  const session = new IngestSession(thread, readFile(request), {
     frameSetId: id,
     options: request.options,
   });
@@ -91,7 +99,7 @@ async function storeLog(
           if (rows.isFaulty) throw new FaultyLog();
           for (const bytes of rows.copy) await copy.write(bytes);
         }
-        await finishFile(request);
+        await request.finishForm();
         await copy.finish();
       } catch (error) {
         await copy.abort();
@@ -111,16 +119,9 @@ async function storeLog(
 async function readFaults(session: IngestSession, request: IngestRequest): Promise<unknown> {
   try {
     while ((await session.next()) !== undefined);
-    await finishFile(request);
+    await request.finishForm();
   } catch (error) {
     return error;
   }
   return new Error('A log was found to have faults, and then none.');
-}
-
-async function finishFile({ file, maxBytes, finishForm }: IngestRequest): Promise<void> {
-  if (file.isTooLarge()) {
-    throw new AppError('file_too_large', `The file is longer than the ${maxBytes} bytes that are accepted.`);
-  }
-  await finishForm();
 }

@@ -2,6 +2,7 @@ import { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError, type ErrorCode } from '../errors.ts';
+import { ClientGone } from './client-signal.ts';
 import { lingerAfterAnswer } from './lingering-close.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems.ts';
 import { refuseExpectation } from './socket-answers.ts';
@@ -34,6 +35,8 @@ function isFrameworkError(error: unknown): error is FastifyError {
 /** The failure as the client is told of it; what is not known is an internal error that shows nothing. */
 export function toPublicError(error: unknown, request: FastifyRequest, translate: ErrorTranslator): AppError {
   if (error instanceof AppError) return error;
+  // Nobody reads it, and it is no failure of the server.
+  if (error instanceof ClientGone) return new AppError('incomplete_body', error.message, { cause: error });
   if (error instanceof Error && 'validation' in error && Array.isArray(error.validation)) {
     const { validation, validationContext } = error as FastifyError;
     return toValidationError(request, (validationContext ?? 'body') as 'body', (validation ?? []) as never);
