@@ -5,6 +5,7 @@ import { measurementsToCsv } from '../../src/segmentation/formats/csv.ts';
 import { toGeoJson } from '../../src/segmentation/formats/geojson.ts';
 import { encodeLabelMap, readLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import { encodeOverlay, labelColor, renderOverlay } from '../../src/segmentation/formats/overlay.ts';
+import { traceRings } from '../../src/segmentation/formats/rings.ts';
 import type { LabelMap } from '../../src/segmentation/labels.ts';
 import { blobs, drawing, labelDrawing, segmentPixels } from './support.ts';
 
@@ -149,4 +150,10 @@ t.test('polygons of random maps: areas, holes and orientation', async (t) => {
       if (connectivity === 4) t.equal(holes, properties.holes);
     }
   }
+});
+
+t.test('outlines with more corners than fit into an answer', async (t) => {
+  const side = 1300;
+  const data = Uint8Array.from({ length: side * side }, (_, i) => (i + Math.floor(i / side)) & 1);
+  t.throws(() => traceRings({ width: side, height: side, data }), { code: 'output_too_large' });
 });

@@ -1,3 +1,4 @@
+import { AppError } from '../../errors.ts';
 import type { LabelMap } from '../labels.ts';
 
 /** One closed line along pixel edges. Its corners are nodes `first` to `end` − 1, without repeating the first. */
@@ -22,6 +23,9 @@ export interface Rings {
   y: Int32Array;
 }
 
+/** Most corners that are followed: as GeoJSON they are some 40 MB, and take 0.7 GB while they are written. */
+export const MAX_CORNERS = 3_000_000;
+
 /** Steps right, down, left and up, with the pixels ahead at the right and left hand, from the corner stepped to. */
 const STEPS = [
   { dx: 1, dy: 0, right: [0, 0], left: [0, -1] },
@@ -30,7 +34,11 @@ const STEPS = [
   { dx: 0, dy: -1, right: [0, -1], left: [-1, -1] },
 ] as const;
 
-/** Follows every outline of a label map once, with the label always at the right hand. */
+/**
+ * Follows every outline of a label map once, with the label always at the right hand.
+ *
+ * @throws AppError `output_too_large` for more than `MAX_CORNERS` corners, as noise has them
+ */
 export function traceRings({ width, height, data }: LabelMap): Rings {
   const nodes = new NodeList();
   const rings: Ring[] = [];
@@ -104,13 +112,19 @@ function attachHoles(rings: Ring[], x: Int32Array, y: Int32Array, topEdge: Int32
   }
 }
 
-/** Corners in typed arrays that grow: a noisy picture has tens of millions. */
+/** Corners in typed arrays that grow. */
 class NodeList {
   count = 0;
   #x = new Int32Array(1024);
   #y = new Int32Array(1024);
 
   add(x: number, y: number): number {
+    if (this.count === MAX_CORNERS) {
+      throw new AppError(
+        'output_too_large',
+        `Expected outlines of at most ${MAX_CORNERS} corners; smooth the segments (open, close, min_area), or ask for run lengths.`,
+      );
+    }
     if (this.count === this.#x.length) {
       this.#x = doubled(this.#x);
       this.#y = doubled(this.#y);
