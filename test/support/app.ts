@@ -32,32 +32,38 @@ export interface UploadFile {
   type?: string;
 }
 
-/** The whole application, on a database and folders of its own, as `src/server.ts` composes it. */
+/**
+ * The whole application, on a database and folders of its own, as `src/server.ts` composes it.
+ *
+ * @param settings environment variables; with DATABASE_URL, a database that is the caller's
+ */
 export async function createTestApp(t: Test, settings: Record<string, string> = {}): Promise<TestApp> {
-  const database = await createTestDatabase(t);
+  const databaseUrl = settings.DATABASE_URL ?? (await createTestDatabase(t)).url;
   const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-test-'));
-  const config = loadConfig({ DATA_DIR: folder, DATABASE_URL: database.url, ...settings });
+  const config = loadConfig({ DATA_DIR: folder, ...settings, DATABASE_URL: databaseUrl });
   const services = await openServices(config, {
-    databaseUrl: database.url,
+    databaseUrl,
     log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
   });
-  const app = await createApp(config, services);
-  await app.ready();
+  let app: FastifyInstance | undefined;
   t.teardown(async () => {
-    await app.close();
+    await app?.close();
     await services.close();
     await rm(folder, { recursive: true, force: true });
   });
+  app = await createApp(config, services);
+  await app.ready();
+  const ready = app;
   return {
-    app,
+    app: ready,
     services,
     config,
     upload: (...files) => {
       const { body, headers } = multipartBody(files);
-      return app.inject({ method: 'POST', url: '/images', payload: body, headers });
+      return ready.inject({ method: 'POST', url: '/images', payload: body, headers });
     },
     send: (method, url, body, headers = {}) =>
-      app.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) }),
+      ready.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) }),
   };
 }
 
