@@ -101,16 +101,20 @@ function wrongTexts({ type, minimum, maximum }: TSchema): string[] {
   }
 }
 
-async function appWithPicture(t: Parameters<typeof createTestApp>[0]): Promise<TestApp & { url: string }> {
-  const testApp = await createTestApp(t);
+let served: TestApp;
+let send: TestApp['send'];
+let url: string;
+t.before(async () => {
+  served = await createTestApp(t);
   const bytes = await sharp(Buffer.from([0, 9, 99, 200, 150, 255, 3, 60, 80]), {
     raw: { width: 3, height: 3, channels: 1 },
   })
     .png()
     .toBuffer();
-  const { image } = (await testApp.upload({ bytes, filename: 'core.png' })).json().results[0];
-  return { ...testApp, url: `/images/${image.id}/segmentation` };
-}
+  const { image } = (await served.upload({ bytes, filename: 'core.png' })).json().results[0];
+  url = `/images/${image.id}/segmentation`;
+  send = served.send;
+});
 
 /** The base of a method as a query: boxes as text. */
 function baseQuery(method: MethodName): string {
@@ -126,7 +130,6 @@ const faultsOf = (body: string): string[] =>
   );
 
 t.test('each parameter of each method, wrong in each way', async (t) => {
-  const { send, url } = await appWithPicture(t);
   let checked = 0;
   const refuse = async (name: string, response: ReturnType<typeof send>, fault: string) => {
     const { statusCode, body } = await response;
@@ -161,7 +164,6 @@ t.test('each parameter of each method, wrong in each way', async (t) => {
 });
 
 t.test('a parameter that the method does not have is not passed over', async (t) => {
-  const { send, url } = await appWithPicture(t);
   const names = new Set(METHOD_NAMES.flatMap((method) => Object.keys(METHOD_PARAMS[method].properties)));
   for (const method of METHOD_NAMES) {
     for (const name of [...names, 'bogus']) {
@@ -190,7 +192,6 @@ t.test('a parameter that the method does not have is not passed over', async (t)
 });
 
 t.test('all faults are listed, those of the chosen method alone', async (t) => {
-  const { send, url } = await appWithPicture(t);
   const inBody = await send('POST', `${url}?format=png`, {
     method: 'kmeans',
     clusters: 99,
@@ -217,9 +218,8 @@ t.test('all faults are listed, those of the chosen method alone', async (t) => {
 });
 
 t.test('bodies that are no parameters', async (t) => {
-  const { send, url, app } = await appWithPicture(t);
   for (const payload of ['null', '[]', '"otsu"', '7']) {
-    const response = await app.inject({
+    const response = await served.app.inject({
       method: 'POST',
       url,
       payload,

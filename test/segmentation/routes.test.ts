@@ -26,13 +26,20 @@ const drawn = sharp(Buffer.from(ROWS.join('').replaceAll('#', '\xc8').replaceAll
   .png()
   .toBuffer();
 
-async function uploadOne({ upload }: TestApp, bytes: Buffer, filename = 'core.png'): Promise<string> {
-  return (await upload({ bytes, filename })).json().results[0].image.id;
+let served: TestApp;
+t.before(async () => {
+  served = await createTestApp(t);
+});
+
+/** Uploads a picture for one test; afterwards it is deleted with all that was made of it. */
+async function uploadFor(t: Test, bytes: Buffer, filename = 'core.png'): Promise<string> {
+  const { id } = (await served.upload({ bytes, filename })).json().results[0].image;
+  t.teardown(() => served.send('DELETE', `/images/${id}`));
+  return id;
 }
 
 async function appWithImage(t: Test, bytes?: Buffer) {
-  const testApp = await createTestApp(t);
-  return { ...testApp, id: await uploadOne(testApp, bytes ?? (await drawn)) };
+  return { ...served, id: await uploadFor(t, bytes ?? (await drawn)) };
 }
 
 const countBlobs = async ({ services }: Pick<TestApp, 'services'>): Promise<number> =>
@@ -390,9 +397,8 @@ t.test('histograms of a mask, of a label and per label', async (t) => {
 });
 
 t.test('coins: components, the watershed oracle, multi-Otsu', skipShared, async (t) => {
-  const testApp = await createTestApp(t);
-  const { send } = testApp;
-  const id = await uploadOne(testApp, sharedFile('images/coins.png'), 'coins.png');
+  const { send } = served;
+  const id = await uploadFor(t, sharedFile('images/coins.png'), 'coins.png');
   for (const [connectivity, count] of [
     [4, 154],
     [8, 96],
@@ -429,12 +435,11 @@ t.test('coins: components, the watershed oracle, multi-Otsu', skipShared, async 
 });
 
 t.test('COCO over HTTP decodes in pycocotools to the label map', { skip: oracleSkip }, async (t) => {
-  const testApp = await createTestApp(t);
-  const { send } = testApp;
+  const { send } = served;
   const pictures = [await drawn, ...(SHARED_DATA ? [sharedFile('images/coins.png')] : [])];
   const cases = [];
   for (const bytes of pictures) {
-    const id = await uploadOne(testApp, bytes);
+    const id = await uploadFor(t, bytes);
     for (const body of [{}, { method: 'kmeans', clusters: 3 }, { invert: true, connectivity: 4 }]) {
       const { artifact } = (await send('POST', `/images/${id}/segmentation`, body)).json();
       const annotations = Object.fromEntries(
@@ -471,8 +476,7 @@ const CALLS: Record<(typeof METHOD_NAMES)[number], (width: number, height: numbe
 };
 
 t.test('every method on pictures at the edges', async (t) => {
-  const testApp = await createTestApp(t);
-  const { send } = testApp;
+  const { send } = served;
   const plain = (width: number, height: number, background: object) =>
     sharp({ create: { width, height, channels: 4, background } });
   const half = await sharp({ create: { width: 40, height: 30, channels: 3, background: '#202020' } })
@@ -495,7 +499,7 @@ t.test('every method on pictures at the edges', async (t) => {
       .toBuffer(),
   };
   for (const [name, bytes] of Object.entries(pictures)) {
-    const id = await uploadOne(testApp, bytes);
+    const id = await uploadFor(t, bytes);
     const { width, height } = (await send('GET', `/images/${id}`)).json();
     for (const method of METHOD_NAMES) {
       const response = await send('POST', `/images/${id}/segmentation`, CALLS[method](width, height));
