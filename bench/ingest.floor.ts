@@ -1,0 +1,36 @@
+/**
+ * The floor of `ingest`: a binary COPY of the same depths and bytes from a file into the same indexed table, one
+ * transaction, fsync on. No HTTP, no parsing, no resampling.
+ */
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+import { COPY_COLUMNS } from '../src/frames/copy-rows.ts';
+
+interface Task {
+  url: string;
+  file: string;
+}
+
+async function run({ url, file }: Task): Promise<number> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  const start = performance.now();
+  await client.query('BEGIN');
+  const copy = client.query(copyFrom(`COPY frames (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`));
+  await pipeline(createReadStream(file, { highWaterMark: 256 * 1024 }), copy);
+  await client.query('COMMIT');
+  const seconds = (performance.now() - start) / 1000;
+  await client.end();
+  return seconds;
+}
+
+process.on('message', (task: Task) => {
+  run(task).then(
+    (result) => process.send?.({ result }),
+    (error: unknown) => process.send?.({ error: String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());
+process.send?.('ready');
