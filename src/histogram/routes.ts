@@ -6,11 +6,10 @@ import type { Pictures } from '../artifacts/pictures.ts';
 import { contentUrlOf } from '../artifacts/response.ts';
 import type { InputRef } from '../artifacts/store.ts';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { REVALIDATED, sendContent } from '../http/content.ts';
 import { negotiate } from '../http/negotiation.ts';
-import { problemResponses } from '../http/problems.ts';
+import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../http/problems.ts';
 import { IdParamsSchema, jsonContent } from '../http/responses.ts';
 import { type FaultPlace, relocateFaults } from '../http/validation.ts';
 import type { Histograms } from './histograms.ts';
@@ -33,19 +32,6 @@ export interface HistogramRoutesOptions {
 }
 
 const tags = ['measurement'];
-
-const CODES: readonly ErrorCode[] = [
-  'not_found',
-  'validation_failed',
-  'undecodable_image',
-  'too_many_pixels',
-  'operation_timeout',
-  'decoder_crashed',
-  'conflict',
-  'overloaded',
-  'database_unavailable',
-  'storage_unavailable',
-];
 
 /** The schemas of this slice that have names, for `addSchema`. */
 export const HISTOGRAM_SCHEMAS = [
@@ -173,7 +159,7 @@ export const histogramRoutes: FastifyPluginAsyncTypebox<HistogramRoutesOptions> 
             200: { description: 'The histograms, or a plot of them.', content },
             206: { description: 'The range of it that was asked for.', content },
             304: { type: 'null', description: 'The client has this (`If-None-Match`).' },
-            ...problemResponses(...CODES, 'precondition_failed', 'range_not_satisfiable'),
+            ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES),
           },
         },
       },
@@ -195,14 +181,7 @@ export const histogramRoutes: FastifyPluginAsyncTypebox<HistogramRoutesOptions> 
           response: {
             201: { description: 'The histograms, measured now.', content },
             200: { description: 'The histograms that there were already.', content },
-            ...problemResponses(
-              ...CODES,
-              'malformed_json',
-              'incomplete_body',
-              'request_timeout',
-              'unsupported_media_type',
-              'request_too_large',
-            ),
+            ...problemResponses(...COMPUTATION_CODES, ...JSON_BODY_CODES),
           },
         },
       },

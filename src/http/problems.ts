@@ -232,6 +232,34 @@ export function toProblem(error: AppError, request: { id: string; url: string })
   };
 }
 
+/** What a route can answer that reads a JSON body. */
+export const JSON_BODY_CODES: readonly ErrorCode[] = [
+  'malformed_json',
+  'incomplete_body',
+  'request_timeout',
+  'unsupported_media_type',
+  'request_too_large',
+];
+
+/** What a route can answer that sends content by conditions and ranges. */
+export const CONTENT_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
+
+/** What a route can answer that has a picture worked on in an image process, and stores the result. */
+export const COMPUTATION_CODES: readonly ErrorCode[] = [
+  'not_acceptable',
+  'not_found',
+  'validation_failed',
+  'undecodable_image',
+  'too_many_pixels',
+  'output_too_large',
+  'operation_timeout',
+  'decoder_crashed',
+  'conflict',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+];
+
 /** What any route can answer, whatever it does. */
 const COMMON_CODES: readonly ErrorCode[] = [
   'malformed_request',

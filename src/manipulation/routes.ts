@@ -4,11 +4,10 @@ import type { Pictures } from '../artifacts/pictures.ts';
 import { contentUrlOf, toArtifactResponse } from '../artifacts/response.ts';
 import type { InputRef } from '../artifacts/store.ts';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { REVALIDATED, sendContent } from '../http/content.ts';
 import { acceptedTypes, negotiate } from '../http/negotiation.ts';
-import { problemResponses } from '../http/problems.ts';
+import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../http/problems.ts';
 import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from '../http/responses.ts';
 import { type FaultPlace, relocateFaults } from '../http/validation.ts';
 import { formatOfMediaType, mediaTypeOf } from '../imaging/formats.ts';
@@ -29,28 +28,6 @@ export interface ManipulationRoutesOptions {
 }
 
 const tags = ['manipulation'];
-
-const OPERATION_CODES: readonly ErrorCode[] = [
-  'not_acceptable',
-  'not_found',
-  'validation_failed',
-  'undecodable_image',
-  'too_many_pixels',
-  'output_too_large',
-  'operation_timeout',
-  'decoder_crashed',
-  'conflict',
-  'overloaded',
-  'database_unavailable',
-  'storage_unavailable',
-];
-const BODY_CODES: readonly ErrorCode[] = [
-  'malformed_json',
-  'incomplete_body',
-  'request_timeout',
-  'unsupported_media_type',
-  'request_too_large',
-];
 
 const ONE_STEPS = [
   {
@@ -146,7 +123,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
       content: artifactOrPicture,
       headers: { 'content-location': contentLocation },
     },
-    ...problemResponses(...OPERATION_CODES, ...BODY_CODES),
+    ...problemResponses(...COMPUTATION_CODES, ...JSON_BODY_CODES),
   };
   const got = {
     200: {
@@ -160,7 +137,7 @@ export const manipulationRoutes: FastifyPluginAsyncTypebox<ManipulationRoutesOpt
       headers: { etag, 'content-range': range },
     },
     304: { type: 'null', description: 'The client has this picture (`If-None-Match`).', headers: { etag } },
-    ...problemResponses(...OPERATION_CODES, 'precondition_failed', 'range_not_satisfiable'),
+    ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES),
   };
 
   for (const [type, of] of [

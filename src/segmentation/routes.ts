@@ -4,12 +4,11 @@ import type { Pictures } from '../artifacts/pictures.ts';
 import { contentUrlOf, toArtifactResponse } from '../artifacts/response.ts';
 import type { InputRef } from '../artifacts/store.ts';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { REVALIDATED, sendContent, sendMadeContent } from '../http/content.ts';
 import { joinBytes, textBytes } from '../http/joined-content.ts';
 import { acceptedTypes, negotiate } from '../http/negotiation.ts';
-import { problemResponses } from '../http/problems.ts';
+import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../http/problems.ts';
 import { IdParamsSchema } from '../http/responses.ts';
 import { type FaultPlace, relocateFaults } from '../http/validation.ts';
 import { SEGMENTATION_CONTENT } from './answer-schemas.ts';
@@ -35,28 +34,6 @@ export interface SegmentationRoutesOptions {
 }
 
 const tags = ['measurement'];
-
-const READ_CODES: readonly ErrorCode[] = [
-  'not_acceptable',
-  'not_found',
-  'validation_failed',
-  'undecodable_image',
-  'too_many_pixels',
-  'output_too_large',
-  'operation_timeout',
-  'decoder_crashed',
-  'overloaded',
-  'database_unavailable',
-  'storage_unavailable',
-];
-const CONDITION_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
-const BODY_CODES: readonly ErrorCode[] = [
-  'malformed_json',
-  'incomplete_body',
-  'request_timeout',
-  'unsupported_media_type',
-  'request_too_large',
-];
 
 const IN_BODY: FaultPlace = { location: 'body', pathOf: (path) => path };
 const IN_QUERY: FaultPlace = { location: 'query', pathOf: queryPathOf };
@@ -198,7 +175,7 @@ export const segmentationRoutes: FastifyPluginAsyncTypebox<SegmentationRoutesOpt
           response: {
             201: { description: 'The segmentation, made now.', content: SEGMENTATION_CONTENT },
             200: { description: 'The segmentation that there was already.', content: SEGMENTATION_CONTENT },
-            ...problemResponses(...READ_CODES, 'conflict', ...BODY_CODES),
+            ...problemResponses(...COMPUTATION_CODES, ...JSON_BODY_CODES),
           },
         },
       },
@@ -222,7 +199,7 @@ export const segmentationRoutes: FastifyPluginAsyncTypebox<SegmentationRoutesOpt
           description: `${description} The artifact (\`Content-Location\`) is kept while it is used.`,
           params: IdParamsSchema,
           querystring: SegmentationQuerySchema,
-          response: { ...got, ...problemResponses(...READ_CODES, 'conflict', ...CONDITION_CODES) },
+          response: { ...got, ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES) },
         },
       },
       (request, reply) => {
@@ -248,7 +225,7 @@ export const segmentationRoutes: FastifyPluginAsyncTypebox<SegmentationRoutesOpt
           'The segments of a mask that a segmentation has stored, in the form that `format` or `Accept` asks for.',
         params: IdParamsSchema,
         querystring: RepresentationQuerySchema,
-        response: { ...got, ...problemResponses(...READ_CODES, ...CONDITION_CODES) },
+        response: { ...got, ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES) },
       },
     },
     async (request, reply) => {
