@@ -134,7 +134,7 @@ export const bench: Bench = () =>
             floor.call({ type: 'encode', count, width: info.width, height: info.height, file: pixels }),
           cpu: floorCpu,
         },
-        count: 5,
+        count: 20,
         rounds: ROUNDS,
       });
       return [frames, picture];

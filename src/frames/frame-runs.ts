@@ -28,11 +28,19 @@ export interface FrameRun<Set extends ReadableSet> {
   to: number;
 }
 
-/** Rows that are read at once: small enough to be handled without holding up other requests. */
+/** Pixels that are read at once: few enough to be handled without holding up other requests. */
 const BATCH_PIXELS = 128 * 1024;
-const MAX_BATCH_ROWS = 1024;
+const MAX_BATCH_ROWS = 4096;
 /** The first rows come at once. */
 const FIRST_BATCH_ROWS = 128;
+
+export interface ReadOptions {
+  source: FrameSource;
+  /** Rows in all. */
+  limit: number;
+  /** Pixels that are read at once. */
+  batchPixels?: number;
+}
 
 /** Reads one frame set batch by batch, the next one already while the last one is used. */
 class SetReader<Set extends ReadableSet> {
@@ -49,13 +57,13 @@ class SetReader<Set extends ReadableSet> {
   index = 0;
   isAtEnd = false;
 
-  constructor(pool: Pool, source: FrameSource, set: Set, place: number) {
+  constructor(pool: Pool, { source, batchPixels = BATCH_PIXELS }: ReadOptions, set: Set, place: number) {
     this.#pool = pool;
     this.#source = source;
     this.set = set;
     this.place = place;
     this.#query = set.query;
-    this.#batchRows = Math.max(1, Math.min(MAX_BATCH_ROWS, Math.floor(BATCH_PIXELS / set.sourceWidth)));
+    this.#batchRows = Math.max(1, Math.min(MAX_BATCH_ROWS, Math.floor(batchPixels / set.sourceWidth)));
   }
 
   /** Whether a row is at hand. */
@@ -128,10 +136,10 @@ function endOfRun(reader: SetReader<ReadableSet>, next: SetReader<ReadableSet> |
 export async function* readRuns<Set extends ReadableSet>(
   pool: Pool,
   sets: readonly Set[],
-  { source, limit }: { source: FrameSource; limit: number },
+  options: ReadOptions,
 ): AsyncGenerator<FrameRun<Set>, void, undefined> {
-  let readers = sets.map((set, place) => new SetReader(pool, source, set, place));
-  let left = limit;
+  let readers = sets.map((set, place) => new SetReader(pool, options, set, place));
+  let left = options.limit;
   while (left > 0 && readers.length > 0) {
     const first = readers.reduce((best, reader) => (isBefore(reader, best) ? reader : best));
     if (first.rows === undefined || !first.hasHead) {

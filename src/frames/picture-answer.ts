@@ -9,6 +9,7 @@ import { validationFailed } from '../http/validation.ts';
 import type { ImageEngine } from '../imaging/engine.ts';
 import { commonWidth, describeFrames, type FrameRequest } from './frame-answer.ts';
 import type { FrameFacts } from './frame-selection.ts';
+import { encodePicturePng } from './picture.ts';
 import { type BuiltPicture, buildPicture, type PictureShape } from './picture-builder.ts';
 import { MAX_SIDE, type PictureFormat, writePictureInput } from './picture-task.ts';
 import type { FrameListQuery } from './schemas.ts';
@@ -29,6 +30,12 @@ export interface PictureRequest {
 
 /** Pictures that are made at the same time, each in memory. */
 const CONCURRENCY = 4;
+
+/**
+ * PNG pictures up to this size are deflated on a thread of this process: nothing of a client's is decoded for it, and the way
+ * through an image process takes longer than that.
+ */
+const MAX_THREAD_PIXELS = 2_000_000;
 
 /** Makes pictures of frames: rows are averaged here, pictures encoded in an image process. */
 export class FramePictures {
@@ -95,8 +102,22 @@ export class FramePictures {
     );
   }
 
-  /** The encoded picture as a stream of a file that is gone with it. */
+  /** The encoded picture. */
   async #encode(
+    built: BuiltPicture,
+    format: PictureFormat,
+    signal: AbortSignal,
+  ): Promise<{ bytes: Buffer | Readable; size: number }> {
+    const { picture, table } = built;
+    if (format !== 'png' || picture.pixels.length > MAX_THREAD_PIXELS) {
+      return this.#encodeInProcess(built, format, signal);
+    }
+    const bytes = await encodePicturePng(picture, table);
+    return { bytes, size: bytes.length };
+  }
+
+  /** The picture as a stream of a file that is gone with it. */
+  async #encodeInProcess(
     { picture, table }: BuiltPicture,
     format: PictureFormat,
     signal: AbortSignal,

@@ -8,12 +8,16 @@ import type { QualityReport } from './quality.ts';
 import {
   createDepthBinner,
   createRowBinner,
+  createRowStack,
   type DepthScale,
   type GreyPicture,
   type RowBinner,
 } from './row-binner.ts';
 import { LevelTables, maskOf, rangeOfSet, readShownRows } from './shown-frames.ts';
 import { WindowRanges } from './window-ranges.ts';
+
+/** More than for answers row by row: adding a row to a picture takes a tenth of the time of encoding one. */
+const BATCH_PIXELS = 512 * 1024;
 
 /** How frames become rows of a picture. */
 export interface PictureShape {
@@ -75,15 +79,17 @@ export async function buildPicture(
   const height = asked ?? facts.count;
   const [only, ...others] = selection.sets;
   const depths = scale === 'depth' ? depthScale(frames, facts) : undefined;
+  // One frame for each row: nothing is averaged, and normalizing first gives the same.
+  const isAveraged = depths !== undefined || height !== facts.count;
   const binner: RowBinner = depths
     ? createDepthBinner(width, height, depths)
-    : createRowBinner(width, height, facts.count);
+    : isAveraged
+      ? createRowBinner(width, height, facts.count)
+      : createRowStack(width, height);
   const centres = new RowCentres(height, facts.count);
-  // One frame for each row: nothing is averaged, and both orders give the same.
-  const isAveraged = depths !== undefined || height !== facts.count;
   const isNormalizedLast = isAveraged && others.length === 0;
   const rowLevels = isNormalizedLast ? { ...levels, normalization: 'none' as const } : levels;
-  for await (const rows of readShownRows(pool, selection, rowLevels, facts.count)) {
+  for await (const rows of readShownRows(pool, selection, rowLevels, facts.count, BATCH_PIXELS)) {
     for (let index = 0; index < rows.count; index++) {
       const depth = depthAt(rows, index);
       binner.add(depth, rows.pixels, index * width, maskOf(rows, index));

@@ -13,6 +13,10 @@ const PLTE = 0x504c5445;
 const TRNS = 0x74524e53;
 const IDAT = 0x49444154;
 
+/** RFC 4648, 4. */
+const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/', 'latin1');
+const PAD = 61;
+
 const CRC_TABLE = Int32Array.from({ length: 256 }, (_, index) => {
   let crc = index;
   for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0xedb88320 : crc >>> 1;
@@ -57,10 +61,45 @@ export class RowPngEncoder {
     return Buffer.from(this.out.subarray(0, this.length));
   }
 
-  /** The same in Base64. */
-  encodeBase64(pixels: Uint8Array, offset: number, width: number, mask: Uint8Array | null = null): string {
+  /** Bytes that `writeBase64` may need for a row of `width` pixels. */
+  static maxBase64Bytes(width: number): number {
+    return 4 * Math.ceil((4 * width + 2048) / 3);
+  }
+
+  /**
+   * Writes the same in Base64, as ASCII, at `at` of a target with room for `maxBase64Bytes`. No text is made of it: for a
+   * hundred thousand rows, collecting that garbage took a quarter of the time.
+   * @returns the position behind it.
+   */
+  writeBase64(
+    target: Uint8Array,
+    at: number,
+    pixels: Uint8Array,
+    offset: number,
+    width: number,
+    mask: Uint8Array | null = null,
+  ): number {
     this.write(pixels, offset, width, mask);
-    return this.out.toString('base64', 0, this.length);
+    const { out, length } = this;
+    const whole = length - (length % 3);
+    let to = at;
+    for (let from = 0; from < whole; from += 3) {
+      const bits =
+        ((out[from] as number) << 16) | ((out[from + 1] as number) << 8) | (out[from + 2] as number);
+      target[to++] = BASE64[bits >> 18] as number;
+      target[to++] = BASE64[(bits >> 12) & 63] as number;
+      target[to++] = BASE64[(bits >> 6) & 63] as number;
+      target[to++] = BASE64[bits & 63] as number;
+    }
+    if (whole < length) {
+      const bits =
+        ((out[whole] as number) << 16) | (whole + 1 < length ? (out[whole + 1] as number) << 8 : 0);
+      target[to++] = BASE64[bits >> 18] as number;
+      target[to++] = BASE64[(bits >> 12) & 63] as number;
+      target[to++] = whole + 1 < length ? (BASE64[(bits >> 6) & 63] as number) : PAD;
+      target[to++] = PAD;
+    }
+    return to;
   }
 
   private write(pixels: Uint8Array, offset: number, width: number, mask: Uint8Array | null): void {

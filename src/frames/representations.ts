@@ -12,38 +12,62 @@ export interface Representation {
   tail: string;
 }
 
-function writeFrames(rows: ShownRows, encoder: RowPngEncoder, separator: string, isFirst: boolean): Buffer {
-  const parts: string[] = [];
-  const { width } = rows;
-  for (let index = 0; index < rows.count; index++) {
-    const image = encoder.encodeBase64(rows.pixels, index * width, width, maskOf(rows, index));
-    const start = isFirst && index === 0 ? '' : separator;
-    parts.push(
-      `${start}{"id":${idAt(rows, index)},"depth":${depthAt(rows, index)},"width":${width},"height":1,"image":"${image}"}`,
-    );
+/** Text around a picture: an id, a depth and a width in at most 24 characters each, and names. */
+const TEXT_BYTES = 200;
+
+/** Writes frames as JSON, straight into bytes. */
+class FrameWriter {
+  readonly #encoder: RowPngEncoder;
+  readonly #separator: string;
+  /** Bytes of a frame as they turned out, to begin with as many next time. */
+  #usual = 600;
+
+  constructor(table: Uint8Array, separator: string) {
+    this.#encoder = new RowPngEncoder(table);
+    this.#separator = separator;
   }
-  return Buffer.from(parts.join(''), 'latin1');
+
+  write(rows: ShownRows, isFirst: boolean): Buffer {
+    const { width, count, pixels } = rows;
+    const most = TEXT_BYTES + RowPngEncoder.maxBase64Bytes(width);
+    let out = Buffer.allocUnsafe(count * this.#usual + most);
+    let at = 0;
+    for (let index = 0; index < count; index++) {
+      if (out.length - at < most) out = Buffer.concat([out.subarray(0, at)], 2 * out.length + most);
+      const start = isFirst && index === 0 ? '' : this.#separator;
+      at += out.write(
+        `${start}{"id":${idAt(rows, index)},"depth":${depthAt(rows, index)},"width":${width},"height":1,"image":"`,
+        at,
+        'latin1',
+      );
+      at = this.#encoder.writeBase64(out, at, pixels, index * width, width, maskOf(rows, index));
+      out[at++] = 34;
+      out[at++] = 125;
+    }
+    this.#usual = Math.ceil(at / count) + 8;
+    return out.subarray(0, at);
+  }
 }
 
 /** A JSON array of frames, coloured by a table of 256 × RGB. */
 export function jsonFrames(table: Uint8Array): Representation {
-  const encoder = new RowPngEncoder(table);
+  const writer = new FrameWriter(table, ',\n');
   return {
     mediaType: 'application/json',
     head: () => '[',
-    rows: (rows, isFirst) => writeFrames(rows, encoder, ',\n', isFirst),
+    rows: (rows, isFirst) => writer.write(rows, isFirst),
     tail: ']',
   };
 }
 
 /** A frame as JSON in each line (https://github.com/ndjson/ndjson-spec). */
 export function ndjsonFrames(table: Uint8Array): Representation {
-  const encoder = new RowPngEncoder(table);
+  const writer = new FrameWriter(table, '\n');
   return {
     mediaType: 'application/x-ndjson',
     head: () => '',
     // Each line has its end before the next one begins, and the last one in the tail.
-    rows: (rows, isFirst) => writeFrames(rows, encoder, '\n', isFirst),
+    rows: (rows, isFirst) => writer.write(rows, isFirst),
     tail: '\n',
   };
 }

@@ -124,6 +124,28 @@ export function createRowBinner(width: number, height: number, rows: number): Ro
   };
 }
 
+/** Stacks exactly `height` rows as they are: what `createRowBinner` does for as many rows as picture rows, by copying. */
+export function createRowStack(width: number, height: number): RowBinner {
+  const picture = emptyPicture(width, height);
+  const stride = maskStride(width);
+  let y = 0;
+  return {
+    add(_depth, pixels, offset, mask) {
+      if (y >= height) throw new RangeError(`Expected ${height} rows but received more.`);
+      picture.pixels.set(pixels.subarray(offset, offset + width), y * width);
+      if (mask !== null) {
+        picture.nulls ??= new Uint8Array(height * stride);
+        picture.nulls.set(mask, y * stride);
+      }
+      y++;
+    },
+    finish() {
+      if (y !== height) throw new RangeError(`Expected ${height} rows but received ${y}.`);
+      return picture;
+    },
+  };
+}
+
 export interface DepthScale {
   /** Depth of the picture's upper edge and, greater, of its lower edge. */
   from: number;

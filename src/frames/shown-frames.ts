@@ -154,10 +154,15 @@ export async function* readShownRows(
   selection: FrameSelection,
   levels: Levels,
   expected: number,
+  batchPixels?: number,
 ): AsyncGenerator<ShownRows, void, undefined> {
   const preparer = new RowPreparer(pool, selection, levels);
   let count = 0;
-  for await (const run of readRuns(pool, selection.sets, { source: selection.source, limit: expected })) {
+  for await (const run of readRuns(pool, selection.sets, {
+    source: selection.source,
+    limit: expected,
+    ...(batchPixels === undefined ? {} : { batchPixels }),
+  })) {
     count += run.to - run.from;
     yield await preparer.prepare(run);
   }
