@@ -6,6 +6,18 @@ import { type EmbeddedServer, openEmbeddedServer } from './db/embedded-server.ts
 import { VERSION } from './http/openapi.ts';
 import { openServices } from './services.ts';
 
+/** pino's `isoTime`, with the text made once a millisecond: several lines of a busy server share it. */
+function createTimestamp(): () => string {
+  let at = 0;
+  let text = '';
+  return () => {
+    const now = Date.now();
+    if (now !== at) text = `,"time":"${new Date(now).toISOString()}"`;
+    at = now;
+    return text;
+  };
+}
+
 /**
  * The log on standard output. Lines are gathered for up to 0.1 s: writing each one by itself took 20 µs of the 125 µs of CPU
  * that content from memory took. A process that ends writes what it has; one that is killed loses the last 0.1 s.
@@ -16,7 +28,7 @@ function createLogger(level: string): Logger {
   return pino(
     {
       level,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: createTimestamp(),
       formatters: { level: (label) => ({ level: label }) },
       base: null,
     },
