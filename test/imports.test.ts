@@ -10,6 +10,16 @@ const SOURCE = path.resolve(import.meta.dirname, '../src');
 /** What a slice offers to the others; all else in its folder is its own. */
 const OFFERED: Record<string, readonly string[]> = {
   artifacts: ['derived.ts', 'maker.ts', 'pictures.ts', 'response.ts', 'store.ts'],
+  frames: [
+    'frame-set-routes.ts',
+    'ingest-threads.ts',
+    'picture-answer.ts',
+    'picture-task.ts',
+    'routes.ts',
+    'schemas.ts',
+    'store.ts',
+    'upload.ts',
+  ],
   images: ['filename.ts', 'store.ts', 'upload.ts'],
   manipulation: ['transformer.ts'],
 };
@@ -19,7 +29,8 @@ const PURE = [
   /^imaging\//,
   /^histogram\/(?!routes)/,
   /^segmentation\/(?!routes)/,
-  /^frames\/(csv|resample|colormap|normalize|picture|png)/,
+  /^frames\/(arithmetic|batches|csv|copy-rows|faults|ingest-worker|normalize|null-|png|quality|resample|row-binner)/,
+  /^frames\/(colormap|picture-task|picture|colormap-tables)\.ts$/,
 ];
 const NOT_PURE = [/^fastify/, /^@fastify\//, /^pg$/, /^@?prisma/, /^\.\.\/http\//, /^\.\.\/db\//];
 
