@@ -25,30 +25,39 @@ const onCreate = (ajv: { addFormat(name: string, format: RegExp): unknown }): vo
 
 type Validator = ReturnType<ReturnType<typeof buildCompiler>>;
 
-/** What is wrong with a value of a query, path or header whatever its schema says. */
-function faultOfText(value: unknown): string | undefined {
-  // `1e999` is converted to Infinity, which passes every bound of a schema.
+/** What is wrong with a value whatever its schema says. */
+function faultOfValue(value: unknown): string | undefined {
+  // `1e999` in a query is converted to Infinity, which passes every bound of a schema.
   if (typeof value === 'number' && !Number.isFinite(value)) return 'must be a finite number';
-  // PostgreSQL's text cannot hold it.
+  // PostgreSQL's text and jsonb cannot hold it.
   if (typeof value === 'string' && value.includes('\0')) return 'must not hold NUL characters';
   return undefined;
 }
 
-/** The validator, then `faultOfText` for every value, as further errors of it. */
-function withTextChecks(validate: Validator): Validator {
+/** Whether the value, or one in it, has such a fault. Almost none has, so that no paths are made for the answer. */
+function isFaulty(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return faultOfValue(value) !== undefined;
+  return Object.values(value).some(isFaulty);
+}
+
+/** Such faults of a value and all that is in it. */
+function valueErrors(value: unknown, instancePath = ''): ErrorObject[] {
+  if (typeof value === 'object' && value !== null) {
+    return Object.entries(value).flatMap(([name, member]) =>
+      valueErrors(member, `${instancePath}/${escapePointer(name)}`),
+    );
+  }
+  const message = faultOfValue(value);
+  return message ? [{ keyword: 'value', instancePath, schemaPath: '#', params: {}, message }] : [];
+}
+
+/** The validator, which then looks at the values themselves: only at valid ones, whose depth the schema bounds. */
+function withValueChecks(validate: Validator): Validator {
   const check = (data: unknown): boolean => {
     const isValid = validate(data);
-    const values = Object.values((data ?? {}) as Record<string, unknown>).flat();
-    if (isValid && values.every((value) => faultOfText(value) === undefined)) return true;
-    const faults = Object.entries((data ?? {}) as Record<string, unknown>).flatMap(([name, value]) =>
-      [value].flat().flatMap((item): ErrorObject[] => {
-        const message = faultOfText(item);
-        const instancePath = `/${escapePointer(name)}`;
-        return message ? [{ keyword: 'text', instancePath, schemaPath: '#', params: {}, message }] : [];
-      }),
-    );
-    check.errors = [...(isValid ? [] : (validate.errors ?? [])), ...faults];
-    return check.errors.length === 0;
+    if (isValid && !isFaulty(data)) return true;
+    check.errors = isValid ? valueErrors(data) : (validate.errors ?? []);
+    return false;
   };
   check.errors = [] as ErrorObject[];
   return Object.assign(check, { schema: validate.schema }) as unknown as Validator;
@@ -68,7 +77,7 @@ export const schemaController: NonNullable<FastifyServerOptions['schemaControlle
       });
       // Fastify hands over the route's part, though the compiler's type speaks of a bare schema.
       const compile = (route: RouteDefinition) =>
-        route.httpPart === 'body' ? forBodies(route) : withTextChecks(forText(route));
+        withValueChecks((route.httpPart === 'body' ? forBodies : forText)(route));
       return compile as ReturnType<typeof buildCompiler>;
     },
     buildSerializer,
