@@ -247,6 +247,9 @@ const BAD_BODIES: [string, string | Buffer][] = [
   ['an unknown member', '{"width":10,"filename":"a","wdth":1}'],
   ['a NUL in a member', '{"width":10,"fit":"\\u0000","filename":"\\u0000"}'],
   ['half a surrogate', '{"width":10,"fit":"\\ud800","filename":"\\ud800","x\\udfff":1}'],
+  ['a NUL in what is stored', '{"name":"a\\u0000b"}'],
+  ['a NUL in a unit', '{"name":"a","depth_unit":"\\u0000"}'],
+  ['half a surrogate in what is stored', '{"name":"\\ud800"}'],
   ['a NUL in a name', '{"a\\u0000b":1}'],
   ['bytes that are no UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x3a, 0x31, 0x7d])],
   ['a byte order mark', Buffer.from([0xef, 0xbb, 0xbf, 0x7b, 0x7d])],
@@ -305,7 +308,7 @@ t.test('no parameter of any operation makes the server fail', async (t) => {
   const made = await exchange(app.port, withJson('POST', `/images/${image.id}/resize`, '{"width":8}'));
   t.equal(made.status, 201);
   const artifact = JSON.parse(made.body.toString());
-  const others = await insertOthers(app);
+  const foreignIds = await insertOthers(app);
   const operations = await operationsOf(app);
   t.ok(operations.length >= 20, `${operations.length} operations`);
   const idOf = ({ path: urlPath }: Operation) => (urlPath.startsWith('/artifacts') ? artifact.id : image.id);
@@ -332,11 +335,13 @@ t.test('no parameter of any operation makes the server fail', async (t) => {
     const isResize = operation.path.endsWith('/resize');
     const url = (id: string) => `${fill(operation, id)}${isResize && !hasBody ? '?width=5' : ''}`;
     const body = bodyFor(operation.path);
-    const foreign = operation.path.startsWith('/artifacts') ? others.artifact : others.image;
+    const foreign = foreignIds[operation.path.split('/')[1] ?? ''];
+    const missing = operation.path === '/frames/{id}' ? '987654321' : MISSING_ID;
     for (const [whose, id] of [
-      ['missing', MISSING_ID],
+      ['missing', missing],
       ["someone else's", foreign],
     ] as const) {
+      if (id === undefined) continue;
       const answer = await exchange(
         app.port,
         hasBody ? withJson(method, url(id), body) : head(method, url(id)),
@@ -466,6 +471,7 @@ function bodyFor(urlPath: string): string {
   if (urlPath.endsWith('/crop')) return '{"left":0,"top":0,"width":5,"height":5}';
   if (urlPath.endsWith('/convert')) return '{"format":"png"}';
   if (urlPath.endsWith('/transform')) return '{"operations":[{"op":"flip"}]}';
+  if (urlPath === '/frame-sets/{id}') return '{"name":"a"}';
   return urlPath === '/images/{id}' ? '{"filename":"a.png"}' : '{}';
 }
 
@@ -493,8 +499,8 @@ function badCursors(): string[] {
   return [...positions.map(encode), '%00', '!!!', Buffer.from(deep('[', ']', 300)).toString('base64url')];
 }
 
-/** Another user with an image and an artifact; their ids. */
-async function insertOthers({ services }: ListeningApp): Promise<{ image: string; artifact: string }> {
+/** Another user with an image and an artifact; their ids, by the first part of their path. */
+async function insertOthers({ services }: ListeningApp): Promise<Record<string, string>> {
   const [user, image, artifact] = [randomUUID(), randomUUID(), randomUUID()];
   const { pool } = services.database;
   const { rows } = await pool.query(
@@ -514,5 +520,5 @@ async function insertOthers({ services }: ListeningApp): Promise<{ image: string
   await copy('images', { id: `'${image}'`, owner_id: `'${user}'` });
   await copy('artifacts', { id: `'${artifact}'`, owner_id: `'${user}'` });
   await copy('artifact_inputs', { artifact_id: `'${artifact}'`, image_id: `'${image}'` });
-  return { image, artifact };
+  return { images: image, artifacts: artifact };
 }
