@@ -1,9 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import type { Pool } from 'pg';
+import { withTransaction } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
 import { decodeCursor, encodeCursor } from '../http/pagination.ts';
 import type { FrameOrder, FrameSource, Position } from './frame-rows.ts';
-import { rowConditions, rowOrder } from './frame-rows.ts';
+import { IN_INDEX_ORDER, rowConditions, rowOrder } from './frame-rows.ts';
 import type { ReadableSet } from './frame-runs.ts';
 
 const MAX_ROW = 2 ** 31 - 1;
@@ -171,14 +172,16 @@ async function countPage(pool: Pool, { sets, filter }: FrameSelection, limit: nu
         ORDER BY ${rowOrder(order)} LIMIT ${limit + 1})`,
   );
   const sorted = order === 'depth' ? 'depth, set, row' : 'set, id';
-  const { rows } = await pool.query<PageEnd>(
-    `SELECT * FROM (
+  const query = `SELECT * FROM (
        SELECT *, row_number() OVER (ORDER BY ${sorted}) AS number, count(*) OVER () AS total,
               min(depth) OVER first AS least, max(depth) OVER first AS most
        FROM (SELECT * FROM (${heads.join(' UNION ALL ')}) AS heads ORDER BY ${sorted} LIMIT ${limit + 1}) AS page
        WINDOW first AS (ORDER BY ${sorted} ROWS UNBOUNDED PRECEDING)) AS numbered
-     WHERE number = least(total, ${limit})`,
-  );
+     WHERE number = least(total, ${limit})`;
+  const { rows } = await withTransaction(pool, async (client) => {
+    await client.query(IN_INDEX_ORDER);
+    return client.query<PageEnd>(query);
+  });
   const [end] = rows;
   if (!end) return NOTHING;
   const position =
