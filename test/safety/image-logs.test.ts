@@ -1,4 +1,5 @@
 import t from 'tap';
+import { allowedMs } from '../support/time.ts';
 import { exchange } from './connection.ts';
 import { head, listen, newPicture, problemOf } from './listening.ts';
 import { LIMITS, multipartCases } from './multipart-cases.ts';
@@ -24,7 +25,7 @@ t.test('the same bodies sent as image logs are refused, and leave nothing behind
       answer.status >= 400 && answer.status < 500 && problemOf(answer),
       `${name} (${status} for a picture): ${answer.status} ${answer.error ?? answer.body.toString().slice(0, 150)}`,
     );
-    t.ok(answer.isWhole && answer.ms < 1000, `${name}: ${Math.round(answer.ms)} ms`);
+    t.ok(answer.isWhole && answer.ms < allowedMs(1000), `${name}: ${Math.round(answer.ms)} ms`);
   }
   t.equal(await rowsOf('frame_sets'), 0, 'no frame set');
   t.equal(await rowsOf('frames'), 0, 'no frame');

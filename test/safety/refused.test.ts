@@ -5,6 +5,7 @@ import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { SHARED_DATA, sharedFile } from '../support/app.ts';
+import { allowedMs } from '../support/time.ts';
 import { type Answer, exchange } from './connection.ts';
 import {
   head,
@@ -107,7 +108,7 @@ async function refusesFile(t: Test, app: ListeningApp, name: string, bytes: Buff
     answer.status >= 400 && answer.status < 500 && problem,
     `${name}: ${answer.status} ${problem?.detail}`,
   );
-  t.ok(answer.ms < 1000, `${name}: ${Math.round(answer.ms)} ms`);
+  t.ok(answer.ms < allowedMs(1000), `${name}: ${Math.round(answer.ms)} ms`);
   t.strictSame(await app.temporaryFiles(), [], `${name}: temporary files are gone`);
   t.ok(await app.works(), `${name}: a good upload works`);
 }
