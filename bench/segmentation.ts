@@ -1,3 +1,4 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { startWorker, type Worker } from './support/child.ts';
 import { compare } from './support/compare.ts';
 import { httpContestant } from './support/http-contestant.ts';
@@ -28,21 +29,31 @@ function floor(worker: Worker<FloorTask, { seconds: number }>, file: string, met
   };
 }
 
-/** How late timers of the API process fire while 8 segmentations of 12 megapixels are under way, 24 in all. */
+/**
+ * How regularly a timer of the API process fires while 8 segmentations of 12 megapixels are under way, 24 in all. This process,
+ * which has nothing to do meanwhile, is measured too: what the machine itself delays shows there.
+ */
 async function measureEventLoop(
   server: BenchServer,
   client: Worker<Load, LoadResult>,
   requests: Iterator<LoadRequest, never>[],
-): Promise<Figure> {
+): Promise<Figure[]> {
   const load = Array.from({ length: 8 }, () => requests.map((source) => source.next().value)).flat();
+  const idle = monitorEventLoopDelay();
   await eventLoopP99(server);
+  idle.enable();
   await client.call({ port: server.port, requests: load, count: load.length, inFlight: 8 });
-  return {
-    name: 'event_loop_p99_ms',
-    what: '99th percentile of the intervals of a 10 ms timer in the API process, 8 segmentations of 12 MP in flight',
-    value: (await eventLoopP99(server)) * 1000,
-    limit: 30,
-  };
+  idle.disable();
+  const what =
+    '99th percentile of the intervals of a 10 ms timer while 8 segmentations of 12 MP are in flight';
+  return [
+    { name: 'event_loop_p99_ms', what, value: (await eventLoopP99(server)) * 1000, limit: 30 },
+    {
+      name: 'idle_event_loop_p99_ms',
+      what: 'the same of a process without work',
+      value: idle.percentile(99) / 1e6,
+    },
+  ];
 }
 
 /**
@@ -82,7 +93,7 @@ export const bench: Bench = () =>
           );
         }
       }
-      return { comparisons, figures: [await measureEventLoop(server, client, requests)] };
+      return { comparisons, figures: await measureEventLoop(server, client, requests) };
     } finally {
       await Promise.all([client.stop(), opencv.stop(), server.stop()]);
     }

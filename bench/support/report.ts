@@ -52,7 +52,7 @@ export function printReport(report: Comparison[] | BenchReport): void {
     console.log(`  cache hits: ${describeCaches(caches)}`);
   }
   for (const { name, what, value, limit } of figures) {
-    console.log(`${name}: ${significant(value)}, at most ${limit}; ${what}`);
+    console.log(`${name}: ${significant(value)}${limit === undefined ? '' : `, at most ${limit}`}; ${what}`);
   }
   const result = [
     ...comparisons.map(({ name, ratios }): [string, number] => [name, Number(median(ratios).toFixed(3))]),

@@ -53,7 +53,7 @@ export interface Figure {
   what: string;
   value: number;
   /** The most it may be. */
-  limit: number;
+  limit?: number;
 }
 
 export interface BenchReport {
