@@ -30,8 +30,8 @@ export interface FrameRun<Set extends ReadableSet> {
 
 /** Pixels that are read at once: few enough to be handled without holding up other requests. */
 const BATCH_PIXELS = 128 * 1024;
-const MAX_BATCH_ROWS = 4096;
-/** The first rows come at once. */
+const MAX_BATCH_ROWS = 8192;
+/** Unless more is asked for, the first rows come at once. */
 const FIRST_BATCH_ROWS = 128;
 
 export interface ReadOptions {
@@ -52,18 +52,22 @@ class SetReader<Set extends ReadableSet> {
   readonly #batchRows: number;
   #query: RowQuery;
   #ahead: Promise<FrameRows> | undefined;
-  #isFirst = true;
+  #isFirst: boolean;
   rows: FrameRows | undefined;
   index = 0;
   isAtEnd = false;
 
-  constructor(pool: Pool, { source, batchPixels = BATCH_PIXELS }: ReadOptions, set: Set, place: number) {
+  constructor(pool: Pool, { source, batchPixels }: ReadOptions, set: Set, place: number) {
     this.#pool = pool;
     this.#source = source;
     this.set = set;
     this.place = place;
     this.#query = set.query;
-    this.#batchRows = Math.max(1, Math.min(MAX_BATCH_ROWS, Math.floor(batchPixels / set.sourceWidth)));
+    this.#isFirst = batchPixels === undefined;
+    this.#batchRows = Math.max(
+      1,
+      Math.min(MAX_BATCH_ROWS, Math.floor((batchPixels ?? BATCH_PIXELS) / set.sourceWidth)),
+    );
   }
 
   /** Whether a row is at hand. */

@@ -17,7 +17,7 @@ import { LevelTables, maskOf, rangeOfSet, readShownRows } from './shown-frames.t
 import { WindowRanges } from './window-ranges.ts';
 
 /** More than for answers row by row: adding a row to a picture takes a tenth of the time of encoding one. */
-const BATCH_PIXELS = 512 * 1024;
+const BATCH_PIXELS = 1024 * 1024;
 
 /** How frames become rows of a picture. */
 export interface PictureShape {

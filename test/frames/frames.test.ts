@@ -265,8 +265,11 @@ t.test('a frame by its id, as JSON and as PNG', async (t) => {
 t.test('frame sets: list, rename, unit, delete', async (t) => {
   const { uploadLog, get, send, countRows } = await createFramesApp(t);
   const ids: string[] = [];
-  for (const rows of [5, 6, 7])
-    ids.unshift((await uploadLog(writeLog(rows, 4), '?name=Well&depth_unit=ft')).json().id);
+  for (const rows of [5, 6, 7]) {
+    const response = await uploadLog(writeLog(rows, 4), '?name=Well&depth_unit=ft');
+    t.equal(response.statusCode, 201, response.body);
+    ids.unshift(response.json().id);
+  }
   const first = await get('/frame-sets?limit=2');
   t.strictSame(
     first.json().items.map((set: { id: string }) => set.id),
