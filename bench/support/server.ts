@@ -63,7 +63,11 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}):
     stdio: ['ignore', output, output],
   });
   const exited = once(child, 'exit');
-  const url = await waitForUrl(log, () => child.exitCode === null && child.signalCode === null);
+  const isAlive = () => child.exitCode === null && child.signalCode === null;
+  const url = await waitForUrl(log, isAlive).catch((error: unknown) => {
+    child.kill('SIGTERM');
+    throw error;
+  });
   const { pid } = child;
   if (pid === undefined) throw new Error('The server has no process id.');
   const postmaster = await readFile(path.join(dataDir, 'postgres', 'data', 'postmaster.pid'), 'utf8');
