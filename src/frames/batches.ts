@@ -18,12 +18,6 @@ export interface FrameBatch {
   nulls: Uint8Array<ArrayBuffer> | null;
 }
 
-/** The buffers to name in `postMessage`'s transfer list. */
-export function batchBuffers(batch: FrameBatch): ArrayBuffer[] {
-  const buffers = [batch.rows.buffer, batch.depths.buffer, batch.pixels.buffer];
-  return batch.nulls ? [...buffers, batch.nulls.buffer] : buffers;
-}
-
 /** Pixels that a batch holds when full: 256 KiB stays within a core's cache and makes messages rare. */
 const BATCH_PIXELS = 256 * 1024;
 const MAX_ROWS = 4096;
