@@ -1,4 +1,5 @@
 import { parameterError } from '../errors.ts';
+import { releaseArray } from '../imaging/release.ts';
 import type { ImageLimits, SourceFile } from '../imaging/types.ts';
 import { decodeFrame, type Frame, openFrame } from './decode.ts';
 import { checkAgainstPicture, checkParams } from './params.ts';
@@ -34,6 +35,8 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
   const mask = params.mask === undefined ? undefined : await decodeMask(task, frame);
   const raster = await decodeFrame({ ...frame, turned: frame.turned && located }, region);
   const counted = histogramOfRaster(raster, channels, params, mask);
+  releaseArray(raster.samples);
+  if (mask !== undefined) releaseArray(mask.samples);
   return {
     width: frame.width,
     height: frame.height,

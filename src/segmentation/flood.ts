@@ -1,3 +1,5 @@
+import { releaseArray } from '../imaging/release.ts';
+
 /**
  * Magnitude of the Sobel gradient of a plane, floored: 0 to 1442; the picture's edge is repeated outwards.
  *
@@ -104,6 +106,8 @@ export function flood(levels: Uint16Array, markers: Int32Array, width: number, m
       spread(pixel + stride, marker);
     }
   }
+  releaseArray(lines);
+  releaseArray(nextBlock);
 }
 
 /** Whether a pixel is marked and has an unmarked neighbour. */

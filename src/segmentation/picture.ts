@@ -1,6 +1,7 @@
 import sharp, { type Metadata } from 'sharp';
 import { AppError, parameterError } from '../errors.ts';
 import { restrictLoaders } from '../imaging/loaders.ts';
+import { releaseArray } from '../imaging/release.ts';
 import type { ImageLimits, SourceFile } from '../imaging/types.ts';
 
 // Once: while it runs, loaders are blocked for a moment, and a decode in another thread would be refused.
@@ -83,6 +84,7 @@ function withoutRepeats({ width, height, channels, data }: Picture): Picture {
     out[to] = data[from] as number;
     if (hasAlpha) out[to + 1] = data[from + 3] as number;
   }
+  releaseArray(data);
   return { width, height, channels: kept, data: out };
 }
 

@@ -1,4 +1,5 @@
 import { parameterError } from '../errors.ts';
+import { releaseArray } from '../imaging/release.ts';
 import type { ImageLimits, SourceFile } from '../imaging/types.ts';
 import { type ClassMap, connectRuns, extractRuns } from './components.ts';
 import { chooseLabels, type LabelMap, paintLabels } from './labels.ts';
@@ -30,7 +31,10 @@ export async function segmentFile(
   params: SegmentationParams,
   limits: ImageLimits,
 ): Promise<Segmentation> {
-  return segmentPicture(await decodePicture(source, params.page, limits), params);
+  const picture = await decodePicture(source, params.page, limits);
+  const segmentation = await segmentPicture(picture, params);
+  releaseArray(picture.data);
+  return segmentation;
 }
 
 /** The same, of a picture that is decoded already. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { releaseArray } from '../imaging/release.ts';
 import type { ImageLimits, SourceFile } from '../imaging/types.ts';
 import { encodeLabelMap } from './formats/label-map.ts';
 import type { SegmentationParams, SegmentationSummary } from './schemas.ts';
@@ -40,6 +41,7 @@ export interface SegmentTaskResult {
 export async function runSegmentation(task: SegmentTask): Promise<SegmentTaskResult> {
   const { labels, result } = await segmentFile(task.source, task.params, task.limits);
   const labelMap = await writeNew(task.outputPath, await encodeLabelMap(labels));
+  releaseArray(labels.data);
   const document = await writeNew(task.documentPath, Buffer.from(JSON.stringify(result)));
   const { segments: _segments, ...summary } = result;
   return { labelMap, document, summary };

@@ -1,4 +1,5 @@
 import { parameterError } from '../../errors.ts';
+import { releaseArray } from '../../imaging/release.ts';
 import { flood, MAX_SOBEL, sobelMagnitude } from '../flood.ts';
 import { squaredDistance } from '../morphology.ts';
 import { countLevels, extractPlane } from '../plane.ts';
@@ -22,7 +23,9 @@ export const watershed: Method<'watershed'> = (input, params): Classification =>
   if (params.invert) plane = plane.map((level) => 255 - level);
   const seeds = placeMarkers(plane, input, params.markers);
   const markers = padded(seeds.map, width, height);
-  flood(sobelMagnitude(plane, width, height), markers, width, MAX_SOBEL);
+  const gradient = sobelMagnitude(plane, width, height);
+  flood(gradient, markers, width, MAX_SOBEL);
+  releaseArray(gradient);
   const classes = seeds.objects <= 1 ? new Uint8Array(width * height) : seeds.map;
   for (let y = 0, i = 0; y < height; y++) {
     for (let at = (y + 1) * (width + 2) + 1, x = 0; x < width; x++, i++, at++) {
@@ -30,6 +33,7 @@ export const watershed: Method<'watershed'> = (input, params): Classification =>
       classes[i] = Math.max(0, (markers[at] as number) - 1);
     }
   }
+  releaseArray(markers);
   return { classes, found: seeds.found };
 };
 
@@ -101,11 +105,13 @@ function distanceMarkers(
   const peaks =
     distance[0] === Number.POSITIVE_INFINITY ? [0] : spacedPeaks(distance, width, height, spacing);
   for (const peak of peaks) map[peak] = ++objects + 1;
+  releaseArray(distance);
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
       if (foreground[i] === 0 && !touchesForeground(foreground, width, height, x, y)) map[i] = 1;
     }
   }
+  releaseArray(foreground);
   return { map, objects, found: { thresholds: [threshold], markers: objects } };
 }
 
