@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { LRUCache } from 'lru-cache';
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { AppError, parameterError } from '../errors.ts';
 import { undecodable } from './decode-error.ts';
@@ -54,7 +56,7 @@ export async function openSource(
   output: Pick<Output, 'keep_metadata' | 'color_profile'>,
   limits: ImageLimits,
 ): Promise<SourcePicture> {
-  const first = await readHeader(file, {});
+  const first = await readHeader(file);
   const pages = first.pages ?? 1;
   const { page } = input;
   if (page !== undefined && page >= pages) {
@@ -64,7 +66,7 @@ export async function openSource(
   const frames = page === undefined && isAnimated(file, first) ? pages : 1;
   const choice = page === undefined ? { animated: frames > 1 } : { page };
   // Pages of a TIFF may differ in all ways.
-  const header = page ? await readHeader(file, { page }) : first;
+  const header = page ? await readHeader(file, page) : first;
 
   const size = input.auto_orient ? header.autoOrient : { width: header.width, height: header.height };
   const pixels = size.width * size.height;
@@ -119,8 +121,33 @@ function timelineOf({ delay = [], loop = 0 }: Metadata, frames: number): Timelin
   return { delays: Array.from({ length: frames }, (_, index) => Math.min(delay[index] ?? 0, 65_535)), loop };
 }
 
-async function readHeader(file: SourceFile, options: SharpOptions): Promise<Metadata> {
-  return decoding(file, sharp(file.path, { ...options, limitInputPixels: false }).metadata());
+/**
+ * Headers of the files that were opened last. Several results are often made from one picture, and reading a header by itself
+ * costs a JPEG of 6 MP 0.5 ms of the 24 ms that a resize takes.
+ */
+const headers = new LRUCache<string, Metadata>({
+  maxSize: 4 * 1024 * 1024,
+  maxEntrySize: 256 * 1024,
+  // Its numbers, and the blocks that it carries.
+  sizeCalculation: ({ exif, icc, iptc, xmp }) =>
+    [exif, icc, iptc, xmp].reduce((sum, block) => sum + (block?.length ?? 0), 2048),
+});
+
+/** Header of a page; the first without one. */
+async function readHeader(file: SourceFile, page = 0): Promise<Metadata> {
+  const key = `${fileIdentity(file.path)}#${page}`;
+  const known = headers.get(key);
+  if (known) return known;
+  const options = { ...(page === 0 ? {} : { page }), limitInputPixels: false };
+  const header = await decoding(file, sharp(file.path, options).metadata());
+  headers.set(key, header);
+  return header;
+}
+
+/** Another one for each file and for each time that it is written. Without a trip to the thread pool: 3 µs. */
+function fileIdentity(path: string): string {
+  const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? path : `${stat.dev}:${stat.ino}:${stat.size}:${stat.mtimeNs}`;
 }
 
 function tooManyPixels(size: Size, limit: number, frames = 1): AppError {
