@@ -93,7 +93,7 @@ export class ArtifactMaker {
     const key = artifactKey({ ...recipe, inputs: recipe.inputs.map(({ ref }) => ref) });
     const existing = await artifacts.findByKey(owner, key);
     if (existing) {
-      void artifacts.touch(existing).catch((err) => log.warn({ err }, 'artifact use not noted'));
+      artifacts.noteUse(existing, log);
       return { artifact: await this.#retain(owner, existing, options.retention), isNew: false };
     }
     const { artifact, isNew } = await this.#flights.run(

@@ -131,7 +131,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
     },
     async (request, reply) => {
       const artifact = await artifacts.getContent(request.owner, request.params.id);
-      void artifacts.touch(artifact).catch((err) => request.log.warn({ err }, 'artifact use not noted'));
+      artifacts.noteUse(artifact, request.log);
       return sendContent(request, reply, {
         sha256: artifact.sha256.toString('hex'),
         size: artifact.size,

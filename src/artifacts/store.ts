@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
+import { LRUCache } from 'lru-cache';
+import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
-import { coalesceLookups } from '../db/coalesce.ts';
+import { coalesceLookups, WANTED } from '../db/coalesce.ts';
 import {
   type Database,
+  type DatabaseLogger,
   FOREIGN_KEY_VIOLATION,
   hasState,
   toAppError,
@@ -99,6 +102,9 @@ function toArtifact({ documentSha256, documentSize, ...artifact }: Row): Artifac
 /** Uses of a cached artifact closer together than this are one to the eviction order. */
 const TOUCH_AFTER_MS = 60_000;
 
+/** Half a KB each. */
+const KNOWN_CONTENTS = 10_000;
+
 const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
 /** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: where an equal artifact came first, the bytes must not be stored either. */
@@ -122,15 +128,24 @@ export class ArtifactStore {
   readonly #database: Database;
   readonly #blobs: BlobStore;
   readonly #lookUpById: (key: string) => Promise<Artifact | undefined>;
-  readonly #lookUpContent: (key: string) => Promise<ArtifactContent | undefined>;
   readonly #lookUpByKey: (key: string) => Promise<Artifact | undefined>;
+  readonly #lookUpContent: (key: string) => Promise<ArtifactContent | undefined>;
+  readonly #isThere: (key: string) => Promise<true | undefined>;
+  /** Of artifacts whose bytes were asked for lately. It never changes, so that only whether they are there is looked up again. */
+  readonly #contents = new LRUCache<string, ArtifactContent>({ max: KNOWN_CONTENTS });
 
   constructor(database: Database, blobs: BlobStore) {
     this.#database = database;
     this.#blobs = blobs;
-    this.#lookUpById = coalesceLookups((keys) => this.#load('id', 'uuid', keys, (row) => row.id));
-    this.#lookUpContent = coalesceLookups((keys) => this.#loadContents(keys));
-    this.#lookUpByKey = coalesceLookups((keys) => this.#load('key', 'bytea', keys, (row) => row.key));
+    const { pool } = database;
+    this.#lookUpById = coalesceLookups(pool, (client, keys) =>
+      load(client, 'id', 'uuid', keys, (row) => row.id),
+    );
+    this.#lookUpByKey = coalesceLookups(pool, (client, keys) =>
+      load(client, 'key', 'bytea', keys, (row) => row.key),
+    );
+    this.#lookUpContent = coalesceLookups(pool, loadContents);
+    this.#isThere = coalesceLookups(pool, findExisting);
   }
 
   /** @throws AppError `not_found`, also for someone else's artifact */
@@ -142,8 +157,12 @@ export class ArtifactStore {
 
   /** @throws AppError `not_found`, also for someone else's artifact */
   async getContent(owner: OwnerId, id: string): Promise<ArtifactContent> {
-    const content = await this.#lookUpContent(`${owner}/${id.toLowerCase()}`);
+    const key = `${owner}/${id.toLowerCase()}`;
+    const known = this.#contents.get(key);
+    if (known && (await this.#isThere(key))) return known;
+    const content = await this.#lookUpContent(key);
     if (!content) throw artifactNotFound(id);
+    this.#contents.set(key, content);
     return content;
   }
 
@@ -196,11 +215,17 @@ export class ArtifactStore {
     );
   }
 
-  /** Notes that a cached artifact was used, at most once a minute. */
-  async touch(artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>): Promise<void> {
+  /** Notes that a cached artifact was used, at most once a minute. Where that fails, it is only logged. */
+  noteUse(
+    artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>,
+    log: Pick<DatabaseLogger, 'warn'>,
+  ): void {
     if (artifact.retention !== 'cached' || Date.now() - artifact.lastUsedAt.getTime() < TOUCH_AFTER_MS)
       return;
-    await this.#database.pool.query('UPDATE artifacts SET last_used_at = now() WHERE id = $1', [artifact.id]);
+    artifact.lastUsedAt = new Date();
+    this.#database.pool
+      .query('UPDATE artifacts SET last_used_at = now() WHERE id = $1', [artifact.id])
+      .catch((err: unknown) => log.warn({ err }, 'artifact use not noted'));
   }
 
   /**
@@ -306,34 +331,53 @@ export class ArtifactStore {
       throw toAppError(error) ?? error;
     }
   }
+}
 
-  /** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
-  async #loadContents(keys: string[]): Promise<Map<string, ArtifactContent>> {
-    const { rows } = await this.#database.pool.query<ArtifactContent & { owner_id: string }>({
-      name: 'artifact-contents',
-      text: `SELECT a.owner_id, a.id, a.sha256, a.size::float8 AS size, a.filename, a.media_type AS "mediaType", a.retention,
-                    a.last_used_at AS "lastUsedAt"
-             FROM unnest($1::uuid[], $2::uuid[]) AS wanted (owner_id, id) JOIN artifacts a USING (owner_id, id)`,
-      values: [keys.map((key) => key.slice(0, 36)), keys.map((key) => key.slice(37))],
-    });
-    return new Map(rows.map((row) => [`${row.owner_id}/${row.id}`, row]));
-  }
+/**
+ * Of what is wanted, one by one, which `LIMIT` makes a search in an index each time. A plan for a join is made when the table is
+ * small and has no statistics, and then goes on reading all of it.
+ */
+const ONE_ARTIFACT = 'SELECT * FROM artifacts WHERE owner_id = wanted.owner_id';
 
-  async #load(
-    column: 'id' | 'key',
-    type: string,
-    keys: string[],
-    keyOf: (row: Row & { key: string }) => string,
-  ): Promise<Map<string, Artifact>> {
-    const { rows } = await this.#database.pool.query<Row & { owner_id: string; key: string }>({
-      name: `artifacts-by-${column}`,
-      text: `SELECT a.owner_id, a.key::text AS key, ${COLUMNS}
-             FROM unnest($1::uuid[], $2::${type}[]) AS wanted (owner_id, ${column})
-             JOIN artifacts a USING (owner_id, ${column})`,
-      values: [keys.map((key) => key.slice(0, 36)), keys.map((key) => key.slice(37))],
-    });
-    return new Map(rows.map((row) => [`${row.owner_id}/${keyOf(row)}`, toArtifact(row)]));
-  }
+/** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
+async function loadContents(client: PoolClient, keys: string[]): Promise<Map<string, ArtifactContent>> {
+  const { rows } = await client.query<ArtifactContent & { owner_id: string }>({
+    name: 'artifact-contents',
+    text: `SELECT a.owner_id, a.id, a.sha256, a.size::float8 AS size, a.filename, a.media_type AS "mediaType", a.retention,
+                  a.last_used_at AS "lastUsedAt"
+           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND id = wanted.name::uuid LIMIT 1) a`,
+    values: [keys.join()],
+  });
+  return new Map(rows.map(({ owner_id, ...content }) => [`${owner_id}/${content.id}`, content]));
+}
+
+/** Which of the artifacts are there, in one row and one column: half the cost of what is known of them. */
+async function findExisting(client: PoolClient, keys: string[]): Promise<Map<string, true>> {
+  const { rows } = await client.query<[string | null]>({
+    name: 'artifacts-existing',
+    text: `SELECT string_agg(index::text, ',')
+           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND id = wanted.name::uuid LIMIT 1) a`,
+    values: [keys.join()],
+    rowMode: 'array',
+  });
+  const indexes = rows[0]?.[0]?.split(',') ?? [];
+  return new Map(indexes.map((index) => [keys[Number(index) - 1] as string, true]));
+}
+
+async function load(
+  client: PoolClient,
+  column: 'id' | 'key',
+  type: string,
+  keys: string[],
+  keyOf: (row: Row & { key: string }) => string,
+): Promise<Map<string, Artifact>> {
+  const { rows } = await client.query<Row & { owner_id: string; key: string }>({
+    name: `artifacts-by-${column}`,
+    text: `SELECT a.owner_id, a.key::text AS key, ${COLUMNS}
+           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND ${column} = wanted.name::${type} LIMIT 1) a`,
+    values: [keys.join()],
+  });
+  return new Map(rows.map((row) => [`${row.owner_id}/${keyOf(row)}`, toArtifact(row)]));
 }
 
 function artifactNotFound(id: string): AppError {

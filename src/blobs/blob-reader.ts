@@ -22,15 +22,11 @@ export class BlobReader {
   }
 
   /** The bytes of a range. */
-  async open(blob: BlobName, { start, end }: ByteRange): Promise<Buffer | Readable> {
-    if (blob.size <= SMALL_BLOB_BYTES) {
-      const bytes = await this.#memoryCache.get(blob.sha256, () => this.#readWhole(blob));
-      return end - start === bytes.length ? bytes : bytes.subarray(start, end);
-    }
-    const { path, release } = await this.#diskCache.lease(blob.sha256, blob.size);
-    const stream = createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 });
-    stream.once('close', release);
-    return stream;
+  open(blob: BlobName, range: ByteRange): Promise<Buffer | Readable> {
+    if (blob.size > SMALL_BLOB_BYTES) return this.#stream(blob, range);
+    const whole = this.#memoryCache.get(blob.sha256, () => this.#readWhole(blob));
+    const { start, end } = range;
+    return end - start === blob.size ? whole : whole.then((bytes) => bytes.subarray(start, end));
   }
 
   /** Drops the local copies of bytes that were deleted. */
@@ -39,6 +35,13 @@ export class BlobReader {
       this.#diskCache.forget(sha256);
       this.#memoryCache.forget(sha256);
     }
+  }
+
+  async #stream(blob: BlobName, { start, end }: ByteRange): Promise<Readable> {
+    const { path, release } = await this.#diskCache.lease(blob.sha256, blob.size);
+    const stream = createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 });
+    stream.once('close', release);
+    return stream;
   }
 
   async #readWhole({ sha256, size }: BlobName): Promise<Buffer> {

@@ -42,12 +42,12 @@ export function createMemoryCache(maxBytes: number, maxBlobBytes: number = 1024 
     get misses() {
       return misses;
     },
-    async get(sha256, load) {
+    get(sha256, load) {
       const key = sha256.toString('hex');
       const found = cached.get(key) ?? loading.get(key);
       if (found) {
         hits += 1;
-        return found;
+        return Promise.resolve(found);
       }
       misses += 1;
       return start(key, load);

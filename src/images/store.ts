@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
+import type { PoolClient } from 'pg';
 import { deleteDerivedFrom } from '../artifacts/derived.ts';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
-import { coalesceLookups } from '../db/coalesce.ts';
+import { coalesceLookups, WANTED } from '../db/coalesce.ts';
 import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
@@ -82,7 +83,7 @@ export class ImageStore {
   constructor(database: Database, blobs: BlobStore) {
     this.#database = database;
     this.#blobs = blobs;
-    this.#lookUp = coalesceLookups((keys) => this.#loadSources(keys));
+    this.#lookUp = coalesceLookups(database.pool, loadSources);
   }
 
   /** @throws AppError `not_found`, also for someone else's image */
@@ -214,17 +215,20 @@ export class ImageStore {
       return rowCount === 1;
     });
   }
+}
 
-  async #loadSources(keys: string[]): Promise<Map<string, ImageSource>> {
-    const { rows } = await this.#database.pool.query<ImageSource & { owner_id: string }>({
-      name: 'image-sources',
-      text: `SELECT i.owner_id, i.id, i.sha256, i.size::float8 AS size, i.format, i.filename, b.media_type AS "mediaType"
-             FROM unnest($1::uuid[], $2::uuid[]) AS wanted (owner_id, id)
-             JOIN images i USING (owner_id, id) JOIN blobs b USING (sha256)`,
-      values: [keys.map((key) => key.split('/')[0]), keys.map((key) => key.split('/')[1])],
-    });
-    return new Map(rows.map(({ owner_id, ...source }) => [`${owner_id}/${source.id}`, source]));
-  }
+async function loadSources(client: PoolClient, keys: string[]): Promise<Map<string, ImageSource>> {
+  const { rows } = await client.query<ImageSource & { owner_id: string }>({
+    name: 'image-sources',
+    // One by one, by index: see the lookups of artifacts.
+    text: `SELECT i.*
+           FROM ${WANTED} CROSS JOIN LATERAL (
+             SELECT i.owner_id, i.id, i.sha256, i.size::float8 AS size, i.format, i.filename, b.media_type AS "mediaType"
+             FROM images i JOIN blobs b USING (sha256) WHERE i.owner_id = wanted.owner_id AND i.id = wanted.name::uuid LIMIT 1
+           ) i`,
+    values: [keys.join()],
+  });
+  return new Map(rows.map(({ owner_id, ...source }) => [`${owner_id}/${source.id}`, source]));
 }
 
 function imageNotFound(id: string): AppError {

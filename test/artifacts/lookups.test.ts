@@ -1,0 +1,83 @@
+import sharp from 'sharp';
+import t from 'tap';
+import type { Services } from '../../src/services.ts';
+import { createTestApp, type TestApp } from '../support/app.ts';
+import { createTestDatabase } from '../support/database.ts';
+
+async function uploadPicture({ upload }: TestApp): Promise<string> {
+  const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#345678' } })
+    .png()
+    .toBuffer();
+  return (await upload({ bytes })).json().results[0].image.id;
+}
+
+t.test('bytes that were sent before are not found once another process has deleted them', async (t) => {
+  const { url } = await createTestDatabase(t);
+  const [here, there] = [
+    await createTestApp(t, { DATABASE_URL: url }),
+    await createTestApp(t, { DATABASE_URL: url }),
+  ];
+  const image = await uploadPicture(here);
+  const { id } = (await here.send('POST', `/images/${image}/resize`, { width: 32 })).json();
+  const get = () => here.send('GET', `/artifacts/${id}/content`);
+  const [first, second] = [await get(), await get()];
+  t.equal(second.statusCode, 200);
+  t.strictSame(second.rawPayload, first.rawPayload);
+  t.equal((await here.send('GET', `/artifacts/${id.toUpperCase()}/content`)).statusCode, 200);
+
+  t.equal((await there.send('DELETE', `/artifacts/${id}`)).statusCode, 204);
+  t.equal((await get()).statusCode, 404);
+  t.equal((await get()).statusCode, 404, 'and it stays so');
+});
+
+t.test('many lookups at the same time are each answered with their own', async (t) => {
+  const app = await createTestApp(t);
+  const image = await uploadPicture(app);
+  const made = await Promise.all(
+    Array.from({ length: 8 }, (_, index) =>
+      app.send('POST', `/images/${image}/resize`, { width: 10 + index }),
+    ),
+  );
+  const artifacts: { id: string; sha256: string }[] = made.map((response) => response.json());
+  const missing = '11111111-1111-4111-8111-111111111111';
+  for (let round = 0; round < 3; round += 1) {
+    const ids = [...artifacts.map(({ id }) => id), missing];
+    const answers = await Promise.all(
+      [...ids, ...ids].map((id) => app.send('GET', `/artifacts/${id}/content`)),
+    );
+    const wanted = [...artifacts.map(({ sha256 }) => `"${sha256}"`), undefined];
+    t.strictSame(
+      answers.map(({ headers }) => headers.etag),
+      [...wanted, ...wanted],
+    );
+    t.strictSame(
+      answers.filter(({ statusCode }) => statusCode === 404).length,
+      2,
+      'the one that is not there, twice',
+    );
+  }
+});
+
+/** Reads of whole tables so far. Every connection of the pool is asked to tell what it has counted. */
+async function tableScans({ database }: Services, connections: number): Promise<Record<string, number>> {
+  const tell = 'SELECT pg_stat_force_next_flush(), pg_sleep(0.1)';
+  await Promise.all(Array.from({ length: connections }, () => database.pool.query(tell)));
+  const { rows } = await database.pool.query<{ relname: string; scans: number }>(
+    `SELECT relname, seq_scan::int AS scans FROM pg_stat_user_tables WHERE relname IN ('images', 'artifacts', 'blobs')`,
+  );
+  return Object.fromEntries(rows.map(({ relname, scans }) => [relname, scans]));
+}
+
+t.test('no lookup reads a whole table, also where the tables have no statistics yet', async (t) => {
+  const app = await createTestApp(t, { DATABASE_POOL_SIZE: '4' });
+  const image = await uploadPicture(app);
+  const before = await tableScans(app.services, 4);
+  // PostgreSQL chooses a plan for good after five times.
+  for (let width = 10; width < 20; width += 1) {
+    const { id } = (await app.send('POST', `/images/${image}/resize`, { width })).json();
+    for (const path of ['', '/content', '/content']) {
+      t.equal((await app.send('GET', `/artifacts/${id}${path}`)).statusCode, 200);
+    }
+  }
+  t.strictSame(await tableScans(app.services, 4), before);
+});
