@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../errors.ts';
 
@@ -66,9 +67,9 @@ export const originGuard = fp(
     const origins = new Set(splitList(options.corsOrigins));
     if (options.publicUrl) origins.add(new URL(options.publicUrl).origin);
 
-    app.addHook('onRequest', async (request) => {
-      const { host, origin } = request.headers;
-      if (host === undefined && request.raw.httpVersion === '1.1') {
+    /** @throws AppError `malformed_request`, `host_not_allowed`, `cross_site_request` */
+    const check = ({ headers: { host, origin }, raw }: FastifyRequest): void => {
+      if (host === undefined && raw.httpVersion === '1.1') {
         throw new AppError('malformed_request', 'A request of HTTP/1.1 must have a Host header.');
       }
       if (host !== undefined && !isAllowedHost(host)) {
@@ -84,6 +85,15 @@ export const originGuard = fp(
           `Pages of ${JSON.stringify(origin.slice(0, 200))} may not call this server; allow the origin with CORS_ORIGINS.`,
         );
       }
+    };
+    app.addHook('onRequest', (request, _reply, done) => {
+      try {
+        check(request);
+      } catch (error) {
+        done(error as AppError);
+        return;
+      }
+      done();
     });
   },
   { name: 'origin-guard' },

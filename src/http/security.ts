@@ -36,6 +36,12 @@ export const securityHeaders = fp(
       crossOriginResourcePolicy: { policy: origins.length > 0 ? 'cross-origin' : 'same-origin' },
       // Browsers ignore it on plain HTTP, with an error in the console; there is no page but the docs.
       crossOriginOpenerPolicy: false,
+      // For pages, and for programs that are gone (Flash, Internet Explorer): answers of an API are neither.
+      originAgentCluster: false,
+      xDnsPrefetchControl: false,
+      xDownloadOptions: false,
+      xPermittedCrossDomainPolicies: false,
+      xXssProtection: false,
       // Whoever ends TLS decides about HSTS; this server speaks plain HTTP.
       strictTransportSecurity: false,
     });
