@@ -7,7 +7,7 @@ const TICK_MS = 250;
 const FIRST_BYTE_TICKS = 6;
 /** Ticks between two probes while there is work. */
 const PROBE_EVERY_TICKS = 2;
-/** Ticks that a server has to answer a probe. */
+/** Ticks in which a server has to answer a probe, or to send anything else. */
 const PROBE_TICKS = 4;
 /** Ticks without work after which the probe's connection is given back. */
 const IDLE_TICKS = 240;
@@ -32,8 +32,9 @@ export interface ConnectionMonitorOptions {
 /**
  * Notices a database that neither answers nor closes its connections (a stopped process, a paused virtual machine, a
  * lost network), which a driver waits for without end. While there is work, `SELECT 1` goes over a connection of its
- * own every 0.5 s; unanswered for 1 s, all connections are broken off, so that what waits on them fails, and new ones fail at
- * once until a probe succeeds. A timeout per query could not tell such a database from a long query.
+ * own every 0.5 s; unanswered for 1 s in which nothing comes on the other connections either, all connections are broken off,
+ * so that what waits on them fails, and new ones fail at once until a probe succeeds. A timeout per query could not tell such a
+ * database from a long query, and a machine with much work may let a probe wait for longer than queries.
  *
  * All times are counted in ticks of the event loop's timer: a loop that was blocked does not take its own delay for
  * the database's.
@@ -46,6 +47,8 @@ export class ConnectionMonitor {
   readonly #timer: NodeJS.Timeout;
   #probe: { client: pg.Client; socket: Socket } | undefined;
   #probeAge: number | undefined;
+  /** Bytes that had come on the open connections at the last tick. */
+  #bytesRead = 0;
   #sinceProbe = 0;
   #idle = 0;
   #reachable = true;
@@ -86,8 +89,9 @@ export class ConnectionMonitor {
 
   #tick(): void {
     this.#checkFirstBytes();
+    const isAlive = this.#hasAnswered();
     if (this.#probeAge !== undefined) {
-      this.#probeAge += 1;
+      this.#probeAge = isAlive ? 0 : this.#probeAge + 1;
       if (this.#probeAge >= PROBE_TICKS) this.#probeFailed();
       return;
     }
@@ -110,6 +114,15 @@ export class ConnectionMonitor {
         this.#silent.set(socket, age + 1);
       }
     }
+  }
+
+  /** Whether anything has come since the last tick. */
+  #hasAnswered(): boolean {
+    let bytesRead = this.#probe?.socket.bytesRead ?? 0;
+    for (const socket of this.#sockets) bytesRead += socket.bytesRead;
+    const hasAnswered = bytesRead > this.#bytesRead;
+    this.#bytesRead = bytesRead;
+    return hasAnswered;
   }
 
   #startProbe(age = 0): void {

@@ -144,6 +144,26 @@ t.test('a blocked event loop is not taken for a database that is gone', async (t
   t.same(messages, []);
 });
 
+t.test('a probe that is not answered while other queries are', async (t) => {
+  const { database, messages } = await connect(t);
+  const until = performance.now() + 4_000;
+  const queries = Promise.all(
+    [1, 2].map(async () => {
+      while (performance.now() < until) await database.pool.query('SELECT pg_sleep(0.1)');
+    }),
+  );
+  await sleep(1_000);
+  const { rows } = await database.pool.query<{ pid: number }>(
+    "SELECT pid FROM pg_stat_activity WHERE query = 'SELECT 1' AND state = 'idle' AND pid <> pg_backend_pid()",
+  );
+  const pids = rows.map(({ pid }) => pid);
+  t.teardown(() => signalAll(pids, 'SIGCONT'));
+  t.equal(pids.length, 1, 'the connection of the probe');
+  signalAll(pids, 'SIGSTOP');
+  await queries;
+  t.same(messages, []);
+});
+
 t.test('a server that is killed and started again', async (t) => {
   const { database } = await connect(t);
   process.kill(server.pid, 'SIGKILL');
