@@ -63,7 +63,7 @@ export const ConfigSchema = Type.Object({
   MAX_CSV_BYTES: count('Largest accepted image log, in bytes.', 4 * GIB),
   CSV_CONCURRENCY: count(
     'Image logs that are read at the same time, each in a thread and with a database connection of its own.',
-    2,
+    4,
     1,
     64,
   ),
