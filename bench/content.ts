@@ -6,7 +6,9 @@ import { treeCpu } from './support/processes.ts';
 import { type BenchServer, startServer, withDataFolder } from './support/server.ts';
 import type { Bench, Comparison, Contestant } from './support/types.ts';
 
-const IN_FLIGHT = 16;
+/** Requests in flight: few, what a page of pictures asks for, and many. */
+const HOT_IN_FLIGHT = [16, 64, 256];
+const COLD_IN_FLIGHT = 16;
 const ROUNDS = 10;
 /** Distinct artifacts that are read cold in turn: more than are in flight, so that no two requests share a read. */
 const COLD_ARTIFACTS = 48;
@@ -45,11 +47,12 @@ function over(
   client: Client,
   port: number,
   requests: readonly (LoadRequest & { size: number })[],
+  inFlight: number,
   cpu: Contestant['cpu'],
 ): Contestant {
   return {
     async run(count) {
-      const result = await client.call({ port, requests, count, inFlight: IN_FLIGHT });
+      const result = await client.call({ port, requests, count, inFlight });
       const expected = Array.from({ length: count }, (_, i) => requests[i % requests.length]?.size ?? 0);
       const bytes = expected.reduce((sum, size) => sum + size, 0);
       if (result.statuses[200] !== count || result.bytes !== bytes) {
@@ -68,20 +71,33 @@ async function compareHot(
   client: Client,
   floor: Floor,
   artifact: Artifact,
-): Promise<Comparison> {
+): Promise<Comparison[]> {
   const bytes = Buffer.from(await (await fetch(server.url + artifact.content_url)).arrayBuffer());
   const port = await floor.call({ kind: 'listen', base64: bytes.toString('base64') });
-  return compare({
-    name: 'content',
-    what: `an artifact of ${artifact.size} bytes, hot, ${IN_FLIGHT} in flight; floor: a bare Fastify route that sends the same Buffer`,
-    ours: over(client, server.port, [contentOf(artifact)], server.cpu),
-    floor: over(client, port, [{ method: 'GET', path: '/content', size: artifact.size }], async () => ({
-      fastify: await floor.cpu(),
-    })),
-    count: 5000,
-    rounds: ROUNDS,
-    caches: server.caches,
-  });
+  const comparisons: Comparison[] = [];
+  for (const inFlight of HOT_IN_FLIGHT) {
+    comparisons.push(
+      await compare({
+        name: `content_${inFlight}`,
+        what: `an artifact of ${artifact.size} bytes, hot, ${inFlight} in flight; floor: a bare Fastify route that sends the same Buffer`,
+        ours: over(client, server.port, [contentOf(artifact)], inFlight, server.cpu),
+        floor: over(
+          client,
+          port,
+          [{ method: 'GET', path: '/content', size: artifact.size }],
+          inFlight,
+          async () => ({
+            fastify: await floor.cpu(),
+          }),
+        ),
+        // A round of a second or two: the connections are new in each.
+        count: 20_000,
+        rounds: ROUNDS,
+        caches: server.caches,
+      }),
+    );
+  }
+  return comparisons;
 }
 
 async function compareCold(
@@ -95,9 +111,9 @@ async function compareCold(
   return compare({
     name: 'content_cold',
     what: `${COLD_ARTIFACTS} artifacts of about 100 KB in turn, nothing cached outside of PostgreSQL; floor: its driver reading the same bytes`,
-    ours: over(client, server.port, artifacts.map(contentOf), server.cpu),
+    ours: over(client, server.port, artifacts.map(contentOf), COLD_IN_FLIGHT, server.cpu),
     floor: {
-      run: (count) => floor.call({ ...task, count, inFlight: IN_FLIGHT }),
+      run: (count) => floor.call({ ...task, count, inFlight: COLD_IN_FLIGHT }),
       cpu: async () => ({ driver: await floor.cpu(), postgres: await treeCpu(server.postgresPid) }),
     },
     count: 960,
@@ -133,7 +149,7 @@ export const bench: Bench = () =>
       const hot = await withServer({}, (server) => compareHot(server, client, floor, artifact));
       const uncached = { DISK_CACHE_BYTES: '0', MEMORY_CACHE_BYTES: '0' };
       const cold = await withServer(uncached, (server) => compareCold(server, client, floor, artifacts));
-      return [hot, cold];
+      return [...hot, cold];
     } finally {
       await Promise.all([client.stop(), floor.stop()]);
     }

@@ -17,11 +17,11 @@ const READERS = 100;
 /** Bytes a second that a slow reader takes. */
 const READER_RATE = 20_000;
 const READING_MS = 15_000;
-const MEBIBYTE = 1024 * 1024;
+const MEGABYTE = 1_000_000;
 
 type Client = Worker<Transfer, TransferResult>;
 
-/** Does something, and gives what it gave with the most memory that our processes had meanwhile, over `idle`, in MiB. */
+/** Does something, and gives what it gave with the most memory that our processes had meanwhile, over `idle`, in MB. */
 async function watchMemory<T>(
   server: BenchServer,
   idle: number,
@@ -39,7 +39,7 @@ async function watchMemory<T>(
     isDone = true;
   });
   await watching;
-  return [result, Math.round((peak - idle) / MEBIBYTE)];
+  return [result, Math.round((peak - idle) / MEGABYTE)];
 }
 
 /** Opens readers that take a little of a whole answer each second, until the given promise is done. */
@@ -105,7 +105,7 @@ async function readWithOthers(
   return { alone, beside, busy: rows[0].busy, cut };
 }
 
-/** A million rows in, and out as one picture; then 100 slow readers of 100,000 frames. `SOAK_ROWS` for fewer. */
+/** 100,000 frames in and out; a million rows in, and out as one picture; 100 slow readers of the 100,000. `SOAK_ROWS` for fewer. */
 export const soak: Soak = () =>
   withDataFolder(async (folder) => {
     const failures: string[] = [];
@@ -125,6 +125,10 @@ export const soak: Soak = () =>
     try {
       await sleep(2_000);
       const idle = await treeRss(server.pid);
+      const few = await store(small);
+      const [, framesMemory] = await watchMemory(server, idle, () =>
+        client.call({ port: server.port, path: `/frames?frame_set_id=${few.id}` }),
+      );
       const [stored, ingestMemory] = await watchMemory(server, idle, () => store(large));
       const [picture, pictureMemory] = await watchMemory(server, idle, () =>
         client.call({
@@ -133,25 +137,21 @@ export const soak: Soak = () =>
           headers: 'accept: image/png\r\n',
         }),
       );
-      const few = await store(small);
-      const [, framesMemory] = await watchMemory(server, idle, () =>
-        client.call({ port: server.port, path: `/frames?frame_set_id=${few.id}` }),
-      );
       const slow = await readWithOthers(admin, client, server, few.id);
       const figures = {
         ingest_seconds: stored.seconds,
-        ingest_mib_over_idle: ingestMemory,
+        ingest_mb_over_idle: ingestMemory,
         picture_seconds: picture.seconds,
-        picture_mib_over_idle: pictureMemory,
-        frames_mib_over_idle: framesMemory,
+        picture_mb_over_idle: pictureMemory,
+        frames_mb_over_idle: framesMemory,
         others_alone_ms: slow.alone,
         others_beside_readers_ms: slow.beside,
         busy_connections: slow.busy,
       };
       if (picture.status !== 200) failures.push(`the picture failed: ${picture.status}`);
-      if (ingestMemory > 150) failures.push(`ingest took ${ingestMemory} MiB over idle`);
-      if (pictureMemory > 200) failures.push(`the picture took ${pictureMemory} MiB over idle`);
-      if (framesMemory > 100) failures.push(`frames took ${framesMemory} MiB over idle`);
+      if (ingestMemory > 150) failures.push(`ingest took ${ingestMemory} MB over idle`);
+      if (pictureMemory > 200) failures.push(`the picture took ${pictureMemory} MB over idle`);
+      if (framesMemory > 100) failures.push(`frames took ${framesMemory} MB over idle`);
       if (picture.seconds > 3) failures.push(`the picture took ${picture.seconds.toFixed(2)} s`);
       if (slow.busy > 0) failures.push(`${slow.busy} database connections are held by slow readers`);
       if (slow.cut > 0) failures.push(`${slow.cut} slow readers were cut off`);

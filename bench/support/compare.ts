@@ -37,16 +37,16 @@ function cachesBetween(before: CacheCounts, after: CacheCounts): CacheCounts {
 
 /**
  * Measures both sides in turns, in the order A B B A, so that what changes slowly on the machine (other load, the clock
- * rate) meets both alike. One round of each goes before, to warm up. The ratio is the median of the ratios of
+ * rate) meets both alike. Both run before, to warm up. The ratio is the median of the ratios of
  * neighbouring runs.
  */
 export async function compare(options: ComparisonOptions): Promise<Comparison> {
-  const { name, what, count, rounds } = options;
+  const { name, what, count, rounds, warmUp = count } = options;
   const ours: Measured = { side: options.ours, rates: [], cpu: {} };
   const floor: Measured = { side: options.floor, rates: [], cpu: {} };
   const caches = options.caches ?? (async () => ({}));
-  await ours.side.run(count);
-  await floor.side.run(count);
+  await ours.side.run(warmUp);
+  await floor.side.run(warmUp);
   const before = await caches();
   const ratios: number[] = [];
   for (let round = 0; round < rounds; round += 1) {

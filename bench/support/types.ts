@@ -18,6 +18,8 @@ export interface ComparisonOptions {
   floor: Contestant;
   /** Operations of one side in one round. */
   count: number;
+  /** Operations of each side before, to warm up; `count` without it. */
+  warmUp?: number;
   /** Pairs of runs that count. */
   rounds: number;
   /** Of our caches so far: what they answered, and what they could not. */
