@@ -5,6 +5,7 @@
 import Fastify from 'fastify';
 import pg from 'pg';
 import type { FloorRequest } from './content.ts';
+import { serve } from './support/serve.ts';
 
 async function listen(bytes: Buffer): Promise<number> {
   const app = Fastify();
@@ -46,11 +47,4 @@ async function answer(request: FloorRequest): Promise<number> {
   return readAll(pool, request.sha256s, request.count, request.inFlight);
 }
 
-process.on('message', (request: FloorRequest) => {
-  answer(request).then(
-    (result) => process.send?.({ result }),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
-process.send?.('ready');
+serve(answer);

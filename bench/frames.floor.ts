@@ -7,6 +7,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import sharp from 'sharp';
+import { serve } from './support/serve.ts';
 
 type Task =
   | { type: 'listen'; url: string }
@@ -53,11 +54,4 @@ async function encode(task: Task & { type: 'encode' }): Promise<number> {
 }
 
 sharp.cache(false);
-process.on('message', (task: Task) => {
-  (task.type === 'listen' ? listen(task.url) : encode(task)).then(
-    (result) => process.send?.({ result }),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
-process.send?.('ready');
+serve((task: Task) => (task.type === 'listen' ? listen(task.url) : encode(task)));

@@ -7,6 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { COPY_COLUMNS } from '../src/frames/copy-rows.ts';
+import { serve } from './support/serve.ts';
 
 interface Task {
   url: string;
@@ -26,11 +27,4 @@ async function run({ url, file }: Task): Promise<number> {
   return seconds;
 }
 
-process.on('message', (task: Task) => {
-  run(task).then(
-    (result) => process.send?.({ result }),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
-process.send?.('ready');
+serve(run);

@@ -3,6 +3,7 @@
  * process, nothing stored.
  */
 import sharp from 'sharp';
+import { serve } from './support/serve.ts';
 
 interface Task {
   file: string;
@@ -24,11 +25,4 @@ async function run({ file, variants, inFlight }: Task): Promise<number> {
 }
 
 sharp.cache(false);
-process.on('message', (task: Task) => {
-  run(task).then(
-    (result) => process.send?.({ result }),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
-process.send?.('ready');
+serve(run);

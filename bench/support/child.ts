@@ -12,7 +12,7 @@ export interface Worker<Request, Result> {
 }
 
 /**
- * Starts a module as a process that says `'ready'`, and answers each message with `{result}` or `{error}`.
+ * Starts a module as a process that says `'ready'`, and answers each message with `{result}` or `{error}`: one that calls `serve`.
  *
  * @param env variables that it gets besides those of this process
  */

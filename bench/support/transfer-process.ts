@@ -1,6 +1,7 @@
 /** Main module of a client that uploads a file or downloads an answer, in a process of its own. */
 import { createReadStream, statSync } from 'node:fs';
 import { connect } from 'node:net';
+import { serve } from './serve.ts';
 
 /** A transfer to or from a server on this machine. */
 export interface Transfer {
@@ -68,11 +69,4 @@ function transfer({ port, path, headers = '', upload }: Transfer): Promise<Trans
   });
 }
 
-process.on('message', (request: Transfer) => {
-  transfer(request).then(
-    (result) => process.send?.({ result }),
-    (error: unknown) => process.send?.({ error: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
-process.send?.('ready');
+serve(transfer);
