@@ -6,7 +6,7 @@ import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { acceptable, negotiate } from '../http/negotiation.ts';
 import type { ErrorTranslator } from '../http/problem-handler.ts';
-import { problemResponses } from '../http/problems.ts';
+import { PROCESSING_CODES, problemResponses } from '../http/problems.ts';
 import { emptyResponse, jsonContent, jsonResponse } from '../http/responses.ts';
 import { COLORMAPS, DEFAULT_COLORMAP } from './colormap.ts';
 import { FRAME_HEADERS, frameEtag, isNotModified, sendFrames } from './frame-answer.ts';
@@ -34,12 +34,7 @@ const FRAME_CODES: readonly ErrorCode[] = [
   'not_acceptable',
   'validation_failed',
   'output_too_large',
-  'operation_timeout',
-  'decoder_crashed',
-  'conflict',
-  'overloaded',
-  'database_unavailable',
-  'storage_unavailable',
+  ...PROCESSING_CODES,
 ];
 
 const REPRESENTATIONS = {

@@ -244,6 +244,16 @@ export const JSON_BODY_CODES: readonly ErrorCode[] = [
 /** What a route can answer that sends content by conditions and ranges. */
 export const CONTENT_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
 
+/** What a route can answer that uses image processes, the database and local disks. */
+export const PROCESSING_CODES: readonly ErrorCode[] = [
+  'operation_timeout',
+  'decoder_crashed',
+  'conflict',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+];
+
 /** What a route can answer that has a picture worked on in an image process, and stores the result. */
 export const COMPUTATION_CODES: readonly ErrorCode[] = [
   'not_acceptable',
@@ -252,12 +262,7 @@ export const COMPUTATION_CODES: readonly ErrorCode[] = [
   'undecodable_image',
   'too_many_pixels',
   'output_too_large',
-  'operation_timeout',
-  'decoder_crashed',
-  'conflict',
-  'overloaded',
-  'database_unavailable',
-  'storage_unavailable',
+  ...PROCESSING_CODES,
 ];
 
 /** What any route can answer, whatever it does. */

@@ -8,7 +8,13 @@ import type { Metrics } from '../http/metrics.ts';
 import { refuseUnreceivable } from '../http/multipart-form.ts';
 import { linkNextPage } from '../http/pagination.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
-import { PROBLEMS, problemResponses, problemResponsesOf, toProblem } from '../http/problems.ts';
+import {
+  PROBLEMS,
+  PROCESSING_CODES,
+  problemResponses,
+  problemResponsesOf,
+  toProblem,
+} from '../http/problems.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
@@ -42,12 +48,7 @@ const UPLOAD_CODES: readonly ErrorCode[] = [
   'validation_failed',
   'undecodable_image',
   'too_many_pixels',
-  'operation_timeout',
-  'decoder_crashed',
-  'conflict',
-  'overloaded',
-  'database_unavailable',
-  'storage_unavailable',
+  ...PROCESSING_CODES,
 ];
 
 /** `/images`: upload, list, metadata, rename, delete and the original bytes. */
