@@ -92,58 +92,6 @@ function requestedRange(
   return parseRange(range, size);
 }
 
-/** What comes before the bytes. Says whether the client has them already. */
-function prepareReply(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  head: ContentHead,
-  etag: string,
-): boolean {
-  reply
-    .header('etag', etag)
-    .header('cache-control', head.cacheControl)
-    .header('accept-ranges', 'bytes')
-    .header('content-security-policy', CONTENT_SECURITY_POLICY)
-    .header(
-      'content-disposition',
-      createContentDisposition(head.filename, { type: head.download ? 'attachment' : 'inline' }),
-    );
-
-  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
-  if (ifMatch !== undefined && !listNames(ifMatch, etag)) {
-    throw new AppError('precondition_failed', `If-Match names another version; the content is ${etag}.`);
-  }
-  return ifNoneMatch !== undefined && listNames(ifNoneMatch, etag);
-}
-
-/** The whole, or the range that was asked for. */
-async function sendBytes(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  { mediaType }: ContentHead,
-  etag: string,
-  { size, open }: ContentBytes,
-): Promise<FastifyReply> {
-  const range = requestedRange(request, size, etag);
-  if (range === 'unsatisfiable') {
-    reply.header('content-range', `bytes */${size}`);
-    throw new AppError(
-      'range_not_satisfiable',
-      `The content has ${size} bytes; the range lies outside of them.`,
-    );
-  }
-  reply.type(mediaType);
-  if (range) {
-    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`);
-  }
-  const whole = { start: 0, end: size };
-  const { start, end } = range ?? whole;
-  reply.header('content-length', end - start);
-  // An empty stream: for anything else Fastify would count its bytes as the length.
-  if (request.method === 'HEAD') return reply.send(Readable.from([]));
-  return reply.send(await open({ start, end }));
-}
-
 /**
  * Answers with immutable bytes: 200, 206 for a range, 304 where the client has them, 412 and 416 where its conditions
  * or range can't be met (RFC 9110, 13 and 14).
@@ -155,9 +103,7 @@ export async function sendContent(
   reply: FastifyReply,
   content: Content,
 ): Promise<FastifyReply> {
-  const etag = `"${content.sha256}"`;
-  if (prepareReply(request, reply, content, etag)) return reply.code(304).send();
-  return sendBytes(request, reply, content, etag, content);
+  return sendMadeContent(request, reply, content, async () => content);
 }
 
 /**
@@ -168,10 +114,43 @@ export async function sendContent(
 export async function sendMadeContent(
   request: FastifyRequest,
   reply: FastifyReply,
-  head: ContentHead,
+  content: ContentHead,
   make: () => Promise<ContentBytes>,
 ): Promise<FastifyReply> {
-  const etag = `"${head.sha256}"`;
-  if (prepareReply(request, reply, head, etag)) return reply.code(304).send();
-  return sendBytes(request, reply, head, etag, await make());
+  const etag = `"${content.sha256}"`;
+  reply
+    .header('etag', etag)
+    .header('cache-control', content.cacheControl)
+    .header('accept-ranges', 'bytes')
+    .header('content-security-policy', CONTENT_SECURITY_POLICY)
+    .header(
+      'content-disposition',
+      createContentDisposition(content.filename, { type: content.download ? 'attachment' : 'inline' }),
+    );
+
+  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
+  if (ifMatch !== undefined && !listNames(ifMatch, etag)) {
+    throw new AppError('precondition_failed', `If-Match names another version; the content is ${etag}.`);
+  }
+  if (ifNoneMatch !== undefined && listNames(ifNoneMatch, etag)) return reply.code(304).send();
+
+  const { size, open } = await make();
+  const range = requestedRange(request, size, etag);
+  if (range === 'unsatisfiable') {
+    reply.header('content-range', `bytes */${size}`);
+    throw new AppError(
+      'range_not_satisfiable',
+      `The content has ${size} bytes; the range lies outside of them.`,
+    );
+  }
+  reply.type(content.mediaType);
+  if (range) {
+    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`);
+  }
+  const whole = { start: 0, end: size };
+  const { start, end } = range ?? whole;
+  reply.header('content-length', end - start);
+  // An empty stream: for anything else Fastify would count its bytes as the length.
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
+  return reply.send(await open({ start, end }));
 }
