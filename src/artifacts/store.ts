@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
-import { LRUCache } from 'lru-cache';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
@@ -14,6 +13,7 @@ import {
   UNIQUE_VIOLATION,
   withTransaction,
 } from '../db/database.ts';
+import { KnownRows } from '../db/known-rows.ts';
 import { AppError } from '../errors.ts';
 import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
 import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './derived.ts';
@@ -129,10 +129,8 @@ export class ArtifactStore {
   readonly #blobs: BlobStore;
   readonly #lookUpById: (key: string) => Promise<Artifact | undefined>;
   readonly #lookUpByKey: (key: string) => Promise<Artifact | undefined>;
-  readonly #lookUpContent: (key: string) => Promise<ArtifactContent | undefined>;
-  readonly #isThere: (key: string) => Promise<true | undefined>;
-  /** Of artifacts whose bytes were asked for lately. It never changes, so that only whether they are there is looked up again. */
-  readonly #contents = new LRUCache<string, ArtifactContent>({ max: KNOWN_CONTENTS });
+  /** Of artifacts whose bytes were asked for lately. */
+  readonly #contents: KnownRows<ArtifactContent>;
 
   constructor(database: Database, blobs: BlobStore) {
     this.#database = database;
@@ -144,8 +142,12 @@ export class ArtifactStore {
     this.#lookUpByKey = coalesceLookups(pool, (client, keys) =>
       load(client, 'key', 'bytea', keys, (row) => row.key),
     );
-    this.#lookUpContent = coalesceLookups(pool, loadContents);
-    this.#isThere = coalesceLookups(pool, findExisting);
+    this.#contents = new KnownRows({
+      table: 'artifacts',
+      max: KNOWN_CONTENTS,
+      changes: database.changes,
+      lookUp: coalesceLookups(pool, loadContents),
+    });
   }
 
   /** @throws AppError `not_found`, also for someone else's artifact */
@@ -157,12 +159,8 @@ export class ArtifactStore {
 
   /** @throws AppError `not_found`, also for someone else's artifact */
   async getContent(owner: OwnerId, id: string): Promise<ArtifactContent> {
-    const key = `${owner}/${id.toLowerCase()}`;
-    const known = this.#contents.get(key);
-    if (known && (await this.#isThere(key))) return known;
-    const content = await this.#lookUpContent(key);
+    const content = await this.#contents.get(owner, id.toLowerCase());
     if (!content) throw artifactNotFound(id);
-    this.#contents.set(key, content);
     return content;
   }
 
@@ -235,7 +233,7 @@ export class ArtifactStore {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    return withTransaction(
+    const deleted = await withTransaction(
       this.#database.pool,
       async (client) => {
         const { rowCount } = await client.query(
@@ -254,6 +252,8 @@ export class ArtifactStore {
       },
       DELETION,
     );
+    await this.#database.changes.caughtUp();
+    return deleted;
   }
 
   /**
@@ -349,19 +349,6 @@ async function loadContents(client: PoolClient, keys: string[]): Promise<Map<str
     values: [keys.join()],
   });
   return new Map(rows.map(({ owner_id, ...content }) => [`${owner_id}/${content.id}`, content]));
-}
-
-/** Which of the artifacts are there, in one row and one column: half the cost of what is known of them. */
-async function findExisting(client: PoolClient, keys: string[]): Promise<Map<string, true>> {
-  const { rows } = await client.query<[string | null]>({
-    name: 'artifacts-existing',
-    text: `SELECT string_agg(index::text, ',')
-           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND id = wanted.name::uuid LIMIT 1) a`,
-    values: [keys.join()],
-    rowMode: 'array',
-  });
-  const indexes = rows[0]?.[0]?.split(',') ?? [];
-  return new Map(indexes.map((index) => [keys[Number(index) - 1] as string, true]));
 }
 
 async function load(

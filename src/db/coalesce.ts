@@ -78,11 +78,11 @@ export function coalesceLookups<V>(
 }
 
 /**
- * The keys of a query's `$1`, which is `keys.join()`, as the rows of `wanted`: `owner_id`, `name` (the text after the slash)
- * and `index`, from 1. PostgreSQL expects the same number of rows of a text whatever is in it, so that it makes one plan for
+ * The keys of a query's `$1`, which is `keys.join()`, as the rows of `wanted`: `owner_id` and `name` (the text after the
+ * slash). PostgreSQL expects the same number of rows of a text whatever is in it, so that it makes one plan for
  * good; of arrays it knows the length, and planned for 0.1 ms each time.
  */
 export const WANTED = `(
-    SELECT split_part(key, '/', 1)::uuid AS owner_id, split_part(key, '/', 2) AS name, index
-    FROM string_to_table($1, ',') WITH ORDINALITY AS keys (key, index)
+    SELECT split_part(key, '/', 1)::uuid AS owner_id, split_part(key, '/', 2) AS name
+    FROM string_to_table($1, ',') AS key
   ) wanted`;

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { AppError } from '../errors.ts';
+import { ChangeFeed } from './change-feed.ts';
 import { ConnectionMonitor } from './connection-monitor.ts';
 import { toAppError } from './database-errors.ts';
 import { normalizeDatabaseUrl } from './database-url.ts';
@@ -26,7 +27,7 @@ export interface DatabaseLogger {
 
 export interface DatabaseOptions {
   url: string;
-  /** Most connections at once. One more is used to see whether the database still answers. */
+  /** Most connections at once. One more is used to see whether the database still answers, another to hear of changes. */
   poolSize: number;
   logger?: DatabaseLogger;
 }
@@ -35,6 +36,8 @@ export interface DatabaseOptions {
 export interface Database {
   pool: pg.Pool;
   prisma: PrismaClient;
+  /** Tells of changed and deleted rows. */
+  changes: ChangeFeed;
   /** Whether the database answers now, within 1.5 s. For health checks. */
   isReachable(): Promise<boolean>;
   /** Lets running queries end, for 5 s at most, and closes all connections. */
@@ -62,7 +65,7 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
   };
   const monitor = new ConnectionMonitor({
     client,
-    isBusy: () => pool.totalCount > pool.idleCount || pool.waitingCount > 0,
+    isBusy: () => pool.totalCount > pool.idleCount || pool.waitingCount > 0 || changes.isWaiting,
     onChange: (isReachable) =>
       isReachable
         ? logger?.info({}, 'the database is back')
@@ -81,7 +84,14 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
   // A connection lost while it is in use, but between two queries, fails the next one; the event by itself would end the process.
   pool.on('connect', (connected) => connected.on('error', () => undefined));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
+  const changes = new ChangeFeed({
+    client,
+    newSocket: () => monitor.newSocket(),
+    notify: (channel, payload) => pool.query('SELECT pg_notify($1, $2)', [channel, payload]),
+    logger,
+  });
   const close = async () => {
+    await changes.close();
     await Promise.race([
       prisma.$disconnect().then(() => pool.end()),
       sleep(CLOSE_TIMEOUT_MS, undefined, { ref: false }).then(() => monitor.destroyConnections()),
@@ -102,6 +112,7 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
   return {
     pool,
     prisma,
+    changes,
     isReachable: () => answers(pool, monitor),
     close,
   };

@@ -7,6 +7,7 @@ import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
 import { coalesceLookups, WANTED } from '../db/coalesce.ts';
 import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
+import { KnownRows } from '../db/known-rows.ts';
 import { AppError } from '../errors.ts';
 import { CursorId, CursorText, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
 import type { ImageFormat, ImageMetadata } from '../imaging/types.ts';
@@ -71,6 +72,9 @@ function afterCursor(cursor: string, { column, direction }: Order): Prisma.Image
 /** `LIKE` patterns in a filter are plain text to the user. */
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
 
+/** Half a KB each. */
+const KNOWN_SOURCES = 10_000;
+
 /** Something was derived meanwhile: the next attempt deletes it too. */
 const DELETION = { retryOn: [FOREIGN_KEY_VIOLATION] };
 
@@ -78,12 +82,17 @@ const DELETION = { retryOn: [FOREIGN_KEY_VIOLATION] };
 export class ImageStore {
   readonly #database: Database;
   readonly #blobs: BlobStore;
-  readonly #lookUp: (key: string) => Promise<ImageSource | undefined>;
+  readonly #sources: KnownRows<ImageSource>;
 
   constructor(database: Database, blobs: BlobStore) {
     this.#database = database;
     this.#blobs = blobs;
-    this.#lookUp = coalesceLookups(database.pool, loadSources);
+    this.#sources = new KnownRows({
+      table: 'images',
+      max: KNOWN_SOURCES,
+      changes: database.changes,
+      lookUp: coalesceLookups(database.pool, loadSources),
+    });
   }
 
   /** @throws AppError `not_found`, also for someone else's image */
@@ -95,7 +104,7 @@ export class ImageStore {
 
   /** @throws AppError `not_found`, also for someone else's image */
   async source(owner: OwnerId, id: string): Promise<ImageSource> {
-    const source = await this.#lookUp(`${owner}/${id.toLowerCase()}`);
+    const source = await this.#sources.get(owner, id.toLowerCase());
     if (!source) throw imageNotFound(id);
     return source;
   }
@@ -156,6 +165,7 @@ export class ImageStore {
       data: { filename, updatedAt: new Date() },
     });
     if (!image) throw imageNotFound(id);
+    await this.#database.changes.caughtUp();
     return image;
   }
 
@@ -166,7 +176,7 @@ export class ImageStore {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    return withTransaction(
+    const deleted = await withTransaction(
       this.#database.pool,
       async (client) => {
         const { rows } = await client.query<{ sha256: Buffer }>(
@@ -183,6 +193,8 @@ export class ImageStore {
       },
       DELETION,
     );
+    await this.#database.changes.caughtUp();
+    return deleted;
   }
 
   async #insert(owner: OwnerId, { filename, metadata, file }: NewImage): Promise<boolean> {

@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
-import t from 'tap';
+import t, { type Test } from 'tap';
 import type { Services } from '../../src/services.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { allowedMs } from '../support/time.ts';
 
 async function uploadPicture({ upload }: TestApp): Promise<string> {
   const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#345678' } })
@@ -11,7 +13,8 @@ async function uploadPicture({ upload }: TestApp): Promise<string> {
   return (await upload({ bytes })).json().results[0].image.id;
 }
 
-t.test('bytes that were sent before are not found once another process has deleted them', async (t) => {
+/** Two processes' applications on one database, and an artifact whose bytes the first one has sent twice. */
+async function shareArtifact(t: Test) {
   const { url } = await createTestDatabase(t);
   const [here, there] = [
     await createTestApp(t, { DATABASE_URL: url }),
@@ -23,11 +26,59 @@ t.test('bytes that were sent before are not found once another process has delet
   const [first, second] = [await get(), await get()];
   t.equal(second.statusCode, 200);
   t.strictSame(second.rawPayload, first.rawPayload);
+  await heardOf(here);
   t.equal((await here.send('GET', `/artifacts/${id.toUpperCase()}/content`)).statusCode, 200);
+  return { here, there, image, id, get };
+}
 
-  t.equal((await there.send('DELETE', `/artifacts/${id}`)).statusCode, 204);
-  t.equal((await get()).statusCode, 404);
+/** Until the application uses what it has read before. */
+async function heardOf({ services }: TestApp): Promise<void> {
+  while (!services.database.changes.isCurrent) await sleep(5);
+}
+
+/** Until a deletion by another process has been heard of. */
+async function until404(t: Test, get: () => Promise<{ statusCode: number }>): Promise<void> {
+  const start = performance.now();
+  while ((await get()).statusCode !== 404) await sleep(1);
+  const ms = performance.now() - start;
+  t.ok(ms < allowedMs(500), `gone after ${Math.round(ms)} ms`);
   t.equal((await get()).statusCode, 404, 'and it stays so');
+}
+
+t.test('bytes that were sent before are not found once another process has deleted them', async (t) => {
+  const { there, id, get } = await shareArtifact(t);
+  t.equal((await there.send('DELETE', `/artifacts/${id}`)).statusCode, 204);
+  await until404(t, get);
+});
+
+t.test('nor once another process has deleted what they were made from', async (t) => {
+  const { here, there, image, get } = await shareArtifact(t);
+  const getImage = () => here.send('GET', `/images/${image}/content`);
+  t.equal((await getImage()).statusCode, 200);
+  t.equal((await getImage()).statusCode, 200);
+  t.equal((await there.send('DELETE', `/images/${image}`)).statusCode, 204);
+  await until404(t, get);
+  await until404(t, getImage);
+});
+
+t.test('nor once somebody has deleted the row by hand', async (t) => {
+  const { there, id, get } = await shareArtifact(t);
+  await there.services.database.pool.query('DELETE FROM artifacts WHERE id = $1', [id]);
+  await until404(t, get);
+});
+
+t.test('the process that deletes or renames knows of it at once', async (t) => {
+  const { here, image, id, get } = await shareArtifact(t);
+  const getImage = () => here.send('GET', `/images/${image}/content`);
+  t.equal((await getImage()).statusCode, 200);
+  for (let round = 0; round < 20; round += 1) {
+    const filename = `renamed-${round}.png`;
+    t.equal((await here.send('PATCH', `/images/${image}`, { filename })).statusCode, 200);
+    t.match((await getImage()).headers['content-disposition'], filename);
+  }
+  t.equal((await here.send('DELETE', `/images/${image}`)).statusCode, 204);
+  t.equal((await getImage()).statusCode, 404);
+  t.equal((await get()).statusCode, 404, `artifact ${id}`);
 });
 
 t.test('many lookups at the same time are each answered with their own', async (t) => {

@@ -1,0 +1,183 @@
+import { randomUUID } from 'node:crypto';
+import { on } from 'node:events';
+import type { Socket } from 'node:net';
+import pg from 'pg';
+
+/** What the triggers of the migrations notify; the payload is the table, a blank and the row's id. */
+const CHANNEL = 'coreframe_changes';
+/** Age of the last proof, in milliseconds, at which the next one is asked for. */
+const RENEW_AFTER_MS = 500;
+/** Age at which a proof is none any more. */
+const CURRENT_FOR_MS = 2_000;
+/** Longest wait for an answer, and for the first notification. */
+const ANSWER_TIMEOUT_MS = 5_000;
+/** Pause after an attempt that failed. */
+const RETRY_AFTER_MS = 1_000;
+/** Pause where notifications do not come through at all, which no retry mends. */
+const RETRY_DEAF_AFTER_MS = 60_000;
+
+/** Someone who keeps rows of a table in memory. */
+export interface ChangeListener {
+  table: string;
+  /** A row was changed or deleted, by this or any other process. */
+  changed(id: string): void;
+  /** What was kept may have changed unheard. */
+  reset(): void;
+}
+
+export interface ChangeFeedOptions {
+  /** How the feed connects. */
+  client: pg.ClientConfig;
+  newSocket(): Socket;
+  /** Notifies through another connection. */
+  notify(channel: string, payload: string): Promise<unknown>;
+  logger?: { warn(fields: object, message: string): void } | undefined;
+}
+
+interface Connection {
+  client: pg.Client;
+  socket: Socket;
+}
+
+/**
+ * Tells which rows were changed or deleted, whoever did it: triggers notify of it when their transaction is committed
+ * (`LISTEN`), so that what is read again and again need not be read from the database each time.
+ *
+ * Whoever uses kept rows asks `isCurrent` first. It is true where everything committed until 2 s ago at the latest has been heard of;
+ * what is committed by a healthy server is heard of within a millisecond. It is false where the connection was lost,
+ * where the server does not answer, and where notifications do not come through (a connection pooler between), which is why the
+ * feed starts by hearing one that it has sent itself by another way. It connects when it is first asked, and asks the
+ * server for nothing while nobody asks it.
+ */
+export class ChangeFeed {
+  readonly #options: ChangeFeedOptions;
+  readonly #listeners = new Set<ChangeListener>();
+  #connection: Connection | undefined;
+  #isListening = false;
+  /** When the latest query was sent that has been answered: all that was committed before has been heard of. */
+  #provenAt = Number.NEGATIVE_INFINITY;
+  #proof: Promise<void> | undefined;
+  #retryAt = Number.NEGATIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(options: ChangeFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Whether an answer of the server is waited for. */
+  get isWaiting(): boolean {
+    return this.#proof !== undefined;
+  }
+
+  /** Whether kept rows may be used now. */
+  get isCurrent(): boolean {
+    const now = performance.now();
+    const age = now - this.#provenAt;
+    if (age > RENEW_AFTER_MS && this.#proof === undefined && now >= this.#retryAt) void this.#prove();
+    return age <= CURRENT_FOR_MS;
+  }
+
+  subscribe(listener: ChangeListener): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Waits until everything has been heard of that was committed before the call. */
+  async caughtUp(): Promise<void> {
+    // What is kept without listening is not used.
+    if (!this.#isListening) return;
+    // The proof that is under way may have been asked for before that commit.
+    await this.#proof;
+    if (this.#isListening) await this.#prove();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#connection?.socket.destroy();
+    await this.#proof;
+  }
+
+  /** Asks the server for a sign of life, or connects to it. Does not throw. */
+  #prove(): Promise<void> {
+    if (this.#proof) return this.#proof;
+    const deadline = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    const breakOff = () => this.#connection?.socket.destroy();
+    deadline.addEventListener('abort', breakOff);
+    this.#proof = (this.#isListening ? this.#ask() : this.#connect(deadline)).catch(breakOff).then(() => {
+      deadline.removeEventListener('abort', breakOff);
+      this.#proof = undefined;
+    });
+    return this.#proof;
+  }
+
+  /** PostgreSQL sends the notifications of all that was committed before a query no later than its answer. */
+  async #ask(): Promise<void> {
+    const sentAt = performance.now();
+    await this.#connection?.client.query('SELECT 1');
+    if (this.#isListening) this.#provenAt = sentAt;
+  }
+
+  async #connect(deadline: AbortSignal): Promise<void> {
+    if (this.#isClosed) return;
+    this.#retryAt = performance.now() + RETRY_AFTER_MS;
+    const socket = this.#options.newSocket();
+    const client = new pg.Client({
+      ...this.#options.client,
+      fallback_application_name: 'coreframe changes',
+      stream: () => socket,
+    });
+    this.#connection = { client, socket };
+    client.on('error', () => undefined);
+    client.on('end', () => {
+      if (this.#connection?.client === client) this.#lost();
+    });
+    client.on('notification', ({ payload = '' }) => this.#hear(payload));
+    await client.connect();
+    await client.query(`LISTEN ${CHANNEL}`);
+    const sentAt = performance.now();
+    const isDeaf = !(await this.#hearsItself(client, deadline));
+    if (isDeaf) {
+      this.#retryAt = performance.now() + RETRY_DEAF_AFTER_MS;
+      this.#options.logger?.warn(
+        {},
+        'the database passes no notifications on, so that it is asked each time',
+      );
+      socket.destroy();
+      return;
+    }
+    this.#reset();
+    this.#isListening = true;
+    this.#provenAt = sentAt;
+  }
+
+  /**
+   * Whether a notification that is sent over another connection arrives in time.
+   *
+   * @throws Error where the connection is lost meanwhile
+   */
+  async #hearsItself(client: pg.Client, deadline: AbortSignal): Promise<boolean> {
+    const echo = `echo ${randomUUID()}`;
+    const heard = on(client, 'notification', { signal: deadline, close: ['end'] });
+    await this.#options.notify(CHANNEL, echo);
+    try {
+      for await (const [{ payload }] of heard) if (payload === echo) return true;
+    } catch {
+      return false;
+    }
+    throw new Error('The connection was lost.');
+  }
+
+  #hear(payload: string): void {
+    const [table, id = ''] = payload.split(' ', 2);
+    for (const listener of this.#listeners) if (listener.table === table) listener.changed(id);
+  }
+
+  #lost(): void {
+    this.#isListening = false;
+    this.#provenAt = Number.NEGATIVE_INFINITY;
+    this.#reset();
+  }
+
+  #reset(): void {
+    for (const listener of this.#listeners) listener.reset();
+  }
+}
