@@ -25,6 +25,19 @@ const CATALOG = {
     'SELECT t.typname, e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid ORDER BY 1, e.enumsortorder',
 };
 
+/** Sends a migration as Prisma's own binary does, in one piece. The adapter cuts it at every semicolon, also in a function's body. */
+function sendWholeScripts(factory: PrismaPg): PrismaPg {
+  const connect = factory.connect.bind(factory);
+  factory.connect = async () => {
+    const adapter = await connect();
+    adapter.executeScript = async (script) => {
+      await adapter.underlyingDriver().query(script);
+    };
+    return adapter;
+  };
+  return factory;
+}
+
 async function readCatalog(pool: pg.Pool): Promise<Record<string, unknown[]>> {
   const catalog: Record<string, unknown[]> = {};
   for (const [part, query] of Object.entries(CATALOG)) catalog[part] = (await pool.query(query)).rows;
@@ -158,8 +171,12 @@ t.test(
     };
     const migrationsList = { baseDir: MIGRATIONS, lockfile, migrationDirectories, shadowDbInitScript: '' };
     const deploy = async (url: string) => {
-      const factory = bindMigrationAwareSqlAdapterFactory(new PrismaPg({ connectionString: url }));
-      const engine = await SchemaEngine.new({ datamodels: undefined }, () => undefined, factory);
+      const factory = sendWholeScripts(new PrismaPg({ connectionString: url }));
+      const engine = await SchemaEngine.new(
+        { datamodels: undefined },
+        () => undefined,
+        bindMigrationAwareSqlAdapterFactory(factory),
+      );
       const filters = { externalTables: [], externalEnums: [] };
       try {
         return (await engine.applyMigrations({ migrationsList, filters })).appliedMigrationNames;
