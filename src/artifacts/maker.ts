@@ -55,10 +55,11 @@ export interface Made extends StoredBlob {
   document?: StoredBlob;
 }
 
-/** What is given to the work, and where its results go. Nothing is at the paths yet. */
+/** What is given to the work, and where its results go. */
 export interface MakeTask {
   /** One for each input, in order. */
   files: readonly SourceFile[];
+  /** For the result. There may be a file, to be overwritten, where the folder is the disk cache. */
   outputPath: string;
   /** For JSON that goes with the result. */
   documentPath: string;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, writeFileSync } from 'node:fs';
+import { closeSync, constants, createReadStream, ftruncateSync, openSync, writeFileSync } from 'node:fs';
 import { pipeline as pump } from 'node:stream/promises';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import { mediaTypeOf } from './formats.ts';
@@ -120,10 +120,21 @@ interface Written {
 async function toBufferedFile(encoder: Sharp, path: string): Promise<Written> {
   const { data, info } = await encoder.toBuffer({ resolveWithObject: true });
   // At once: an image process does nothing else meanwhile, and three trips to the thread pool take 0.2 ms more.
-  writeFileSync(path, data, { flag: 'wx' });
+  overwrite(path, data);
   const written = { info, size: data.length, sha256: createHash('sha256').update(data).digest('hex') };
   releaseArray(data);
   return written;
+}
+
+/** Writes a file over what may be there, whose space is used again. */
+function overwrite(path: string, data: Buffer): void {
+  const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
+  try {
+    writeFileSync(file, data);
+    ftruncateSync(file, data.length);
+  } finally {
+    closeSync(file);
+  }
 }
 
 async function toFile(encoder: Sharp, path: string): Promise<Written> {

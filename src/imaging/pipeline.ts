@@ -103,7 +103,7 @@ export interface TransformTask {
   /** The other inputs of its operations, by `referenceKey` of what the operations' parameters name. */
   inputs: Record<string, SourceFile>;
   pipeline: Pipeline;
-  /** Where the encoded result is written; the file does not exist before. */
+  /** Where the encoded result is written, over what may be there. */
   outputPath: string;
   limits: ImageLimits;
 }

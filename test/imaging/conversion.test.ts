@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
@@ -174,16 +175,23 @@ t.test('encoding options have the effect that they say', async (t) => {
   t.ok(few.size <= 4, `${few.size} colours in a GIF of 4`);
 });
 
-t.test('the result is the file', async (t) => {
-  const { createHash } = await import('node:crypto');
+t.test('the result is the file, also where there was a longer one', async (t) => {
   const folder = t.testdir();
   const file = await paintFile(folder, 'source.png');
-  const small = await transform(folder, file, { output: { format: 'jpeg' } });
+  const older = (name: string) => {
+    const outputPath = path.join(folder, name);
+    writeFileSync(outputPath, Buffer.alloc(8_000_000, 'older'));
+    return { outputPath };
+  };
+  const small = await transform(folder, file, { output: { format: 'jpeg' } }, older('small'));
   // Above 24 megapixels it is written without a buffer.
-  const large = await transform(folder, file, {
-    operations: [{ op: 'resize', width: 6100, height: 4000, fit: 'fill', kernel: 'nearest' }],
-    output: { format: 'jpeg' },
-  });
+  const enlarged = { op: 'resize', width: 6100, height: 4000, fit: 'fill', kernel: 'nearest' };
+  const large = await transform(
+    folder,
+    file,
+    { operations: [enlarged], output: { format: 'jpeg' } },
+    older('large'),
+  );
   for (const result of [small, large]) {
     const bytes = readFileSync(result.path);
     t.equal(result.sha256, createHash('sha256').update(bytes).digest('hex'));

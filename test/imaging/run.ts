@@ -26,17 +26,17 @@ export interface Request {
 export interface RunOptions {
   inputs?: Record<string, SourceFile>;
   limits?: Partial<ImageLimits>;
+  outputPath?: string;
 }
 
-/** Canonicalizes a request and runs it on a file; the result is in a new file of the test's folder. */
+/** Canonicalizes a request and runs it on a file; the result is in a new file of the test's folder where nothing else is said. */
 export async function transform(
   folder: string,
   file: string,
   request: Request,
-  { inputs = {}, limits = {} }: RunOptions = {},
+  { inputs = {}, limits = {}, outputPath = path.join(folder, randomUUID()) }: RunOptions = {},
 ): Promise<TransformResult & { path: string }> {
   const source = sourceOf(file);
-  const outputPath = path.join(folder, randomUUID());
   const pipeline = canonicalizePipeline(request as PipelineRequest, { inputFormat: source.format });
   const result = await runTransform({
     source,
