@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import t from 'tap';
 import { ConfigError, loadConfig } from '../src/config.ts';
 
@@ -24,4 +26,10 @@ t.test('every bad value is named, with what it was', async (t) => {
   for (const name of ['PORT', 'LOG_LEVEL', 'MAX_FILES', 'OPERATION_TIMEOUT_MS']) {
     t.throws(load, { message: new RegExp(`${name}: .*\\(it is `) });
   }
+});
+
+t.test('a container starts the API as `npm start` does', async (t) => {
+  const read = (name: string) => readFileSync(path.resolve(import.meta.dirname, '..', name), 'utf8');
+  const command = /^CMD (\[.*\])$/m.exec(read('Dockerfile'))?.[1] ?? '';
+  t.equal(JSON.parse(command).join(' '), JSON.parse(read('package.json')).scripts.start);
 });

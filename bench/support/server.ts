@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createReadStream, openSync } from 'node:fs';
+import { createReadStream, openSync, readFileSync } from 'node:fs';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,7 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { processTree, treeCpu } from './processes.ts';
 import type { CacheCounts, CpuSeconds } from './types.ts';
 
-const SERVER = fileURLToPath(new URL('../../src/server.ts', import.meta.url));
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+/** Node's options and the module, as `npm start` has them. */
+const [, ...START] = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).scripts.start.split(
+  ' ',
+);
 const START_TIMEOUT_MS = 30_000;
 
 /** A real server in processes of its own. */
@@ -58,7 +62,8 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}):
   const log = path.join(dataDir, `server-${Date.now()}.log`);
   const output = openSync(log, 'a');
   const nodeOptions = process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [];
-  const child = spawn(process.execPath, [...nodeOptions, SERVER], {
+  const child = spawn(process.execPath, [...nodeOptions, ...START], {
+    cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env, DATA_DIR: dataDir, PORT: '0' },
     stdio: ['ignore', output, output],
   });
