@@ -333,11 +333,8 @@ export class ArtifactStore {
   }
 }
 
-/**
- * Of what is wanted, one by one, which `LIMIT` makes a search in an index each time. A plan for a join is made when the table is
- * small and has no statistics, and then goes on reading all of it.
- */
-const ONE_ARTIFACT = 'SELECT * FROM artifacts WHERE owner_id = wanted.owner_id';
+/** Of what is wanted, one by one: see `WANTED`. */
+const ONE_ARTIFACT = 'SELECT * FROM artifacts WHERE owner_id::text = wanted.owner';
 
 /** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
 async function loadContents(client: PoolClient, keys: string[]): Promise<Map<string, ArtifactContent>> {

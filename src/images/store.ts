@@ -232,11 +232,11 @@ export class ImageStore {
 async function loadSources(client: PoolClient, keys: string[]): Promise<Map<string, ImageSource>> {
   const { rows } = await client.query<ImageSource & { owner_id: string }>({
     name: 'image-sources',
-    // One by one, by index: see the lookups of artifacts.
+    // One by one: see `WANTED`.
     text: `SELECT i.*
            FROM ${WANTED} CROSS JOIN LATERAL (
              SELECT i.owner_id, i.id, i.sha256, i.size::float8 AS size, i.format, i.filename, b.media_type AS "mediaType"
-             FROM images i JOIN blobs b USING (sha256) WHERE i.owner_id = wanted.owner_id AND i.id = wanted.name::uuid LIMIT 1
+             FROM images i JOIN blobs b USING (sha256) WHERE i.owner_id::text = wanted.owner AND i.id = wanted.name::uuid LIMIT 1
            ) i`,
     values: [keys.join()],
   });

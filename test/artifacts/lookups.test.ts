@@ -109,26 +109,32 @@ t.test('many lookups at the same time are each answered with their own', async (
   }
 });
 
-/** Reads of whole tables so far. Every connection of the pool is asked to tell what it has counted. */
-async function tableScans({ database }: Services, connections: number): Promise<Record<string, number>> {
+/** Rows read so far, in whichever way. Every connection of the pool is asked to tell what it has counted. */
+async function rowsRead({ database }: Services, connections: number): Promise<number> {
   const tell = 'SELECT pg_stat_force_next_flush(), pg_sleep(0.1)';
   await Promise.all(Array.from({ length: connections }, () => database.pool.query(tell)));
-  const { rows } = await database.pool.query<{ relname: string; scans: number }>(
-    `SELECT relname, seq_scan::int AS scans FROM pg_stat_user_tables WHERE relname IN ('images', 'artifacts', 'blobs')`,
+  const { rows } = await database.pool.query<{ read: number }>(
+    `SELECT sum(seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_user_tables
+     WHERE relname IN ('images', 'artifacts', 'blobs')`,
   );
-  return Object.fromEntries(rows.map(({ relname, scans }) => [relname, scans]));
+  return rows[0]?.read ?? 0;
 }
 
-t.test('no lookup reads a whole table, also where the tables have no statistics yet', async (t) => {
+t.test('a lookup reads what it looks for, also where the tables have no statistics yet', async (t) => {
   const app = await createTestApp(t, { DATABASE_POOL_SIZE: '4' });
   const image = await uploadPicture(app);
-  const before = await tableScans(app.services, 4);
-  // PostgreSQL chooses a plan for good after five times.
-  for (let width = 10; width < 20; width += 1) {
-    const { id } = (await app.send('POST', `/images/${image}/resize`, { width })).json();
-    for (const path of ['', '/content', '/content']) {
-      t.equal((await app.send('GET', `/artifacts/${id}${path}`)).statusCode, 200);
+  // PostgreSQL chooses a plan for good after five times, when there are few rows; it analyzes tables once a minute.
+  const read: number[] = [];
+  for (let round = 0; round < 4; round += 1) {
+    const before = await rowsRead(app.services, 4);
+    for (let width = 10; width < 40; width += 1) {
+      const resize = { width, height: 10 + round };
+      const { id } = (await app.send('POST', `/images/${image}/resize`, resize)).json();
+      for (const path of ['', '/content', '/content']) {
+        t.equal((await app.send('GET', `/artifacts/${id}${path}`)).statusCode, 200);
+      }
     }
+    read.push((await rowsRead(app.services, 4)) - before);
   }
-  t.strictSame(await tableScans(app.services, 4), before);
+  t.ok((read.at(-1) ?? 0) <= (read[0] ?? 0), `rows read in each round: ${read}`);
 });
