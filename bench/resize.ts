@@ -6,7 +6,7 @@ import { type BenchServer, startServer, withDataFolder } from './support/server.
 import type { Bench, Contestant } from './support/types.ts';
 
 const IN_FLIGHT = 8;
-const ROUNDS = 12;
+const ROUNDS = 20;
 const COUNT = 96;
 /** Until the API's code is compiled, and PostgreSQL has touched all of its shared buffers once: some 130 MB of results. */
 const WARM_UP = 1200;
@@ -19,8 +19,8 @@ interface Variant {
 /** Never the same one twice, so that nothing can be answered from what is stored; alike in cost. */
 function* variants(): Generator<Variant> {
   for (let step = 0; ; step += 1) {
-    // 101 and 25 have no common divisor: all 2,525 pairs come before the first one comes again.
-    yield { width: 750 + ((step * 37) % 101), quality: 68 + (step % 25) };
+    // 101 and 31 have no common divisor: all 3,131 pairs come before the first one comes again.
+    yield { width: 750 + ((step * 37) % 101), quality: 62 + (step % 31) };
   }
 }
 

@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, createReadStream, ftruncateSync, openSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  createReadStream,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  writeFileSync,
+} from 'node:fs';
 import { pipeline as pump } from 'node:stream/promises';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import { mediaTypeOf } from './formats.ts';
@@ -131,7 +139,7 @@ function overwrite(path: string, data: Buffer): void {
   const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o600);
   try {
     writeFileSync(file, data);
-    ftruncateSync(file, data.length);
+    if (fstatSync(file).size > data.length) ftruncateSync(file, data.length);
   } finally {
     closeSync(file);
   }
