@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { TaskRequest, WorkerMessage } from './messages.ts';
+import type { PoolMessage, WorkerMessage } from './messages.ts';
 
 const MAIN_MODULE = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
 
@@ -38,8 +38,8 @@ const DISMISSAL_MS = 1000;
 export interface ImageProcessEvents {
   /** It has loaded its code and can be given tasks. */
   ready(): void;
-  answer(message: Exclude<WorkerMessage, { type: 'ready' }>): void;
-  /** It is gone, by itself or killed; comes exactly once, and after every answer. */
+  message(message: Exclude<WorkerMessage, { type: 'ready' }>): void;
+  /** It is gone, by itself or killed; comes exactly once, and after every message. */
   exit(reason: string): void;
 }
 
@@ -61,7 +61,7 @@ export class ImageProcess {
         this.isReady = true;
         events.ready();
       } else {
-        events.answer(message);
+        events.message(message);
       }
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -72,7 +72,7 @@ export class ImageProcess {
       // Where spawning fails there is no 'exit'.
       this.#child.once('error', (error) => this.#child.pid ?? resolve(error.message));
     });
-    // 'exit' may come before the last answer has been read from the channel; after 'disconnect' there are none.
+    // 'exit' may come before the last message has been read from the channel; after 'disconnect' there are none.
     // ('close' would say both, but does not come after a disconnect from this side.)
     const disconnected = new Promise<void>((resolve) => {
       if (this.#child.connected) this.#child.once('disconnect', resolve);
@@ -88,9 +88,9 @@ export class ImageProcess {
     return this.#child.pid;
   }
 
-  send(request: TaskRequest): void {
+  send(message: PoolMessage): void {
     // A failure to send means that the process is going away, which 'close' reports.
-    this.#child.send(request, () => {});
+    this.#child.send(message, () => {});
   }
 
   /** Ends it at once, whatever it does. */

@@ -1,7 +1,8 @@
 import type { ErrorCode, Fault } from '../errors.ts';
 
-/** From the pool to an image process: one task. */
+/** A task, to be done after those that came before. */
 export interface TaskRequest {
+  type: 'task';
   id: number;
   name: string;
   payload: unknown;
@@ -21,8 +22,14 @@ export interface InternalFailure {
   stack: string | undefined;
 }
 
+/** From the pool to an image process. A task that is recalled is not to be started; one that has been started goes on. */
+export type PoolMessage = TaskRequest | { type: 'recall'; id: number };
+
 /** From an image process to the pool. `rss` is its resident memory in bytes. */
 export type WorkerMessage =
   | { type: 'ready' }
+  | { type: 'recalled'; id: number }
   | { type: 'done'; id: number; result: unknown; rss: number }
   | { type: 'failed'; id: number; failure: PublicFailure | InternalFailure; rss: number };
+
+export type TaskAnswer = Extract<WorkerMessage, { type: 'done' | 'failed' }>;

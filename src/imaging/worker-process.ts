@@ -4,11 +4,12 @@
  */
 import { writeFileSync } from 'node:fs';
 import { AppError } from '../errors.ts';
-import type { InternalFailure, PublicFailure, TaskRequest, WorkerMessage } from './messages.ts';
+import type { InternalFailure, PoolMessage, PublicFailure, TaskRequest, WorkerMessage } from './messages.ts';
 import { TASKS } from './tasks.ts';
 
 const loaders = new Map<string, () => Promise<(payload: never) => Promise<unknown>>>(Object.entries(TASKS));
-let busy = 0;
+const line: TaskRequest[] = [];
+let isBusy = false;
 
 /** What a process that has nothing to do for this long keeps of its last tasks is given back… */
 const IDLE_MS = 200;
@@ -38,8 +39,6 @@ function describe(error: unknown): PublicFailure | InternalFailure {
 }
 
 async function perform({ id, name, payload }: TaskRequest): Promise<void> {
-  busy += 1;
-  clearTimeout(idleTimer);
   try {
     const load = loaders.get(name);
     if (load === undefined) throw new Error(`No image task is called ${name}`);
@@ -48,10 +47,24 @@ async function perform({ id, name, payload }: TaskRequest): Promise<void> {
     send({ type: 'done', id, result, rss: process.memoryUsage.rss() });
   } catch (error) {
     send({ type: 'failed', id, failure: describe(error), rss: process.memoryUsage.rss() });
-  } finally {
-    busy -= 1;
-    if (busy === 0) idleTimer = setTimeout(giveBackMemory, IDLE_MS);
   }
+}
+
+/** Does what is in line, one after the other. */
+async function work(): Promise<void> {
+  if (isBusy) return;
+  isBusy = true;
+  clearTimeout(idleTimer);
+  for (let next = line.shift(); next !== undefined; next = line.shift()) await perform(next);
+  isBusy = false;
+  idleTimer = setTimeout(giveBackMemory, IDLE_MS);
+}
+
+function recall(id: number): void {
+  const index = line.findIndex((request) => request.id === id);
+  if (index < 0) return;
+  line.splice(index, 1);
+  send({ type: 'recalled', id });
 }
 
 // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole process group; the pool decides when to end.
@@ -59,11 +72,15 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal
 
 // The parent is gone. Leaving in good order would wait for libuv's threads, which may be minutes deep in an encoder.
 process.on('disconnect', () => {
-  if (busy > 0) process.kill(process.pid, 'SIGKILL');
+  if (isBusy) process.kill(process.pid, 'SIGKILL');
   process.exit();
 });
 
-process.on('message', (request: TaskRequest) => void perform(request));
+process.on('message', (message: PoolMessage) => {
+  if (message.type === 'recall') return recall(message.id);
+  line.push(message);
+  void work();
+});
 
 try {
   // Where memory runs out, Linux shall end an image process, not the API or the database.

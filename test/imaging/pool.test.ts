@@ -59,6 +59,19 @@ function encodeForLong(engine: ImageEngine, signal?: AbortSignal) {
   return { done, outputPath };
 }
 
+/** A few milliseconds' work. */
+function shrink(
+  engine: ImageEngine,
+  { source = quick, signal }: { source?: SourceFile; signal?: AbortSignal } = {},
+) {
+  results += 1;
+  const outputPath = path.join(folder, `result-${results}.png`);
+  const request = { operations: [{ op: 'resize', width: 10 + (results % 20) }], output: { format: 'png' } };
+  const pipeline = canonicalizePipeline(request as never, { inputFormat: source.format });
+  const done = engine.transform({ source, inputs: {}, pipeline, outputPath }, { signal });
+  return { done, outputPath };
+}
+
 async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | 'done'> {
   try {
     await promise;
@@ -211,14 +224,93 @@ t.test('a task that is about to end when it is aborted costs no process', async 
   t.match(engine.stats(), { restarts: 0, running: 0 });
 });
 
+t.test('no task waits behind a long one while another process has nothing to do', async (t) => {
+  const engine = openEngine(t, { concurrency: 2 });
+  await engine.inspect(quick);
+  const leave = new AbortController();
+  const long = encodeForLong(engine, leave.signal).done;
+  const start = performance.now();
+  const codes = await Promise.all(Array.from({ length: 9 }, () => codeOf(shrink(engine).done)));
+  t.strictSame(new Set(codes), new Set(['done']));
+  t.ok(performance.now() - start < allowedMs(5000), `${performance.now() - start} ms`);
+  t.match(engine.stats(), { running: 1, waiting: 0, restarts: 0 });
+  leave.abort(new Error('left'));
+  await t.rejects(long, { message: 'left' });
+});
+
+t.test('nor while another process goes on with what came later', async (t) => {
+  const engine = openEngine(t, { concurrency: 2, queue: 30 });
+  await engine.inspect(quick);
+  const leave = new AbortController();
+  const long = encodeForLong(engine, leave.signal).done;
+  const finished: number[] = [];
+  const tasks = Array.from({ length: 20 }, (_, index) =>
+    shrink(engine, { source: slow }).done.then(() => finished.push(index)),
+  );
+  await Promise.all(tasks);
+  const overtakings = finished.map((index, place) => place - index);
+  t.ok(Math.max(...overtakings) < 12, `finished in the order ${finished}`);
+  leave.abort(new Error('left'));
+  await t.rejects(long, { message: 'left' });
+});
+
+t.test('what was sent ahead is done elsewhere where its process is killed', async (t) => {
+  const engine = openEngine(t, { timeoutMs: 1000 });
+  await engine.inspect(quick);
+  for (const end of ['operation_timeout', 'decoder_crashed'] as const) {
+    const first = encodeForLong(engine).done;
+    const following = [shrink(engine), shrink(engine), engine.inspect(quick)];
+    const [pid = 0] = engine.stats().pids;
+    if (end === 'decoder_crashed') setTimeout(() => process.kill(pid, 'SIGSEGV'), 200);
+    t.equal(await codeOf(first), end);
+    const codes = following.map((task) => codeOf('done' in task ? task.done : task));
+    t.strictSame(await Promise.all(codes), ['done', 'done', 'done']);
+  }
+  t.match(engine.stats(), { restarts: 2, running: 0, waiting: 0 });
+});
+
+t.test(
+  'tasks are aborted and processes killed at any moment, and each task ends once',
+  onLinux,
+  async (t) => {
+    const engine = openEngine(t, { concurrency: 2, queue: 1000 });
+    await engine.inspect(quick);
+    const random = seededRandom(7);
+    const outcomes = new Map<string, number>();
+    const tasks = Array.from({ length: 400 }, async (_, index) => {
+      const leave = new AbortController();
+      const { done, outputPath } = shrink(engine, {
+        source: index % 40 === 0 ? slow : quick,
+        signal: leave.signal,
+      });
+      if (index % 4 === 0) setTimeout(() => leave.abort(new AppError('conflict', 'left')), random() * 2000);
+      const code = await codeOf(done);
+      outcomes.set(code, (outcomes.get(code) ?? 0) + 1);
+      if (code !== 'done') t.notOk(existsSync(outputPath), `${code}: no file`);
+      else t.match(await sharp(outputPath).metadata(), { format: 'png' });
+    });
+    for (let kills = 0; kills < 3; kills += 1) {
+      await sleep(300);
+      const { pids } = engine.stats();
+      process.kill(pids[kills % pids.length] ?? 0, 'SIGKILL');
+    }
+    await Promise.all(tasks);
+    t.match(engine.stats(), { running: 0, waiting: 0 });
+    const { done = 0, conflict = 0, decoder_crashed: crashed = 0 } = Object.fromEntries(outcomes);
+    t.equal(done + conflict + crashed, 400);
+    t.ok(crashed <= 3 && conflict > 0, JSON.stringify({ done, conflict, crashed }));
+    t.equal(await codeOf(engine.inspect(quick)), 'done');
+  },
+);
+
 t.test('closing hands back what waits, lets what runs end, and ends the processes', onLinux, async (t) => {
   const engine = openEngine(t);
   await engine.inspect(quick);
   const { pids } = engine.stats();
-  const running = engine.inspect(slow);
-  const waiting = engine.inspect(quick);
+  const running = shrink(engine, { source: slow }).done;
+  const waiting = [shrink(engine).done, shrink(engine).done, engine.inspect(quick)];
   const closed = engine.close();
-  t.equal(await codeOf(waiting), 'overloaded');
+  t.strictSame(new Set(await Promise.all(waiting.map(codeOf))), new Set(['overloaded']));
   t.equal(await codeOf(running), 'done');
   await closed;
   t.equal(await codeOf(engine.inspect(quick)), 'overloaded');
