@@ -122,7 +122,7 @@ async function compareCold(
   });
 }
 
-/** `GET /artifacts/{id}/content` of a picture, ownership checked each time. */
+/** `GET /artifacts/{id}/content` of a picture, its owner compared each time. */
 export const bench: Bench = () =>
   withDataFolder(async (folder) => {
     const file = await preparePhoto(folder);
