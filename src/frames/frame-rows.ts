@@ -73,10 +73,12 @@ export function rowConditions({ frameSetId, order, after, depthMin, depthMax, la
 }
 
 /**
- * Makes PostgreSQL read rows in the order of their index. Until a frame set is analyzed, the planner takes it for a two
- * hundredth of the table, and finds it cheaper to sort all of it for each batch: a picture of a million rows took 116 s.
+ * Makes PostgreSQL read rows in the order of their index. Left to itself, the planner may find it cheaper to sort: until a frame
+ * set is analyzed, all of it for each batch (a picture of a million rows took 116 s); afterwards all of the table
+ * for a set that is small in it (a picture of 5,000 rows out of 105,000 took 25 ms of PostgreSQL instead of 7).
  */
-export const IN_INDEX_ORDER = 'SET LOCAL enable_bitmapscan = off';
+export const IN_INDEX_ORDER =
+  'SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off';
 
 export function rowOrder(order: FrameOrder): string {
   return order === 'depth' ? 'depth, row' : 'id';

@@ -1,5 +1,6 @@
 import sharp from 'sharp';
 import t from 'tap';
+import { createTestDatabase } from '../support/database.ts';
 import { createFramesApp, type FramesApp, readCsv, writeLog } from './app.ts';
 import { createRandom } from './support.ts';
 
@@ -170,6 +171,36 @@ t.test('pages have no gaps and no doubles, over several frame sets with equal de
     `/frames?order=file&cursor=${/cursor=([^>&]+)/.exec(String(page.headers.link))?.[1]}`,
   );
   t.equal(foreign.statusCode, 422, 'a cursor of another order');
+});
+
+t.test('frames are read by index, however dear the planner takes it to be', async (t) => {
+  const { url, name, open } = await createTestDatabase(t);
+  const { pool } = await open();
+  await pool.query(`ALTER DATABASE ${name} SET random_page_cost = 100000`);
+  const { uploadLog, get, services } = await createFramesApp(t, {
+    DATABASE_URL: url,
+    DATABASE_POOL_SIZE: '4',
+  });
+  await uploadLog(writeLog(2000, 8));
+  const small = (await uploadLog(writeLog(50, 8))).json().id;
+  await pool.query('ANALYZE frames');
+  const tableScans = async (): Promise<number> => {
+    const tell = 'SELECT pg_stat_force_next_flush(), pg_sleep(0.1)';
+    await Promise.all(Array.from({ length: 4 }, () => services.database.pool.query(tell)));
+    const { rows } = await pool.query(
+      `SELECT seq_scan::int FROM pg_stat_user_tables WHERE relname = 'frames'`,
+    );
+    return rows[0].seq_scan;
+  };
+  const before = await tableScans();
+  for (const [query, accept] of [
+    ['limit=40', 'application/json'],
+    ['limit=40&order=file', 'application/json'],
+    [`frame_set_id=${small}&normalization=dynamic`, 'image/png'],
+  ] as const) {
+    t.equal((await get(`/frames?${query}`, accept)).statusCode, 200, query);
+  }
+  t.equal(await tableScans(), before);
 });
 
 t.test('other widths come from the originals; several widths need one', async (t) => {
