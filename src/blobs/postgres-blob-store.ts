@@ -172,9 +172,9 @@ const SMALL_BYTES = Buffer.allocUnsafeSlow(CHUNK_BYTES + 1);
 
 /**
  * The bytes of a staged file of one chunk, as a value of a query. They are read when `pg` writes the query, which copies
- * them: a buffer of their own would be garbage a moment later, and garbage outside of the heap made V8 collect the whole heap every
- * other second (0.7 ms of CPU a result). Read at once: the file was written a moment ago, so the kernel has it in memory; 100 KB take
- * 0.01 ms, in the thread pool 0.2 ms of CPU.
+ * them: a buffer of their own would be garbage a moment later, and garbage outside of the heap made V8 collect the whole
+ * heap every other second (0.7 ms of CPU a result). Read at once: the file was written a moment ago, so the kernel has it
+ * in memory; 100 KB take 0.01 ms, in the thread pool 0.2 ms of CPU.
  */
 class SmallFile {
   readonly #file: StagedFile;

@@ -47,7 +47,7 @@ interface Job {
   /** It was sent ahead once, and is not again: so that it goes to the process that is free first. */
   isRecalled: boolean;
   /** Nobody wants it any more, for this reason; noted where it has been sent ahead, until it is known whether it has started. */
-  abortion: { reason: unknown } | undefined;
+  aborted: { reason: unknown } | undefined;
 }
 
 interface Slot {
@@ -166,7 +166,7 @@ export class ProcessPool {
         reject: settle(reject),
         startedAt: 0,
         isRecalled: false,
-        abortion: undefined,
+        aborted: undefined,
       });
       this.#dispatch();
     }) as Promise<TaskResult<Name>>;
@@ -226,7 +226,10 @@ export class ProcessPool {
       if (slot.job !== undefined || !slot.process.isReady) continue;
       const job = this.#firstInLine();
       if (job === undefined) this.#recallOne();
-      else this.#start(slot, job, 'send');
+      else {
+        this.#start(slot, job);
+        this.#send(slot, job);
+      }
     }
     for (const slot of this.#slots) {
       if (slot.next === undefined) this.#sendAhead(slot);
@@ -244,7 +247,8 @@ export class ProcessPool {
     return [...this.#slots].some(({ next }) => next?.job === job);
   }
 
-  #start(slot: Slot, job: Job, delivery: 'send' | 'sent'): void {
+  /** Notes that the process has begun it, or will as soon as it is sent. */
+  #start(slot: Slot, job: Job): void {
     this.#waiting.delete(job.id);
     slot.job = job;
     slot.next = undefined;
@@ -253,13 +257,12 @@ export class ProcessPool {
       const detail = `The operation took longer than the ${job.timeoutMs / 1000} s it may take`;
       this.#kill(slot, new AppError('operation_timeout', detail));
     }, job.timeoutMs);
-    if (delivery === 'send') this.#send(slot, job);
-    else if (job.abortion !== undefined) this.#endSoon(slot, job.abortion.reason);
+    if (job.aborted !== undefined) this.#endSoon(slot, job.aborted.reason);
   }
 
   /**
-   * Transforms alone, behind transforms: they leave the event loop of their process to messages, so that the next one can be recalled,
-   * and write over what an attempt has left that was cut off.
+   * Transforms alone, behind transforms: they leave the event loop of their process to messages, so that the next one can
+   * be recalled, and write over what an attempt has left that was cut off.
    */
   #sendAhead(slot: Slot): void {
     if (slot.job?.name !== 'transform' || !slot.process.isReady || slot.isWornOut) return;
@@ -292,9 +295,9 @@ export class ProcessPool {
   #unassign(slot: Slot): void {
     const job = slot.next?.job;
     slot.next = undefined;
-    if (job?.abortion !== undefined) {
+    if (job?.aborted !== undefined) {
       this.#waiting.delete(job.id);
-      job.reject(job.abortion.reason);
+      job.reject(job.aborted.reason);
     }
     if (this.#isClosing) this.#failWaiting(this.#overloaded('The service is shutting down'));
     else this.#dispatch();
@@ -311,7 +314,7 @@ export class ProcessPool {
     slot.tasksDone += 1;
     this.#meanTaskMs += (performance.now() - job.startedAt - this.#meanTaskMs) / 16;
     slot.isWornOut = slot.tasksDone >= this.#options.maxTasks || message.rss > this.#options.maxRss;
-    if (next !== undefined) this.#start(slot, next.job, 'sent');
+    if (next !== undefined) this.#start(slot, next.job);
     else if (slot.isWornOut || this.#isClosing) this.#retire(slot);
     if (!this.#isClosing) this.#dispatch();
     if (verdict !== undefined) job.reject(verdict.reason);
@@ -334,7 +337,7 @@ export class ProcessPool {
     for (const slot of this.#slots) {
       if (slot.job?.id === id && slot.verdict === undefined) this.#endSoon(slot, reason);
       if (job === undefined || slot.next?.job !== job) continue;
-      job.abortion = { reason };
+      job.aborted = { reason };
       this.#recall(slot);
       return;
     }
