@@ -278,8 +278,3 @@ export class RowPngEncoder {
     out[this.length++] = value;
   }
 }
-
-/** The PNG file of one row; for many rows of one table, keep a `RowPngEncoder`. */
-export function encodeRowPng(pixels: Uint8Array, table: Uint8Array, mask: Uint8Array | null = null): Buffer {
-  return new RowPngEncoder(table).encode(pixels, 0, pixels.length, mask);
-}

@@ -73,10 +73,6 @@ export const FORMATS = {
   },
 } as const satisfies Record<ImageFormat, FormatTraits>;
 
-export function isImageFormat(value: string): value is ImageFormat {
-  return (IMAGE_FORMATS as readonly string[]).includes(value);
-}
-
 /**
  * The format with a media type, or undefined where it is none of the six. Case and parameters (`; q=0.8`) do not
  * matter.

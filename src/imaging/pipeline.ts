@@ -1,15 +1,10 @@
-import { type Static, type TObject, Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../errors.ts';
 import { canonicalColor, isColorSchema } from './color.ts';
 import { ObjectWithDefaults, withDefaults } from './defaults.ts';
 import { FORMATS } from './formats.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
-import {
-  OPERATION_NAMES,
-  OPERATIONS,
-  type OperationName,
-  type OperationStep,
-} from './operations/registry.ts';
+import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
 import type { ImageFormat, ImageLimits, SourceFile } from './types.ts';
 
@@ -205,26 +200,4 @@ function validationError(faults: readonly Fault[]): AppError {
   const [first] = faults;
   const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
   return new AppError('validation_failed', `${first?.path} ${first?.message}${more}`, { errors: faults });
-}
-
-/** An operation as the docs show it. */
-export interface OperationDescription {
-  name: OperationName | 'convert';
-  summary: string;
-  description: string;
-  /** Whether animations stay animated; with some parameters a frame has to be picked even so. */
-  animated: boolean;
-  /** JSON Schema of its parameters. */
-  params: TObject;
-}
-
-/** Every operation, in the order of the docs. */
-export function describeOperations(): OperationDescription[] {
-  const operations = OPERATION_NAMES.map((name) => {
-    const { summary, description, animated, params } = OPERATIONS[name];
-    return { name, summary, description, animated, params };
-  });
-  const { description = '' } = ConvertSchema;
-  const convert = { name: 'convert', summary: description, description: '', animated: true } as const;
-  return [...operations, { ...convert, params: OutputSchema }];
 }
