@@ -20,25 +20,30 @@ export function blobsOf(rows: readonly NamedBlobs[]): Buffer[] {
 /**
  * Deletes every artifact that was made from the given image or artifact, directly or over other artifacts, within the
  * caller's transaction. The root itself is left to the caller, who holds a lock on it, so that nothing new is derived
- * from it meanwhile. A derivation from one of the others that commits in between makes the transaction fail with a
- * foreign-key violation: callers have `withTransaction` try again after it.
+ * from it meanwhile.
  *
  * @returns the SHA-256 of the deleted artifacts' bytes and documents, which may be unreferenced now
  */
 export async function deleteDerivedFrom(transaction: ClientBase, root: DerivationRoot): Promise<Buffer[]> {
   const [column, id] =
     'imageId' in root ? ['image_id', root.imageId] : ['input_artifact_id', root.artifactId];
-  const { rows: derived } = await transaction.query<{ id: string }>(
-    `WITH RECURSIVE derived (id) AS (
-       SELECT artifact_id FROM artifact_inputs WHERE ${column} = $1
-       UNION
-       SELECT i.artifact_id FROM artifact_inputs i JOIN derived d ON i.input_artifact_id = d.id
-     )
-     SELECT a.id FROM artifacts a JOIN derived USING (id) ORDER BY a.id FOR UPDATE OF a`,
-    [id],
-  );
-  if (derived.length === 0) return [];
-  const ids = derived.map((row) => row.id);
+  let ids: string[] = [];
+  let known: number;
+  // Nothing can be derived from what is locked; what was derived from it while the lock was waited for, the next look sees.
+  do {
+    known = ids.length;
+    const { rows } = await transaction.query<{ id: string }>(
+      `WITH RECURSIVE derived (id) AS (
+         SELECT artifact_id FROM artifact_inputs WHERE ${column} = $1
+         UNION
+         SELECT i.artifact_id FROM artifact_inputs i JOIN derived d ON i.input_artifact_id = d.id
+       )
+       SELECT a.id FROM artifacts a JOIN derived USING (id) ORDER BY a.id FOR UPDATE OF a`,
+      [id],
+    );
+    ids = rows.map((row) => row.id);
+  } while (ids.length > known);
+  if (ids.length === 0) return [];
   await transaction.query('DELETE FROM artifact_inputs WHERE artifact_id = ANY($1::uuid[])', [ids]);
   const { rows } = await transaction.query<NamedBlobs>(
     `DELETE FROM artifacts WHERE id = ANY($1::uuid[]) RETURNING ${NAMED_BLOBS}`,

@@ -120,9 +120,6 @@ const INSERT = `stored AS (
   )
   SELECT * FROM stored`;
 
-/** Something was derived meanwhile: the next attempt deletes it too. */
-const DELETION = { retryOn: [FOREIGN_KEY_VIOLATION] };
-
 /** Artifacts in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ArtifactStore {
   readonly #database: Database;
@@ -233,25 +230,21 @@ export class ArtifactStore {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    const deleted = await withTransaction(
-      this.#database.pool,
-      async (client) => {
-        const { rowCount } = await client.query(
-          'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
-          [owner, id],
-        );
-        if (rowCount === 0) throw artifactNotFound(id);
-        const derived = await deleteDerivedFrom(client, { artifactId: id });
-        const { rows } = await client.query<NamedBlobs>(
-          `DELETE FROM artifacts WHERE id = $1 RETURNING ${NAMED_BLOBS}`,
-          [id],
-        );
-        const deleted = [...blobsOf(rows), ...derived];
-        await this.#blobs.deleteUnreferenced(client, deleted);
-        return deleted;
-      },
-      DELETION,
-    );
+    const deleted = await withTransaction(this.#database.pool, async (client) => {
+      const { rowCount } = await client.query(
+        'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
+        [owner, id],
+      );
+      if (rowCount === 0) throw artifactNotFound(id);
+      const derived = await deleteDerivedFrom(client, { artifactId: id });
+      const { rows } = await client.query<NamedBlobs>(
+        `DELETE FROM artifacts WHERE id = $1 RETURNING ${NAMED_BLOBS}`,
+        [id],
+      );
+      const deleted = [...blobsOf(rows), ...derived];
+      await this.#blobs.deleteUnreferenced(client, deleted);
+      return deleted;
+    });
     await this.#database.changes.caughtUp();
     return deleted;
   }
@@ -264,17 +257,22 @@ export class ArtifactStore {
    */
   async evictCached(maxBytes: number): Promise<Buffer[]> {
     return withTransaction(this.#database.pool, async (client) => {
-      const { rows } = await client.query<NamedBlobs>(
+      const { rows: victims } = await client.query<{ id: string }>(
         `WITH ranked AS (
            SELECT id, sum(size + coalesce(document_size, 0)) OVER (ORDER BY last_used_at DESC, id) AS total
            FROM artifacts WHERE retention = 'cached'
-         ), victims AS (
-           SELECT a.id FROM artifacts a JOIN ranked r USING (id)
-           WHERE r.total > $1 AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
-           ORDER BY a.last_used_at LIMIT 1000 FOR UPDATE OF a SKIP LOCKED
          )
-         DELETE FROM artifacts a USING victims v WHERE a.id = v.id AND a.retention = 'cached' RETURNING ${NAMED_BLOBS}`,
+         SELECT a.id FROM artifacts a JOIN ranked r USING (id)
+         WHERE r.total > $1 AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
+         ORDER BY a.last_used_at LIMIT 1000 FOR UPDATE OF a SKIP LOCKED`,
         [maxBytes],
+      );
+      // Looked at again, now that they are locked: until then they may have been kept, or others derived from them.
+      const { rows } = await client.query<NamedBlobs>(
+        `DELETE FROM artifacts a WHERE id = ANY($1::uuid[]) AND retention = 'cached'
+           AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
+         RETURNING ${NAMED_BLOBS}`,
+        [victims.map(({ id }) => id)],
       );
       const deleted = blobsOf(rows);
       await this.#blobs.deleteUnreferenced(client, deleted);

@@ -9,8 +9,8 @@ const CHANNEL = 'coreframe_changes';
 const RENEW_AFTER_MS = 500;
 /** Age at which a proof is none any more. */
 const CURRENT_FOR_MS = 2_000;
-/** Longest wait for an answer, and for the first notification. */
-const ANSWER_TIMEOUT_MS = 5_000;
+/** Longest wait for a connection and its first notification. */
+const CONNECT_TIMEOUT_MS = 5_000;
 /** Pause after an attempt that failed. */
 const RETRY_AFTER_MS = 1_000;
 /** Pause where notifications do not come through at all, which no retry mends. */
@@ -99,13 +99,19 @@ export class ChangeFeed {
   /** Asks the server for a sign of life, or connects to it. Does not throw. */
   #prove(): Promise<void> {
     if (this.#proof) return this.#proof;
-    const deadline = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+    // What is kept is not used after the one, and never was before the other.
+    const deadline = AbortSignal.timeout(this.#isListening ? CURRENT_FOR_MS : CONNECT_TIMEOUT_MS);
     const breakOff = () => this.#connection?.socket.destroy();
     deadline.addEventListener('abort', breakOff);
-    this.#proof = (this.#isListening ? this.#ask() : this.#connect(deadline)).catch(breakOff).then(() => {
-      deadline.removeEventListener('abort', breakOff);
-      this.#proof = undefined;
-    });
+    this.#proof = (this.#isListening ? this.#ask() : this.#connect(deadline))
+      .catch(() => {
+        breakOff();
+        this.#lost();
+      })
+      .then(() => {
+        deadline.removeEventListener('abort', breakOff);
+        this.#proof = undefined;
+      });
     return this.#proof;
   }
 
@@ -144,6 +150,8 @@ export class ChangeFeed {
       socket.destroy();
       return;
     }
+    // It may have been lost while the notification was here already and had not been read.
+    if (socket.destroyed) throw new Error('The connection was lost.');
     this.#reset();
     this.#isListening = true;
     this.#provenAt = sentAt;
@@ -152,16 +160,18 @@ export class ChangeFeed {
   /**
    * Whether a notification that is sent over another connection arrives in time.
    *
-   * @throws Error where the connection is lost meanwhile
+   * @throws Error where the connection is lost meanwhile, or the notification is sent too late
    */
   async #hearsItself(client: pg.Client, deadline: AbortSignal): Promise<boolean> {
     const echo = `echo ${randomUUID()}`;
     const heard = on(client, 'notification', { signal: deadline, close: ['end'] });
     await this.#options.notify(CHANNEL, echo);
+    deadline.throwIfAborted();
     try {
       for await (const [{ payload }] of heard) if (payload === echo) return true;
-    } catch {
-      return false;
+    } catch (error) {
+      if (deadline.aborted) return false;
+      throw error;
     }
     throw new Error('The connection was lost.');
   }

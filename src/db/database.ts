@@ -130,7 +130,7 @@ async function answers(pool: pg.Pool, monitor: ConnectionMonitor): Promise<boole
 /** Serialization failure and deadlock. */
 export const CONFLICT_STATES: readonly string[] = ['40001', '40P01'];
 
-/** A row refers to one that is not there; in a deletion, one that was added meanwhile refers to what is deleted. */
+/** A new row refers to one that is not there. */
 export const FOREIGN_KEY_VIOLATION = '23503';
 
 /** There is a row with this key already. */
@@ -146,21 +146,19 @@ export function hasState(error: unknown, states: readonly string[]): boolean {
  * others (serialization failure, deadlock) is tried again, up to `attempts` times in all, so that `work` must have no effect
  * outside of it, unless `attempts` is 1.
  *
- * @param retryOn further SQLSTATEs after which trying again makes sense
  * @param attempts how often it is tried in all, 5 times by default
  * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
  */
 export async function withTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
-  { retryOn = [], attempts = TRANSACTION_ATTEMPTS }: { retryOn?: readonly string[]; attempts?: number } = {},
+  { attempts = TRANSACTION_ATTEMPTS }: { attempts?: number } = {},
 ): Promise<T> {
-  const retried = [...CONFLICT_STATES, ...retryOn];
   for (let attempt = 1; ; attempt++) {
     try {
       return await runTransaction(pool, work);
     } catch (error) {
-      if (!hasState(error, retried) || attempt === attempts) throw toAppError(error) ?? error;
+      if (!hasState(error, CONFLICT_STATES) || attempt === attempts) throw toAppError(error) ?? error;
       await sleep(Math.random() * 10 * 2 ** attempt);
     }
   }

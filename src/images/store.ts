@@ -5,7 +5,7 @@ import { deleteDerivedFrom } from '../artifacts/derived.ts';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
 import { coalesceLookups, WANTED } from '../db/coalesce.ts';
-import { type Database, FOREIGN_KEY_VIOLATION, withTransaction } from '../db/database.ts';
+import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
 import { KnownRows } from '../db/known-rows.ts';
 import { AppError } from '../errors.ts';
@@ -74,9 +74,6 @@ const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
 
 /** Half a KB each. */
 const KNOWN_SOURCES = 10_000;
-
-/** Something was derived meanwhile: the next attempt deletes it too. */
-const DELETION = { retryOn: [FOREIGN_KEY_VIOLATION] };
 
 /** Images in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ImageStore {
@@ -176,23 +173,19 @@ export class ImageStore {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    const deleted = await withTransaction(
-      this.#database.pool,
-      async (client) => {
-        const { rows } = await client.query<{ sha256: Buffer }>(
-          'SELECT sha256 FROM images WHERE owner_id = $1 AND id = $2 FOR UPDATE',
-          [owner, id],
-        );
-        const [image] = rows;
-        if (!image) throw imageNotFound(id);
-        const derived = await deleteDerivedFrom(client, { imageId: id });
-        await client.query('DELETE FROM images WHERE id = $1', [id]);
-        const deleted = [image.sha256, ...derived];
-        await this.#blobs.deleteUnreferenced(client, deleted);
-        return deleted;
-      },
-      DELETION,
-    );
+    const deleted = await withTransaction(this.#database.pool, async (client) => {
+      const { rows } = await client.query<{ sha256: Buffer }>(
+        'SELECT sha256 FROM images WHERE owner_id = $1 AND id = $2 FOR UPDATE',
+        [owner, id],
+      );
+      const [image] = rows;
+      if (!image) throw imageNotFound(id);
+      const derived = await deleteDerivedFrom(client, { imageId: id });
+      await client.query('DELETE FROM images WHERE id = $1', [id]);
+      const deleted = [image.sha256, ...derived];
+      await this.#blobs.deleteUnreferenced(client, deleted);
+      return deleted;
+    });
     await this.#database.changes.caughtUp();
     return deleted;
   }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import t from 'tap';
 import { createTestApp } from '../support/app.ts';
@@ -33,6 +34,42 @@ t.test(
     t.strictSame(rows[0], { images: 0, artifacts: 0, blobs: 0 });
   },
 );
+
+t.test('what is derived while its image or a step before is being deleted goes with it', async (t) => {
+  const { send, upload, services } = await createTestApp(t);
+  const { pool } = services.database;
+  const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#123456' } })
+    .png()
+    .toBuffer();
+  for (const resource of ['images', 'artifacts']) {
+    const { image } = (await upload({ bytes })).json().results[0];
+    const half = (await send('POST', `/images/${image.id}/resize`, { width: 32 })).json();
+    const quarter = (await send('POST', `/artifacts/${half.id}/resize`, { width: 16 })).json();
+    const deriving = await pool.connect();
+    await deriving.query('BEGIN');
+    // A copy of the row, derived from it.
+    await deriving.query(
+      `WITH derived AS (
+         INSERT INTO artifacts SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid(), 'key', '\\x' || repeat('00', 32)))).*
+         FROM artifacts a WHERE id = $1 RETURNING id
+       ) INSERT INTO artifact_inputs (artifact_id, position, input_artifact_id) SELECT id, 0, $1 FROM derived`,
+      [quarter.id],
+    );
+    const deleting = send('DELETE', `/${resource}/${resource === 'images' ? image.id : half.id}`);
+    const isWaiting = async () =>
+      (
+        await pool.query(
+          "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        )
+      ).rowCount === 1;
+    while (!(await isWaiting())) await sleep(5);
+    await deriving.query('COMMIT');
+    deriving.release();
+    const { statusCode, body } = await deleting;
+    t.equal(statusCode, 204, body);
+    t.same((await pool.query('SELECT id FROM artifacts')).rows, []);
+  }
+});
 
 t.test(
   'equal bytes uploaded and deleted at the same time: every answer holds, no bytes are lost',

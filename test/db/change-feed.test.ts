@@ -130,12 +130,65 @@ t.test('a database that does not answer is not taken for one without changes', a
   t.teardown(() => process.kill(pid, 'SIGCONT'));
   process.kill(pid, 'SIGSTOP');
   const start = performance.now();
-  while (database.changes.isCurrent) await sleep(20);
+  await database.changes.caughtUp();
+  t.equal(database.changes.isCurrent, false);
   const ms = performance.now() - start;
   t.ok(ms > 500 && ms < 5_000, `not trusted after ${Math.round(ms)} ms`);
   const { reads } = kept;
   t.same(await kept.things.get(ALICE, id), { name: 'first' });
   t.equal(kept.reads, reads + 1);
+});
+
+t.test('a connection that is lost while it is made is made again, and not trusted', async (t) => {
+  const { database, url, id } = await openThings(t);
+  const { pool } = database;
+  const breakFeed = async () => {
+    await pool.query('SELECT pg_terminate_backend($1)', [await feedProcess(database)]);
+    await sleep(50);
+  };
+  const moments: [name: string, notify: (send: () => Promise<unknown>) => Promise<unknown>][] = [
+    ['before its notification is sent', async (send) => [await breakFeed(), await send()]],
+    ['after its notification came', async (send) => [await send(), await sleep(50), await breakFeed()]],
+  ];
+  for (const [name, notifyFirst] of moments) {
+    const messages: string[] = [];
+    let notified = 0;
+    const changes = new ChangeFeed({
+      client: { connectionString: url },
+      newSocket: () => new Socket(),
+      notify(channel, payload) {
+        const send = () => pool.query('SELECT pg_notify($1, $2)', [channel, payload]);
+        notified += 1;
+        return notified === 1 ? notifyFirst(send) : send();
+      },
+      logger: { warn: (_fields, message) => messages.push(message) },
+    });
+    const kept = keepThings(database, changes);
+    let wasTrusted = false;
+    while (notified < 2) {
+      wasTrusted ||= changes.isCurrent;
+      await sleep(5);
+    }
+    t.equal(wasTrusted, false, `lost ${name}`);
+    await untilCurrent(changes);
+    for (let i = 0; i < 3; i += 1) t.same(await kept.things.get(ALICE, id), { name: 'first' });
+    t.equal(kept.reads, 1);
+    t.same(messages, []);
+    await changes.close();
+    while ((await feedProcess(database).catch(() => 0)) !== 0) await sleep(5);
+  }
+});
+
+t.test('a notification that could not be sent in time says nothing of the database', async (t) => {
+  const messages: string[] = [];
+  const database = await (await createTestDatabase(t)).open({
+    poolSize: 1,
+    logger: { info() {}, warn: (_fields, message) => messages.push(message) },
+  });
+  const busy = database.pool.query('SELECT pg_sleep(5.5)');
+  await untilCurrent(database.changes);
+  await busy;
+  t.same(messages, []);
 });
 
 t.test('notifications that do not come through: every row is read each time', async (t) => {

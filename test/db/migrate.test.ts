@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import { SchemaEngine } from '@prisma/schema-engine-wasm';
@@ -142,6 +143,30 @@ t.test('a migration that prisma left failed is refused, one that was rolled back
   await t.rejects(migrate(pool), { name: 'MigrationError', message: /0001_initial failed before/ });
   await pool.query(`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE id = 'x'`);
   t.same(await migrate(pool), []);
+});
+
+t.test('a migration that loses a conflict with a process of the version before is tried again', async (t) => {
+  const folder = await copyOfMigrations(t);
+  await cp(path.join(folder, '0001_initial'), path.join(folder, '9000_locks'), { recursive: true });
+  await writeFile(
+    path.join(folder, '9000_locks/migration.sql'),
+    `SET LOCAL deadlock_timeout = '50ms'; LOCK TABLE images; LOCK TABLE artifacts; CREATE TABLE locked (id int)`,
+  );
+  const { pool } = await (await createTestDatabase(t)).open();
+  const other = await pool.connect();
+  await other.query("BEGIN; SET LOCAL deadlock_timeout = '60s'; LOCK TABLE artifacts");
+  const migrated = migrate(pool, { folder });
+  const isWaiting = async () =>
+    (
+      await pool.query(
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      )
+    ).rowCount === 1;
+  while (!(await isWaiting())) await sleep(5);
+  await other.query('LOCK TABLE images');
+  await other.query('COMMIT');
+  other.release();
+  t.same(await migrated, ['9000_locks']);
 });
 
 t.test('a migration that fails leaves nothing, names itself, and is tried again', async (t) => {
