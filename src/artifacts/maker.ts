@@ -92,15 +92,17 @@ export class ArtifactMaker {
   async make(owner: OwnerId, recipe: Recipe, options: MakeOptions, make: Make): Promise<MadeArtifact> {
     const { artifacts, log } = this.#services;
     const key = artifactKey({ ...recipe, inputs: recipe.inputs.map(({ ref }) => ref) });
-    const existing = await artifacts.findByKey(owner, key);
-    if (existing) {
-      artifacts.noteUse(existing, log);
-      return { artifact: await this.#retain(owner, existing, options.retention), isNew: false };
-    }
+    // Equal requests look it up together, too: one that looked by itself, just before it was stored, could come back when
+    // the computation that it was to join has ended.
     const { artifact, isNew } = await this.#flights.run(
       `${owner}/${key.toString('hex')}`,
       options.signal,
-      (signal) => this.#compute(owner, key, recipe, { ...options, signal }, make),
+      async (signal) => {
+        const existing = await artifacts.findByKey(owner, key);
+        if (!existing) return this.#compute(owner, key, recipe, { ...options, signal }, make);
+        artifacts.noteUse(existing, log);
+        return { artifact: existing, isNew: false };
+      },
     );
     return { artifact: await this.#retain(owner, artifact, options.retention), isNew };
   }

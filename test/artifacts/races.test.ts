@@ -71,6 +71,31 @@ t.test('what is derived while its image or a step before is being deleted goes w
   }
 });
 
+t.test('equal requests are one computation, however late some of them hear that there is none', async (t) => {
+  const { send, upload, services } = await createTestApp(t);
+  const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#123456' } })
+    .png()
+    .toBuffer();
+  const { image } = (await upload({ bytes })).json().results[0];
+  const find = services.artifacts.findByKey.bind(services.artifacts);
+  let lookups = 0;
+  services.artifacts.findByKey = async (...args) => {
+    lookups += 1;
+    const isFirst = lookups === 1;
+    const found = await find(...args);
+    if (!isFirst) await sleep(500);
+    return found;
+  };
+  const made = await Promise.all(
+    Array.from({ length: 5 }, () => send('POST', `/images/${image.id}/resize`, { width: 9 })),
+  );
+  t.equal(new Set(made.map(({ body }) => body)).size, 1);
+  t.match(
+    (await send('GET', '/metrics')).body,
+    /duration_seconds_count\{operation="resize",outcome="ok"\} 1$/m,
+  );
+});
+
 t.test(
   'equal bytes uploaded and deleted at the same time: every answer holds, no bytes are lost',
   async (t) => {
