@@ -9,6 +9,7 @@ import { frameSetRoutes } from './frames/frame-set-routes.ts';
 import { frameRoutes } from './frames/routes.ts';
 import { FRAME_SCHEMAS } from './frames/schemas.ts';
 import { HISTOGRAM_SCHEMAS, histogramRoutes } from './histogram/routes.ts';
+import { closedQueries } from './http/closed-queries.ts';
 import { healthRoutes } from './http/health.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/idle-timeouts.ts';
 import { jsonBodies } from './http/json-bodies.ts';
@@ -49,6 +50,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(openapiPlugin, { publicUrl: config.PUBLIC_URL });
   await app.register(swaggerUiPlugin);
+  await app.register(closedQueries);
   await app.register(ownerPlugin);
 
   for (const schema of [

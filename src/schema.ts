@@ -1,4 +1,14 @@
-import { type SchemaOptions, type Static, type TSchema, type TUnsafe, Type } from '@sinclair/typebox';
+import {
+  KindGuard,
+  type ObjectOptions,
+  type SchemaOptions,
+  type Static,
+  type TObject,
+  type TProperties,
+  type TSchema,
+  type TUnsafe,
+  Type,
+} from '@sinclair/typebox';
 
 /**
  * One of the given strings, as JSON Schema's `enum`: a wrong value is one fault that lists the choices, where a union
@@ -32,4 +42,32 @@ export function Uuid(options: SchemaOptions = {}) {
 /** A reference to a schema that has a name (`$id`) and is registered by it, with its static type. */
 export function SchemaRef<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
   return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` });
+}
+
+/**
+ * A closed object whose properties with a default may be left out. Its static type is that of the value once the
+ * defaults are filled in, as Ajv's `useDefaults` and `withDefaults` do.
+ */
+export function ObjectWithDefaults<Properties extends TProperties>(
+  properties: Properties,
+  options: ObjectOptions = {},
+): TObject<Properties> {
+  const schema = Type.Object(properties, { additionalProperties: false, ...options });
+  const required = Object.entries(properties)
+    .filter(([, property]) => !KindGuard.IsOptional(property) && property.default === undefined)
+    .map(([name]) => name);
+  Reflect.deleteProperty(schema, 'required');
+  return required.length === 0 ? schema : Object.assign(schema, { required });
+}
+
+/** The value with the defaults of its schema filled in, one level deep, and without undefined properties. */
+export function withDefaults<Properties extends TProperties>(
+  schema: TObject<Properties>,
+  value: Partial<Static<TObject<Properties>>>,
+): Static<TObject<Properties>> {
+  const defaults = Object.entries(schema.properties).flatMap(([name, { default: fallback }]) =>
+    fallback === undefined ? [] : [[name, fallback]],
+  );
+  const given = Object.entries(value).filter(([, item]) => item !== undefined);
+  return { ...Object.fromEntries(defaults), ...Object.fromEntries(given) };
 }

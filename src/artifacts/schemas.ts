@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../http/pagination.ts';
-import { StringEnum, Timestamp, Uuid } from '../schema.ts';
+import { ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../schema.ts';
 
 const id = '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11';
 const imageId = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
@@ -68,13 +68,10 @@ export const ArtifactSchema = Type.Object(
 
 export const ArtifactPageSchema = PageOf('Artifact', 'A page of artifacts.');
 
-export const ArtifactListQuerySchema = Type.Object(
-  {
-    ...PageQuery,
-    kind: Type.Optional(StringEnum(ARTIFACT_KINDS, { description: 'Only artifacts of this kind.' })),
-  },
-  { additionalProperties: false },
-);
+export const ArtifactListQuerySchema = ObjectWithDefaults({
+  ...PageQuery,
+  kind: Type.Optional(StringEnum(ARTIFACT_KINDS, { description: 'Only artifacts of this kind.' })),
+});
 
 export type ArtifactResponse = Static<typeof ArtifactSchema>;
 

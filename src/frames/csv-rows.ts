@@ -5,6 +5,9 @@ import { RecordReader } from './csv-records.ts';
 import type { CellFaultCode, FaultLog } from './faults.ts';
 import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';
 
+/** Farther from 0 no depth is: steps between such, and sums of them, are numbers still. */
+const MAX_DEPTH = 1e100;
+
 /** Where a row stands in its file, both counted from 1. */
 export interface RowPosition {
   /** After the header. */
@@ -96,12 +99,12 @@ export class RowReader {
       this.addFault('null_depth', cell, position, 'is empty; expected a depth.');
     } else if (Number.isNaN(depth)) {
       this.addFault('bad_depth', cell, position, 'is not a number; expected a depth as a decimal number.');
-    } else if (!Number.isFinite(depth)) {
+    } else if (Math.abs(depth) > MAX_DEPTH) {
       this.addFault(
         'depth_too_large',
         cell,
         position,
-        'is too large; expected a depth that a 64-bit float can hold.',
+        `is too large; expected a depth from -${MAX_DEPTH} to ${MAX_DEPTH}.`,
       );
     } else if (isNullDepth(this.nulls, depth)) {
       this.addFault('null_depth', cell, position, 'is a null value; expected a depth.');

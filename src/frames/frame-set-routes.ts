@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from '@sinclair/typebox';
 import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { refuseUnreceivable } from '../http/multipart-form.ts';
 import { linkNextPage, PageQuery } from '../http/pagination.ts';
 import { problemResponses } from '../http/problems.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import { ObjectWithDefaults } from '../schema.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
 import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
@@ -75,7 +75,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         tags,
         summary: 'List frame sets',
         description: 'Newest first, a page at a time.',
-        querystring: Type.Object(PageQuery, { additionalProperties: false }),
+        querystring: ObjectWithDefaults(PageQuery),
         response: {
           200: jsonResponse('FrameSetPage', 'A page of frame sets.'),
           ...problemResponses('validation_failed', 'database_unavailable'),

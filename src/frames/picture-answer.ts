@@ -7,11 +7,12 @@ import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
 import { AppError } from '../errors.ts';
 import { validationFailed } from '../http/validation.ts';
 import type { ImageEngine } from '../imaging/engine.ts';
+import { FORMATS } from '../imaging/formats.ts';
 import { commonWidth, describeFrames, type FrameRequest } from './frame-answer.ts';
 import type { FrameFacts } from './frame-selection.ts';
 import { encodePicturePng } from './picture.ts';
 import { type BuiltPicture, buildPicture, type PictureShape } from './picture-builder.ts';
-import { MAX_SIDE, type PictureFormat, writePictureInput } from './picture-task.ts';
+import { type PictureFormat, writePictureInput } from './picture-task.ts';
 import type { FrameListQuery } from './schemas.ts';
 
 export interface FramePictureOptions {
@@ -58,15 +59,28 @@ export class FramePictures {
   ): Promise<FastifyReply> {
     const shape = this.#shapeOf(query, frames, facts);
     const format = this.#chooseFormat(formats, shape, facts);
+    const isHead = request.method === 'HEAD';
+    const encoded = isHead ? undefined : await this.#make(frames, facts, shape, format, signal);
+    // A failure does not answer with the headers of a picture.
     describeFrames(reply, frames, facts);
     reply.type(`image/${format}`).header('content-disposition', `inline; filename="frames.${format}"`);
-    if (request.method === 'HEAD') return reply.send(Readable.from([]));
-    const { bytes, size } = await this.#limit(async () => {
+    if (!encoded) return reply.send(Readable.from([]));
+    return reply.header('content-length', encoded.size).send(encoded.bytes);
+  }
+
+  /** The encoded picture, when its turn has come. */
+  async #make(
+    frames: FrameRequest,
+    facts: FrameFacts,
+    shape: PictureShape,
+    format: PictureFormat,
+    signal: AbortSignal,
+  ): Promise<{ bytes: Buffer | Readable; size: number }> {
+    return this.#limit(async () => {
       signal.throwIfAborted();
       const built = await buildPicture(this.#options.pool, frames, facts, shape);
       return this.#encode(built, format, signal);
     });
-    return reply.header('content-length', size).send(bytes);
   }
 
   #shapeOf(query: FrameListQuery, frames: FrameRequest, facts: FrameFacts): PictureShape {
@@ -90,11 +104,11 @@ export class FramePictures {
   #chooseFormat(formats: readonly PictureFormat[], shape: PictureShape, facts: FrameFacts): PictureFormat {
     const { width, height = facts.count } = shape;
     const { maxOutputPixels } = this.#options.engine.limits;
-    const fitting = formats.find((format) => Math.max(width, height) <= MAX_SIDE[format]);
+    const fitting = formats.find((format) => Math.max(width, height) <= FORMATS[format].maxSide);
     if (fitting && width * height <= maxOutputPixels) return fitting;
     const bound = fitting
       ? `${maxOutputPixels} pixels in all`
-      : `${Math.max(...formats.map((format) => MAX_SIDE[format]))} pixels a side`;
+      : `${Math.max(...formats.map((format) => FORMATS[format].maxSide))} pixels a side`;
     throw new AppError(
       'output_too_large',
       `The picture would have ${width}×${height} pixels and may have ${bound}: choose a smaller height.`,

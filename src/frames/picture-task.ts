@@ -8,9 +8,6 @@ import type { GreyPicture } from './row-binner.ts';
 export const PICTURE_FORMATS = ['png', 'webp', 'jpeg'] as const;
 export type PictureFormat = (typeof PICTURE_FORMATS)[number];
 
-/** Most pixels a side that a format has room for. */
-export const MAX_SIDE: Record<PictureFormat, number> = { png: 2 ** 31 - 1, webp: 16_383, jpeg: 65_535 };
-
 /** What an image process needs to colour and encode a picture of frames. */
 export interface FramePictureTask {
   /** Grey levels, then, where pixels are missing, their bitmaps: the memory of a `GreyPicture`. */

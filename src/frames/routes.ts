@@ -183,7 +183,7 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
         description: 'Those that have a name. Each is also there reversed, as `NAME_r`.',
         response: {
           200: jsonResponse('ColormapList', 'The colour maps.'),
-          ...problemResponses(),
+          ...problemResponses('validation_failed'),
         },
       },
     },

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf } from '../http/pagination.ts';
-import { Nullable, StringEnum, Timestamp, Uuid } from '../schema.ts';
+import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../schema.ts';
 import { DEFAULT_COLORMAP } from './colormap.ts';
 import { DELIMITERS, MAX_COLUMNS } from './csv-header.ts';
 import { FRAME_SOURCES } from './frame-rows.ts';
@@ -175,43 +175,40 @@ export const UploadLogFormSchema = Type.Object({
 
 const DELIMITER_NAMES = ['comma', 'semicolon', 'tab'] as const;
 
-export const UploadLogQuerySchema = Type.Object(
-  {
-    name: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 255,
-        description: "Default: the file's name without its extension.",
-      }),
-    ),
-    delimiter: Type.Optional(
-      StringEnum([...DELIMITER_NAMES, ...DELIMITERS], {
-        description: 'What separates cells. Default: found from the header.',
-      }),
-    ),
-    null_values: Type.Array(Type.String({ maxLength: 600 }), {
-      default: [...DEFAULT_NULL_VALUES],
-      maxItems: 16,
-      description: 'Marks of missing pixels besides the empty cell; several times, or separated by commas.',
+export const UploadLogQuerySchema = ObjectWithDefaults({
+  name: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: "Default: the file's name without its extension.",
     }),
-    on_error: StringEnum(['fail', 'skip'], {
-      default: 'fail',
-      description: 'What becomes of rows with faults: they fail the upload, or are left out and reported.',
+  ),
+  delimiter: Type.Optional(
+    StringEnum([...DELIMITER_NAMES, ...DELIMITERS], {
+      description: 'What separates cells. Default: found from the header.',
     }),
-    width: width({ default: DEFAULT_WIDTH, description: 'Pixels of the resized rows.' }),
-    kernel: StringEnum(RESAMPLE_KERNELS, { default: 'area', description: 'How rows are resized.' }),
-    depth_unit: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 32,
-        description: 'Unit of the depths, as it is to be shown.',
-        examples: ['m', 'ft'],
-      }),
-    ),
-    force: Type.Boolean({ default: false, description: 'Store the log although the same one is there.' }),
-  },
-  { additionalProperties: false },
-);
+  ),
+  null_values: Type.Array(Type.String({ maxLength: 600 }), {
+    default: [...DEFAULT_NULL_VALUES],
+    maxItems: 16,
+    description: 'Marks of missing pixels besides the empty cell; several times, or separated by commas.',
+  }),
+  on_error: StringEnum(['fail', 'skip'], {
+    default: 'fail',
+    description: 'What becomes of rows with faults: they fail the upload, or are left out and reported.',
+  }),
+  width: width({ default: DEFAULT_WIDTH, description: 'Pixels of the resized rows.' }),
+  kernel: StringEnum(RESAMPLE_KERNELS, { default: 'area', description: 'How rows are resized.' }),
+  depth_unit: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 32,
+      description: 'Unit of the depths, as it is to be shown.',
+      examples: ['m', 'ft'],
+    }),
+  ),
+  force: Type.Boolean({ default: false, description: 'Store the log although the same one is there.' }),
+});
 export type UploadLogQuery = Static<typeof UploadLogQuerySchema>;
 
 /** The character that a delimiter's name stands for. */
@@ -244,48 +241,44 @@ const lookQuery = {
 
 export const MAX_FRAME_LIMIT = 100_000;
 
-export const FrameListQuerySchema = Type.Object(
-  {
-    depth_min: Type.Optional(depth({ description: 'Least depth, included.' })),
-    depth_max: Type.Optional(depth({ description: 'Greatest depth, included.' })),
-    frame_set_id: Type.Optional(Uuid({ description: 'Only frames of this frame set. Default: of all.' })),
-    order: StringEnum(['depth', 'file'], {
-      default: 'depth',
-      description: 'By depth, frame set and row; or by frame set and row.',
+export const FrameListQuerySchema = ObjectWithDefaults({
+  depth_min: Type.Optional(depth({ description: 'Least depth, included.' })),
+  depth_max: Type.Optional(depth({ description: 'Greatest depth, included.' })),
+  frame_set_id: Type.Optional(Uuid({ description: 'Only frames of this frame set. Default: of all.' })),
+  order: StringEnum(['depth', 'file'], {
+    default: 'depth',
+    description: 'By depth, frame set and row; or by frame set and row.',
+  }),
+  ...lookQuery,
+  limit: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: MAX_FRAME_LIMIT,
+      description: 'Most frames. Default: all, streamed.',
     }),
-    ...lookQuery,
-    limit: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: MAX_FRAME_LIMIT,
-        description: 'Most frames. Default: all, streamed.',
-      }),
-    ),
-    cursor: Type.Optional(
-      Type.String({
-        maxLength: 1000,
-        description: 'Where to go on: from the `Link` header of the page before.',
-      }),
-    ),
-    height: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: 1_000_000,
-        description:
-          'Pictures: rows of the picture, each the average of frames. Default: one for each frame.',
-      }),
-    ),
-    scale: StringEnum(['rows', 'depth'], {
-      default: 'rows',
-      description:
-        'Pictures with a `height`: divide it among frames, or among depths, where gaps stay transparent.',
+  ),
+  cursor: Type.Optional(
+    Type.String({
+      maxLength: 1000,
+      description: 'Where to go on: from the `Link` header of the page before.',
     }),
-  },
-  { additionalProperties: false },
-);
+  ),
+  height: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Pictures: rows of the picture, each the average of frames. Default: one for each frame.',
+    }),
+  ),
+  scale: StringEnum(['rows', 'depth'], {
+    default: 'rows',
+    description:
+      'Pictures with a `height`: divide it among frames, or among depths, where gaps stay transparent.',
+  }),
+});
 export type FrameListQuery = Static<typeof FrameListQuerySchema>;
 
-export const FrameQuerySchema = Type.Object(lookQuery, { additionalProperties: false });
+export const FrameQuerySchema = ObjectWithDefaults(lookQuery);
 
 export const FrameParamsSchema = Type.Object(
   {

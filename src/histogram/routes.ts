@@ -12,6 +12,7 @@ import { negotiate } from '../http/negotiation.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../http/problems.ts';
 import { IdParamsSchema, jsonContent } from '../http/responses.ts';
 import { type FaultPlace, relocateFaults } from '../http/validation.ts';
+import { ObjectWithDefaults } from '../schema.ts';
 import type { Histograms } from './histograms.ts';
 import {
   ChannelHistogramSchema,
@@ -46,20 +47,17 @@ export const HISTOGRAM_SCHEMAS = [
 const { region: _region, ...flatParams } = HistogramParamsSchema.properties;
 
 /** The parameters of a query: the region in one text, and how a plot is drawn. */
-const HistogramQuerySchema = Type.Object(
-  {
-    ...flatParams,
-    region: Type.Optional(
-      Type.String({
-        pattern: '^\\d{1,7},\\d{1,7},\\d{1,7},\\d{1,7}$',
-        description: 'A box of pixels, `left,top,width,height`. Default: the whole picture.',
-        examples: ['100,50,320,240'],
-      }),
-    ),
-    ...HistogramPlotSchema.properties,
-  },
-  { additionalProperties: false },
-);
+const HistogramQuerySchema = ObjectWithDefaults({
+  ...flatParams,
+  region: Type.Optional(
+    Type.String({
+      pattern: '^\\d{1,7},\\d{1,7},0{0,6}[1-9]\\d{0,6},0{0,6}[1-9]\\d{0,6}$',
+      description: 'A box of at least one pixel, `left,top,width,height`. Default: the whole picture.',
+      examples: ['100,50,320,240'],
+    }),
+  ),
+  ...HistogramPlotSchema.properties,
+});
 type HistogramQuery = Static<typeof HistogramQuerySchema>;
 
 const IN_BODY: FaultPlace = { location: 'body', pathOf: (path) => path };

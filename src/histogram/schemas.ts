@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Nullable, SchemaRef, StringEnum, Uuid } from '../schema.ts';
+import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Uuid } from '../schema.ts';
 
 /**
  * What can be counted. `hue` has 360 levels (whole degrees), every other channel as many as its picture's depth has
@@ -64,7 +64,7 @@ export const RegionSchema = Type.Object(
 export type Region = Static<typeof RegionSchema>;
 
 /** Parameters of a histogram. Rules that reach over several of them are in `checkParams` (`params.ts`). */
-export const HistogramParamsSchema = Type.Object(
+export const HistogramParamsSchema = ObjectWithDefaults(
   {
     channels: Type.Optional(
       Type.Array(ChannelSchema, {
@@ -173,7 +173,7 @@ export type PlotTheme = (typeof PLOT_THEMES)[number];
 export const PLOT_SCALES = ['linear', 'log'] as const;
 
 /** How a histogram is drawn. It is no part of what is counted. */
-export const HistogramPlotSchema = Type.Object(
+export const HistogramPlotSchema = ObjectWithDefaults(
   {
     width: Type.Integer({
       minimum: 64,

@@ -4,6 +4,7 @@ import { create as createContentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ByteRange } from '../blobs/blob-store.ts';
 import { AppError } from '../errors.ts';
+import { ObjectWithDefaults } from '../schema.ts';
 import { RESPONSE_HEADERS } from './responses.ts';
 
 /** What is said of bytes that are sent: validators and a safe file name. */
@@ -30,15 +31,12 @@ export interface Content extends ContentHead, ContentBytes {}
 /** Shows a picture and runs nothing, wherever it is opened (OWASP: uploaded content). */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-export const ContentQuerySchema = Type.Object(
-  {
-    download: Type.Boolean({
-      default: false,
-      description: 'Offer the file for saving instead of showing it.',
-    }),
-  },
-  { additionalProperties: false },
-);
+export const ContentQuerySchema = ObjectWithDefaults({
+  download: Type.Boolean({
+    default: false,
+    description: 'Offer the file for saving instead of showing it.',
+  }),
+});
 
 /** The `response` entries of a route's schema that answers with content. */
 export function contentResponses(mediaType: string): Record<number, object> {

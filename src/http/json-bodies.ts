@@ -1,5 +1,9 @@
 import fp from 'fastify-plugin';
 import { AppError } from '../errors.ts';
+import { refuseEncoded } from './content-encoding.ts';
+
+/** Largest JSON body; uploads have limits of their own. */
+export const MAX_JSON_BYTES = 1024 * 1024;
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
@@ -16,6 +20,7 @@ export const jsonBodies = fp(
       if (!JSON_TYPE.test(type)) {
         throw new AppError('unsupported_media_type', 'Send the body as application/json.');
       }
+      refuseEncoded(request);
     });
   },
   { name: 'json-bodies' },

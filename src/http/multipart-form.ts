@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../errors.ts';
+import { refuseEncoded } from './content-encoding.ts';
 import { escapePointer } from './validation.ts';
 
 export interface FormLimits {
@@ -31,6 +32,11 @@ export interface FormFile {
 /** The parser refuses longer headers by itself (80 KiB). */
 const MAX_FIELD_NAME_BYTES = 200;
 
+/** Fields that are no files: none is known, but each is told of as a fault. */
+const MAX_OTHER_FIELDS = 20;
+
+const LIMIT_CODES = ['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'];
+
 /** RFC 2046, 5.1.1. */
 const MAX_BOUNDARY_LENGTH = 70;
 const FORM_TYPE = /^multipart\/form-data\s*(;|$)/i;
@@ -43,17 +49,11 @@ const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^;\s]*))/i;
  * @throws AppError `unsupported_media_type`, `malformed_multipart`, `request_too_large`
  */
 export function refuseUnreceivable(request: FastifyRequest, { maxRequestBytes }: FormLimits): void {
-  const {
-    'content-type': type = '',
-    'content-encoding': encoding = 'identity',
-    'content-length': length = '0',
-  } = request.headers;
+  const { 'content-type': type = '', 'content-length': length = '0' } = request.headers;
   if (!FORM_TYPE.test(type)) {
     throw new AppError('unsupported_media_type', 'Send the body as multipart/form-data.');
   }
-  if (encoding.toLowerCase() !== 'identity') {
-    throw new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.');
-  }
+  refuseEncoded(request);
   const [, quoted, bare] = BOUNDARY.exec(type) ?? [];
   const boundary = quoted ?? bare ?? '';
   if (boundary === '' || boundary.length > MAX_BOUNDARY_LENGTH) {
@@ -120,8 +120,8 @@ export async function* receiveForm(
       limits: {
         fileSize: limits.maxFileBytes,
         files: limits.maxFiles,
-        parts: limits.maxFiles + 20,
-        fields: 20,
+        parts: limits.maxFiles + MAX_OTHER_FIELDS,
+        fields: MAX_OTHER_FIELDS,
         fieldSize: 10_000,
         fieldNameSize: MAX_FIELD_NAME_BYTES,
         headerPairs: 20,
@@ -145,6 +145,11 @@ export async function* receiveForm(
     tooLarge.throwIfAborted();
     isComplete = true;
   } catch (error) {
+    if (error instanceof Error && 'code' in error && LIMIT_CODES.includes(String(error.code))) {
+      const { maxFiles } = limits;
+      const files = maxFiles === 1 ? 'one file' : `up to ${maxFiles} files`;
+      throw new AppError('too_many_files', `The form has too many parts; send ${files}.`, { cause: error });
+    }
     throw toUploadError(tooLarge.aborted ? tooLarge.reason : error, request);
   } finally {
     // What is left of the body goes nowhere, so that the connection does not stand still.
@@ -153,8 +158,10 @@ export async function* receiveForm(
       request.raw.resume();
     }
   }
-  if (fileCount === 0)
-    faults.push({ location: 'body', path: `/${field}`, message: 'is required: at least one file' });
+  if (fileCount === 0 && !faults.some(({ path }) => path === `/${field}`)) {
+    const what = limits.maxFiles === 1 ? 'a file' : 'at least one file';
+    faults.push({ location: 'body', path: `/${field}`, message: `is required: ${what}` });
+  }
   if (faults.length > 0) {
     throw new AppError(
       'validation_failed',
@@ -166,12 +173,13 @@ export async function* receiveForm(
 
 /** The parser reports malformed bodies as plain errors without a code; all others pass through. */
 function toUploadError(error: unknown, request: FastifyRequest): unknown {
-  if (!(error instanceof Error) || Object.getPrototypeOf(error) !== Error.prototype || 'code' in error) {
-    return error;
-  }
-  if (request.raw.destroyed && !request.raw.complete) {
+  if (!(error instanceof Error)) return error;
+  const isPlain = Object.getPrototypeOf(error) === Error.prototype && !('code' in error);
+  const isReset = 'code' in error && error.code === 'ECONNRESET';
+  if ((isPlain || isReset) && request.raw.destroyed && !request.raw.complete) {
     return new AppError('incomplete_body', 'The body ended before it was complete.', { cause: error });
   }
+  if (!isPlain) return error;
   return new AppError(
     'malformed_multipart',
     `The body is not well-formed multipart/form-data: ${error.message.replace(/\.+$/, '')}.`,

@@ -3,24 +3,31 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import fp from 'fastify-plugin';
 import { AppError, type ErrorCode } from '../errors.ts';
 import { ClientGone } from './client-signal.ts';
+import { MAX_JSON_BYTES } from './json-bodies.ts';
 import { lingerAfterAnswer } from './lingering-close.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems.ts';
 import { refuseExpectation } from './socket-answers.ts';
 import { toValidationError } from './validation.ts';
 
-/** Fastify's and its plugins' own failures, by their code. Whatever else they report as 4xx is a malformed request. */
-const FRAMEWORK_CODES: Readonly<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_BODY_TOO_LARGE: 'request_too_large',
-  FST_ERR_CTP_EMPTY_JSON_BODY: 'malformed_json',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_json',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'incomplete_body',
-  FST_INVALID_MULTIPART_CONTENT_TYPE: 'unsupported_media_type',
-  FST_PARTS_LIMIT: 'too_many_files',
-  FST_FILES_LIMIT: 'too_many_files',
-  FST_FIELDS_LIMIT: 'too_many_files',
-  FST_PROTO_VIOLATION: 'malformed_multipart',
-  FST_MP_PREMATURE_CLOSE: 'incomplete_body',
+/**
+ * Fastify's and its plugins' own failures, by their code, with a better explanation than theirs where there is one.
+ * Whatever else they report as 4xx is a malformed request.
+ */
+const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string]>> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
+  FST_ERR_CTP_BODY_TOO_LARGE: [
+    'request_too_large',
+    `The body is longer than the ${MAX_JSON_BYTES} bytes that are accepted.`,
+  ],
+  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty; send a JSON document.'],
+  FST_ERR_CTP_INVALID_JSON_BODY: [
+    'malformed_json',
+    'The body is not valid JSON, or has a member named `__proto__` or `constructor`.',
+  ],
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['incomplete_body'],
+  FST_INVALID_MULTIPART_CONTENT_TYPE: ['unsupported_media_type'],
+  FST_PROTO_VIOLATION: ['malformed_multipart'],
+  FST_MP_PREMATURE_CLOSE: ['incomplete_body'],
 };
 
 /** Turns a failure of a lower layer (a driver, the file system) into one with a public explanation, where it knows it. */
@@ -45,7 +52,7 @@ export function toPublicError(error: unknown, request: FastifyRequest, translate
   if (translated) return translated;
   if (isFrameworkError(error)) {
     const known = FRAMEWORK_CODES[error.code];
-    if (known) return new AppError(known, error.message, { cause: error });
+    if (known) return new AppError(known[0], known[1] ?? error.message, { cause: error });
     if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
       return new AppError('malformed_request', error.message, { cause: error });
     }
@@ -64,6 +71,8 @@ export function sendProblem(
 ): FastifyReply {
   const problem = { ...toProblem(error, request), ...extensions };
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
+  // It was that of the answer that has failed.
+  reply.removeHeader('etag');
   // What is still to come of the body is not read any further than needed to answer.
   if (!request.raw.complete) {
     reply.header('connection', 'close');

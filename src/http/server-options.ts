@@ -2,12 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import { type FastifyBaseLogger, type FastifyHttpOptions, LogController } from 'fastify';
 import { AppError } from '../errors.ts';
+import { MAX_JSON_BYTES } from './json-bodies.ts';
 import { sendProblem } from './problem-handler.ts';
 import { answerClientError } from './socket-answers.ts';
 import { schemaController } from './validation.ts';
-
-/** Largest JSON body; uploads have limits of their own. */
-const MAX_JSON_BYTES = 1024 * 1024;
 
 /** A client's own request id is taken over where it is short and plain, so that logs of several services can be joined. */
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;

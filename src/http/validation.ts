@@ -19,8 +19,20 @@ const buildCompiler = AjvCompiler();
 
 /** As PostgreSQL reads it; the format's own definition (RFC 4122, 3) also has `urn:uuid:` before it. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-const onCreate = (ajv: { addFormat(name: string, format: RegExp): unknown }): void => {
+
+/** PostgreSQL has no year 0. */
+const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
+
+type DateTimeFormat = { validate(text: string): boolean };
+
+const onCreate = (ajv: {
+  formats: Record<string, unknown>;
+  addFormat(name: string, format: RegExp | DateTimeFormat): unknown;
+}): void => {
   ajv.addFormat('uuid', UUID);
+  const { validate } = ajv.formats['date-time'] as DateTimeFormat;
+  // Neither Date nor PostgreSQL keeps leap seconds.
+  ajv.addFormat('date-time', { validate: (text) => validate(text) && Date.parse(text) >= YEAR_1 });
 };
 
 type Validator = ReturnType<ReturnType<typeof buildCompiler>>;
@@ -127,11 +139,17 @@ function toFault(location: FaultLocation, error: ErrorObject): Fault {
         path: instancePath,
         message: `must be one of ${(params.allowedValues as unknown[]).join(', ')}`,
       };
+    case 'format':
+      if (params.format !== 'date-time') break;
+      return {
+        location,
+        path: instancePath,
+        message: 'must be a date and time from year 1 on with its zone, for example 2026-11-20T09:30:00Z',
+      };
     case 'const':
       return { location, path: instancePath, message: `must be ${JSON.stringify(params.allowedValue)}` };
-    default:
-      return { location, path: instancePath, message: error.message ?? 'is not valid' };
   }
+  return { location, path: instancePath, message: error.message ?? 'is not valid' };
 }
 
 function faultsOf(context: ValidationContext, errors: readonly ErrorObject[]): Fault[] {

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../http/pagination.ts';
 import { PROBLEM_EXAMPLES, type Problem, ProblemSchema } from '../http/problems.ts';
 import { IMAGE_FORMATS } from '../imaging/types.ts';
-import { Nullable, StringEnum, Timestamp, Uuid } from '../schema.ts';
+import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../schema.ts';
 
 const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
@@ -160,39 +160,29 @@ const includeGps = Type.Boolean({
   description: 'Show the position that EXIF gives, where there is one.',
 });
 
-/** PostgreSQL has no year 0. */
-const sinceYear1 = { pattern: '^(?!0000)' };
-
-export const ImageListQuerySchema = Type.Object(
-  {
-    ...PageQuery,
-    sort: StringEnum(IMAGE_SORTS, { default: '-created_at', description: 'Order; `-` is descending.' }),
-    format: Type.Optional(
-      Type.Array(StringEnum(IMAGE_FORMATS), {
-        maxItems: IMAGE_FORMATS.length,
-        description: 'Only these formats; may be given several times.',
-      }),
-    ),
-    uploaded_after: Type.Optional(
-      Timestamp({ ...sinceYear1, description: 'Only images uploaded at or after this time.' }),
-    ),
-    uploaded_before: Type.Optional(
-      Timestamp({ ...sinceYear1, description: 'Only images uploaded before this time.' }),
-    ),
-    name_contains: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: 255,
-        description: 'Only images whose file name contains this, in any case.',
-      }),
-    ),
-    include_gps: includeGps,
-  },
-  { additionalProperties: false },
-);
+export const ImageListQuerySchema = ObjectWithDefaults({
+  ...PageQuery,
+  sort: StringEnum(IMAGE_SORTS, { default: '-created_at', description: 'Order; `-` is descending.' }),
+  format: Type.Optional(
+    Type.Array(StringEnum(IMAGE_FORMATS), {
+      maxItems: IMAGE_FORMATS.length,
+      description: 'Only these formats; may be given several times.',
+    }),
+  ),
+  uploaded_after: Type.Optional(Timestamp({ description: 'Only images uploaded at or after this time.' })),
+  uploaded_before: Type.Optional(Timestamp({ description: 'Only images uploaded before this time.' })),
+  name_contains: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'Only images whose file name contains this, in any case.',
+    }),
+  ),
+  include_gps: includeGps,
+});
 export type ImageListQuery = Static<typeof ImageListQuerySchema>;
 
-export const ImageQuerySchema = Type.Object({ include_gps: includeGps }, { additionalProperties: false });
+export const ImageQuerySchema = ObjectWithDefaults({ include_gps: includeGps });
 
 export const ImageChangesSchema = Type.Object(
   {

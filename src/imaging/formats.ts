@@ -24,7 +24,8 @@ export const FORMATS = {
     alpha: false,
     animation: false,
     pages: false,
-    maxSide: 65_535,
+    // JPEG has room for 65,535; libjpeg's JPEG_MAX_DIMENSION is less.
+    maxSide: 65_500,
   },
   png: {
     name: 'PNG',

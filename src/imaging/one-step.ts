@@ -1,5 +1,5 @@
 import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
-import { ObjectWithDefaults } from './defaults.ts';
+import { ObjectWithDefaults } from '../schema.ts';
 import { OPERATIONS, type OperationName, type OperationStep } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type OutputRequest } from './output.ts';
 import { type InputRequest, InputSchema, type PipelineRequest } from './pipeline.ts';

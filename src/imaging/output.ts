@@ -1,7 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { StringEnum } from '../schema.ts';
+import { ObjectWithDefaults, StringEnum } from '../schema.ts';
 import { canonicalColor, OpaqueColor } from './color.ts';
-import { ObjectWithDefaults } from './defaults.ts';
 import { FORMATS } from './formats.ts';
 import { IMAGE_FORMATS, type ImageFormat } from './types.ts';
 

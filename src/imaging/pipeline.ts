@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../errors.ts';
+import { ObjectWithDefaults, withDefaults } from '../schema.ts';
 import { canonicalColor, isColorSchema } from './color.ts';
-import { ObjectWithDefaults, withDefaults } from './defaults.ts';
 import { FORMATS } from './formats.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';

@@ -1,5 +1,6 @@
 import { type TObject, type TSchema, Type } from '@sinclair/typebox';
 import { parameterError } from '../errors.ts';
+import { ObjectWithDefaults } from '../schema.ts';
 import { type RepresentationQuery, RepresentationQuerySchema } from './representation.ts';
 import { METHOD_NAMES, METHOD_PARAMS } from './schemas.ts';
 
@@ -72,22 +73,19 @@ function plainParameters(): Record<string, TSchema> {
 }
 
 /** The parameters of all methods, and the form in which the segmentation is given. */
-export const SegmentationQuerySchema = Type.Object(
-  {
-    method: Type.Optional(
-      Type.Unsafe({
-        type: 'string',
-        enum: METHOD_NAMES,
-        description: 'How to segment. Default: otsu.',
-        examples: ['watershed'],
-      }),
-    ),
-    ...plainParameters(),
-    ...TEXT_FORMS,
-    ...RepresentationQuerySchema.properties,
-  },
-  { additionalProperties: false },
-);
+export const SegmentationQuerySchema = ObjectWithDefaults({
+  method: Type.Optional(
+    Type.Unsafe({
+      type: 'string',
+      enum: METHOD_NAMES,
+      description: 'How to segment. Default: otsu.',
+      examples: ['watershed'],
+    }),
+  ),
+  ...plainParameters(),
+  ...TEXT_FORMS,
+  ...RepresentationQuerySchema.properties,
+});
 
 /** What a query holds once it fits the schema. */
 type SegmentationQuery = RepresentationQuery & {

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../errors.ts';
-import { StringEnum } from '../schema.ts';
+import { ObjectWithDefaults, StringEnum } from '../schema.ts';
 import { MAX_SEGMENTS } from './schemas.ts';
 
 export const REPRESENTATION_FORMATS = [
@@ -20,11 +20,10 @@ export const OVERLAY_FORMATS = ['png', 'webp', 'jpeg'] as const;
 export type OverlayFormat = (typeof OVERLAY_FORMATS)[number];
 
 /** Query parameters that say in which form a segmentation is given. */
-export const RepresentationQuerySchema = Type.Object(
-  {
-    format: Type.Optional(
-      StringEnum(REPRESENTATION_FORMATS, {
-        description: `What is given; goes before \`Accept\`. Default: what \`Accept\` prefers, \`json\` where it says nothing.
+export const RepresentationQuerySchema = ObjectWithDefaults({
+  format: Type.Optional(
+    StringEnum(REPRESENTATION_FORMATS, {
+      description: `What is given; goes before \`Accept\`. Default: what \`Accept\` prefers, \`json\` where it says nothing.
 - \`json\`: the artifact and the segmentation with its segments.
 - \`label_map\` (\`image/png\`): each pixel's label, 8 bits, or 16 past 255 labels; 0 is background.
 - \`mask\` (PNG): 255 where \`label\` is, or any label; else 0.
@@ -32,40 +31,38 @@ export const RepresentationQuerySchema = Type.Object(
 - \`coco_rle\`, \`coco_uncompressed_rle\`, \`coco_polygons\`: a COCO document with the same masks in pycocotools.
 - \`geojson\` (\`application/geo+json\`): polygons along pixel edges, with holes, in pixels.
 - \`csv\` (\`text/csv\`): the measurements.`,
-        examples: ['overlay'],
-      }),
-    ),
-    label: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: MAX_SEGMENTS,
-        description: 'The one label of a `mask`. Default: all labels.',
-        examples: [1],
-      }),
-    ),
-    opacity: Type.Optional(
-      Type.Number({
-        minimum: 0,
-        maximum: 1,
-        description: 'Share of the colours inside the segments of an `overlay`. Default: 0.5.',
-        examples: [0.3],
-      }),
-    ),
-    outlines: Type.Optional(
-      Type.Boolean({
-        description: 'Whether the edge pixels of an `overlay` have their colour in full. Default: true.',
-        examples: [false],
-      }),
-    ),
-    overlay_format: Type.Optional(
-      StringEnum(OVERLAY_FORMATS, {
-        description: 'How an `overlay` is encoded. Default: the one that `Accept` names first, else PNG.',
-        examples: ['webp'],
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+      examples: ['overlay'],
+    }),
+  ),
+  label: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: MAX_SEGMENTS,
+      description: 'The one label of a `mask`. Default: all labels.',
+      examples: [1],
+    }),
+  ),
+  opacity: Type.Optional(
+    Type.Number({
+      minimum: 0,
+      maximum: 1,
+      description: 'Share of the colours inside the segments of an `overlay`. Default: 0.5.',
+      examples: [0.3],
+    }),
+  ),
+  outlines: Type.Optional(
+    Type.Boolean({
+      description: 'Whether the edge pixels of an `overlay` have their colour in full. Default: true.',
+      examples: [false],
+    }),
+  ),
+  overlay_format: Type.Optional(
+    StringEnum(OVERLAY_FORMATS, {
+      description: 'How an `overlay` is encoded. Default: the one that `Accept` names first, else PNG.',
+      examples: ['webp'],
+    }),
+  ),
+});
 export type RepresentationQuery = Static<typeof RepresentationQuerySchema>;
 
 type PlainFormat = Exclude<RepresentationFormat, 'mask' | 'overlay'>;

@@ -1,6 +1,5 @@
 import { type SchemaOptions, type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
-import { ObjectWithDefaults } from '../imaging/defaults.ts';
-import { SchemaRef, StringEnum } from '../schema.ts';
+import { ObjectWithDefaults, SchemaRef, StringEnum } from '../schema.ts';
 
 /** What a threshold is applied to: one 8-bit plane made of the picture's channels. */
 export const CHANNELS = [

@@ -38,6 +38,8 @@ const BAD_DEPTHS = [
   'NaN',
   'abc',
   '1e400',
+  '1e100',
+  '-1.1e100',
   '-1e309',
   'Infinity',
   '0x10',

@@ -70,7 +70,7 @@ export function readReference(text: string, options: ReferenceOptions): Referenc
           depth = number(cell) + 0;
           if (BLANK.test(cell)) fault('null_depth', column);
           else if (!depthPattern.test(cell)) fault('bad_depth', column);
-          else if (!Number.isFinite(depth)) fault('depth_too_large', column);
+          else if (Math.abs(depth) > 1e100) fault('depth_too_large', column);
           else if (nullNumbers.includes(depth) && !(Number.isInteger(depth) && depth >= 0 && depth <= 255)) {
             fault('null_depth', column);
           }

@@ -163,6 +163,8 @@ const FAULTY: [row: string, code: string, column: string | null, value: string |
   ['"9000,1",1,2,3', 'bad_depth', 'depth', '9000,1'],
   ['2024-01-01,1,2,3', 'bad_depth', 'depth', '2024-01-01'],
   ['1e400,1,2,3', 'depth_too_large', 'depth', '1e400'],
+  ['1.1e100,1,2,3', 'depth_too_large', 'depth', '1.1e100'],
+  [`-${'1'.repeat(102)},1,2,3`, 'depth_too_large', 'depth', `-${'1'.repeat(39)}…`],
   ['-1e400,1,2,3', 'depth_too_large', 'depth', '-1e400'],
   ['1e99999999999,1,2,3', 'depth_too_large', 'depth', '1e99999999999'],
   [`${'9'.repeat(400)},1,2,3`, 'depth_too_large', 'depth', `${'9'.repeat(40)}…`],

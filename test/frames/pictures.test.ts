@@ -110,6 +110,12 @@ t.test('pictures have bounds', async (t) => {
     404,
     'nothing makes no picture',
   );
+  const tooTall = await get('/frames?height=65501&limit=1', 'image/jpeg');
+  t.equal(tooTall.statusCode, 422, 'libjpeg writes no more than 65,500 rows');
+  t.notOk(
+    'x-frame-count' in tooTall.headers || 'etag' in tooTall.headers,
+    'a failure has no header of a picture',
+  );
   const tall = await createFramesApp(t);
   await tall.uploadLog(writeLog(20_000, 2), '?width=2');
   const webp = await tall.get('/frames', 'image/webp');

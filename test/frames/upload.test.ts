@@ -180,6 +180,7 @@ const MALFORMED: [name: string, file: string | Buffer, status: number, about: Re
   ['a full-width digit', `${H}1,\uff11,3\n`, 422, /1 fault/],
   ['NaN for a depth', `${H}NaN,1,2\n`, 422, /1 fault/],
   ['1e400 for a depth', `${H}1e400,1,2\n`, 422, /1 fault/],
+  ['a depth whose step is no number', `${H}-1e308,1,2\n1e308,1,2\n`, 422, /2 faults/],
   ['-1e400 for a depth', `${H}-1e400,1,2\n`, 422, /1 fault/],
   ['text for a depth', `${H}top,1,2\n`, 422, /1 fault/],
   ['an empty depth', `${H},1,2\n`, 422, /1 fault/],

@@ -8,7 +8,7 @@ import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { ERROR_CODES } from '../../src/errors.ts';
 import { PROBLEM_EXAMPLES, PROBLEMS } from '../../src/http/problems.ts';
-import { createTestApp, type TestApp } from '../support/app.ts';
+import { createTestApp, multipartBody, type TestApp } from '../support/app.ts';
 
 const run = promisify(execFile);
 const PROJECT = path.resolve(import.meta.dirname, '../..');
@@ -22,7 +22,14 @@ interface Operation {
   summary?: string;
   description?: string;
   tags?: string[];
-  parameters?: { name: string; in: string; description?: string; example?: unknown }[];
+  parameters?: {
+    name: string;
+    in: string;
+    required?: boolean;
+    description?: string;
+    example?: unknown;
+    schema?: { default?: unknown };
+  }[];
   requestBody?: { content: Record<string, Media> };
   responses: Record<string, { description: string; content?: Record<string, Media> }>;
 }
@@ -111,6 +118,45 @@ t.test('every operation is described', async (t) => {
         }
       }
     }
+  }
+});
+
+t.test('what has a default need not be given', async (t) => {
+  for (const [name, { parameters = [] }] of operations()) {
+    for (const { name: parameter, in: place, required, schema } of parameters) {
+      if (place !== 'query') continue;
+      t.notOk(required && schema?.default !== undefined, `${name}: ${parameter} may be left out`);
+    }
+  }
+  for (const [name, schema] of Object.entries(document.components.schemas)) {
+    const { required = [], properties = {} } = schema as {
+      required?: string[];
+      properties?: Record<string, { default?: unknown }>;
+    };
+    for (const property of required) {
+      t.equal(properties[property]?.default, undefined, `${name}: ${property} may be left out`);
+    }
+  }
+});
+
+t.test('unknown query parameters are faults wherever a request is validated', async (t) => {
+  const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
+  for (const [name, { responses, requestBody }] of operations()) {
+    if (!('422' in responses)) continue;
+    const [method, url = ''] = name.split(' ');
+    const body = Object.keys(requestBody?.content ?? {});
+    const headers = body.includes('multipart/form-data') ? multipartBody([]).headers : undefined;
+    const response = await served.send(
+      method as 'GET',
+      `${url.replaceAll(/\{\w+\}/g, url.includes('/frames/') ? '1' : id)}?nope=1`,
+      body.length > 0 && !headers ? {} : undefined,
+      headers,
+    );
+    t.equal(response.statusCode, 422, `${name}: ${response.body}`);
+    const places = response
+      .json()
+      .errors.map((fault: { location: string; path: string }) => fault.location + fault.path);
+    t.ok(places.includes('query/nope'), `${name}: ${places}`);
   }
 });
 

@@ -519,6 +519,17 @@ t.test('parameters that do not fit the picture', async (t) => {
     output: { format: 'webp' },
   };
   await fails(t, transform(folder, file, tall), 'output_too_large', '/output/format', 'more than WebP holds');
+  const wide: Request = {
+    operations: [{ op: 'resize', width: 65_501, height: 1, fit: 'fill' }],
+    output: { format: 'jpeg' },
+  };
+  await fails(
+    t,
+    transform(folder, file, wide),
+    'output_too_large',
+    '/output/format',
+    'more than libjpeg writes',
+  );
   await fails(
     t,
     transform(folder, file, {}, { limits: { maxPixels: 1000 } }),
@@ -573,3 +584,22 @@ t.test('every operation works on tiny, grey and translucent pictures', async (t)
   }
 });
 const TINY = { crop: { left: 0, top: 0 }, composite: { margin: 0 } };
+
+t.test('borders of pictures narrower than the window that libvips smooths in', async (t) => {
+  const folder = t.testdir();
+  const sizes: [width: number, height: number][] = [
+    [2, 40],
+    [40, 1],
+  ];
+  for (const [width, height] of sizes) {
+    const file = path.join(folder, `${width}.png`);
+    // The half that comes first is border.
+    const pixels = Buffer.alloc(width * height, 200).fill(0, (width * height) / 2);
+    await sharp(pixels, { raw: { width, height, channels: 1 } })
+      .png()
+      .toFile(file);
+    const trimmed = await transform(folder, file, { operations: [{ op: 'trim' }], output: LOSSLESS });
+    const expected = width < height ? { width, height: height / 2 } : { width: width / 2, height };
+    t.match(trimmed, expected, `${width}×${height}`);
+  }
+});

@@ -107,6 +107,22 @@ t.test('SIGTERM lets an upload end that is under way', async (t) => {
   socket.destroy();
 });
 
+t.test('a client that breaks off its upload is no failure of the server', async (t) => {
+  const server = await startServer(t, { ...(await settingsFor(t)), LOG_LEVEL: 'info' });
+  const opening = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n';
+  for (const sent of ['', opening.slice(0, 20), opening, opening + 'x'.repeat(200_000)]) {
+    const socket = await openConnection(server.port);
+    socket.write(
+      head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 }),
+    );
+    socket.write(sent);
+    await sleep(100);
+    socket.resetAndDestroy();
+  }
+  await sleep(300);
+  t.notMatch(server.output(), /"level":"error"/);
+});
+
 t.test('what takes longer than the grace time is cut off', async (t) => {
   const settings = { ...(await settingsFor(t)), SHUTDOWN_GRACE_MS: '1000', LOG_LEVEL: 'info' };
   const server = await startServer(t, settings);

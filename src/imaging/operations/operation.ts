@@ -1,6 +1,6 @@
 import { type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
 import type { Sharp } from 'sharp';
-import { ObjectWithDefaults } from '../defaults.ts';
+import { ObjectWithDefaults } from '../../schema.ts';
 
 /** Width and height of one frame, in pixels. */
 export interface Size {

@@ -25,9 +25,11 @@ export const trim = defineOperation({
   },
   animated: false,
   compile({ background, threshold, margin }, { size }) {
-    // libvips finds no border in less than three pixels.
+    // sharp takes none of less than three pixels each way.
     if (size.width < 3 && size.height < 3) return (image) => image;
+    // Else libvips smooths what it compares in windows of 3×3 pixels.
+    const lineArt = size.width < 3 || size.height < 3;
     const color = background === undefined ? {} : { background: parseColor(background) };
-    return (image) => image.trim({ ...color, threshold, margin });
+    return (image) => image.trim({ ...color, threshold, margin, lineArt });
   },
 });
