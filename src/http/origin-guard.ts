@@ -57,6 +57,16 @@ export function createHostCheck(options: OriginGuardOptions): (header: string) =
   };
 }
 
+/** Node takes the first of them, and something in front of it may have taken the other (RFC 9112, 3.2). */
+function hasTwoHosts(rawHeaders: readonly string[]): boolean {
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
+}
+
 /**
  * Keeps a server that asks for no credential closed to other people's web pages: `Host` must be known, and a request
  * that a browser sends from another origin (`Origin`) is refused unless CORS_ORIGINS names it.
@@ -71,6 +81,9 @@ export const originGuard = fp(
     const check = ({ headers: { host, origin }, raw }: FastifyRequest): void => {
       if (host === undefined && raw.httpVersion === '1.1') {
         throw new AppError('malformed_request', 'A request of HTTP/1.1 must have a Host header.');
+      }
+      if (hasTwoHosts(raw.rawHeaders)) {
+        throw new AppError('malformed_request', 'A request must have one Host header.');
       }
       if (host !== undefined && !isAllowedHost(host)) {
         throw new AppError(

@@ -596,6 +596,9 @@ export async function multipartCases(newPicture: () => Promise<Buffer>): Promise
   ]);
   refuse('HTTP/9.9', 400, 'malformed_request', ['POST /images HTTP/9.9\r\nHost: 127.0.0.1\r\n\r\n']);
   refuse('no Host', 400, 'malformed_request', ['POST /images HTTP/1.1\r\nContent-Length: 0\r\n\r\n']);
+  refuse('two of Host', 400, 'malformed_request', [
+    'POST /images HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: evil.example\r\nContent-Length: 0\r\n\r\n',
+  ]);
   const [first, second] = [await goodBody(), await goodBody()];
   accept('two pipelined uploads', [...post(first), ...post(second)], { answers: 2 });
   refuse(
