@@ -40,9 +40,10 @@ export async function encode(image: Sharp, options: EncodeOptions): Promise<Tran
   const encoder = withFormat(image, options);
   const { info, size, sha256 } =
     options.pixels > BUFFERED_PIXELS ? await toFile(encoder, path) : await toBufferedFile(encoder, path);
-  // Only the file knows how many frames there are, since the WebP encoder joins equal neighbours to a longer one, and
-  // whether a GIF has a transparent colour.
-  const isTold = options.timeline === undefined && output.format !== 'gif';
+  // Only the file knows how many frames there are, since the WebP encoder joins equal neighbours to a longer one, whether
+  // a GIF has a transparent colour, and whether a WebP has alpha, which the encoder leaves out where all is opaque.
+  const mayLoseAlpha = output.format === 'gif' || (output.format === 'webp' && info.hasAlpha);
+  const isTold = options.timeline === undefined && !mayLoseAlpha;
   const { channels, hasAlpha, pages = 1 } = isTold ? info : await sharp(path).metadata();
   return {
     sha256,

@@ -464,3 +464,19 @@ t.test('undecodable files are a clear failure', async (t) => {
     { code: 'undecodable_image' },
   );
 });
+
+t.test('what is told of a result is what its file holds, also where its alpha is opaque', async (t) => {
+  const folder = t.testdir();
+  const file = path.join(folder, 'opaque.png');
+  await sharp({ create: { width: 9, height: 7, channels: 4, background: '#c8320aff' } })
+    .png()
+    .toFile(file);
+  for (const format of IMAGE_FORMATS) {
+    for (const lossless of format === 'webp' ? [false, true] : [false]) {
+      const output = { format, ...(lossless ? { lossless } : {}) };
+      const result = await transform(folder, file, { output });
+      const { channels, hasAlpha } = await sharp(result.path).metadata();
+      t.match(result, { channels, has_alpha: hasAlpha }, `${format}${lossless ? ', lossless' : ''}`);
+    }
+  }
+});
