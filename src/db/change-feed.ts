@@ -99,7 +99,7 @@ export class ChangeFeed {
   /** Asks the server for a sign of life, or connects to it. Does not throw. */
   #prove(): Promise<void> {
     if (this.#proof) return this.#proof;
-    // What is kept is not used after the one, and never was before the other.
+    // A later answer proves nothing any more; a connection may well take longer than one.
     const deadline = AbortSignal.timeout(this.#isListening ? CURRENT_FOR_MS : CONNECT_TIMEOUT_MS);
     const breakOff = () => this.#connection?.socket.destroy();
     deadline.addEventListener('abort', breakOff);
