@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import t from 'tap';
 import { createTestApp, SHARED_DATA, sharedFile } from '../support/app.ts';
@@ -96,6 +97,30 @@ t.test('an image can be read, renamed and deleted; its bytes come back as they w
     'SELECT (SELECT count(*) FROM blobs) AS blobs, (SELECT count(*) FROM blob_chunks) AS chunks',
   );
   t.strictSame(rows[0], { blobs: '0', chunks: '0' }, 'no bytes that nothing names');
+});
+
+t.test('bodies that are no JSON, or not plainly, are refused with the reason', async (t) => {
+  const { app } = await createTestApp(t);
+  const url = '/images/5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
+  const json = { 'content-type': 'application/json' };
+  const name = JSON.stringify({ filename: 'x' });
+  const cases: [payload: string | Buffer, headers: Record<string, string>, status: number, detail: RegExp][] =
+    [
+      [gzipSync(name), { ...json, 'content-encoding': 'gzip' }, 415, /without a Content-Encoding/],
+      [name, { ...json, 'content-encoding': 'br' }, 415, /without a Content-Encoding/],
+      [name, { ...json, 'content-encoding': 'Identity' }, 404, /no image/],
+      [name, { 'content-type': 'text/plain' }, 415, /as application\/json/],
+      [name, {}, 415, /as application\/json/],
+      ['{"filename":}', json, 400, /not valid JSON/],
+      ['{"__proto__":{"filename":"x"}}', json, 400, /__proto__/],
+      ['', json, 400, /empty/],
+      [JSON.stringify({ filename: 'x'.repeat(1024 * 1024) }), json, 413, /1048576 bytes/],
+    ];
+  for (const [payload, headers, status, detail] of cases) {
+    const response = await app.inject({ method: 'PATCH', url, payload, headers });
+    t.equal(response.statusCode, status, response.body);
+    t.match(response.json().detail, detail);
+  }
 });
 
 t.test('lists are paged by cursor in every order, without gaps or doubles', async (t) => {
