@@ -267,6 +267,7 @@ export class ArtifactStore {
          ORDER BY a.last_used_at LIMIT 1000 FOR UPDATE OF a SKIP LOCKED`,
         [maxBytes],
       );
+      if (victims.length === 0) return [];
       // Looked at again, now that they are locked: until then they may have been kept, or others derived from them.
       const { rows } = await client.query<NamedBlobs>(
         `DELETE FROM artifacts a WHERE id = ANY($1::uuid[]) AND retention = 'cached'

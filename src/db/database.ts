@@ -142,9 +142,28 @@ export function hasState(error: unknown, states: readonly string[]): boolean {
 }
 
 /**
+ * Runs a transaction, again where it loses a conflict with others (serialization failure, deadlock), up to `attempts` times
+ * in all.
+ *
+ * @throws what the last attempt threw
+ */
+export async function retryConflicts<T>(
+  transaction: () => Promise<T>,
+  attempts = TRANSACTION_ATTEMPTS,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if (!hasState(error, CONFLICT_STATES) || attempt === attempts) throw error;
+      await sleep(Math.random() * 10 * 2 ** attempt);
+    }
+  }
+}
+
+/**
  * Runs `work` in a transaction, committed when it returns and rolled back when it throws. One that loses a conflict with
- * others (serialization failure, deadlock) is tried again, up to `attempts` times in all, so that `work` must have no effect
- * outside of it, unless `attempts` is 1.
+ * others is tried again (`retryConflicts`), so that `work` must have no effect outside of it, unless `attempts` is 1.
  *
  * @param attempts how often it is tried in all, 5 times by default
  * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
@@ -152,15 +171,12 @@ export function hasState(error: unknown, states: readonly string[]): boolean {
 export async function withTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient) => Promise<T>,
-  { attempts = TRANSACTION_ATTEMPTS }: { attempts?: number } = {},
+  { attempts }: { attempts?: number } = {},
 ): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await runTransaction(pool, work);
-    } catch (error) {
-      if (!hasState(error, CONFLICT_STATES) || attempt === attempts) throw toAppError(error) ?? error;
-      await sleep(Math.random() * 10 * 2 ** attempt);
-    }
+  try {
+    return await retryConflicts(() => runTransaction(pool, work), attempts);
+  } catch (error) {
+    throw toAppError(error) ?? error;
   }
 }
 

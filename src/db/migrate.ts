@@ -2,10 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Pool, PoolClient } from 'pg';
-import { CONFLICT_STATES, hasState } from './database.ts';
-
-/** How often a migration is tried that loses a conflict with other transactions. */
-const ATTEMPTS = 5;
+import { retryConflicts } from './database.ts';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../prisma/migrations');
 
@@ -84,27 +81,31 @@ function checkHistory(applied: readonly AppliedMigration[], migrations: readonly
 }
 
 /** Record and changes in one transaction: a migration that fails leaves nothing, and is tried again by the next start. */
+async function applyOnce(client: PoolClient, { name, sql, checksum }: Migration): Promise<void> {
+  try {
+    await client.query('BEGIN');
+    await client.query(sql);
+    await client.query(
+      `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
+       VALUES ($1, $2, $3, clock_timestamp(), 1)`,
+      [randomUUID(), checksum, name],
+    );
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
+}
+
 async function apply(client: PoolClient, migration: Migration): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await client.query('BEGIN');
-      await client.query(migration.sql);
-      await client.query(
-        `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
-         VALUES ($1, $2, $3, clock_timestamp(), 1)`,
-        [randomUUID(), migration.checksum, migration.name],
-      );
-      await client.query('COMMIT');
-      return;
-    } catch (error) {
-      await client.query('ROLLBACK').catch(() => undefined);
-      // Processes of the version before may still be at work, and lock the tables in another order.
-      if (hasState(error, CONFLICT_STATES) && attempt < ATTEMPTS) continue;
-      throw new MigrationError(
-        `The migration ${migration.name} failed and was undone: ${error instanceof Error ? error.message : error}`,
-        { cause: error },
-      );
-    }
+  try {
+    // Processes of the version before may still be at work, and lock the tables in another order.
+    await retryConflicts(() => applyOnce(client, migration));
+  } catch (error) {
+    throw new MigrationError(
+      `The migration ${migration.name} failed and was undone: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
+    );
   }
 }
 

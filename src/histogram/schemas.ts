@@ -164,7 +164,7 @@ export const HistogramParamsSchema = ObjectWithDefaults(
       examples: [false],
     }),
   },
-  { $id: 'HistogramParams', additionalProperties: false, description: 'What to count, and how to bin it.' },
+  { $id: 'HistogramParams', description: 'What to count, and how to bin it.' },
 );
 export type HistogramParams = Static<typeof HistogramParamsSchema>;
 
@@ -201,7 +201,7 @@ export const HistogramPlotSchema = ObjectWithDefaults(
       examples: ['log'],
     }),
   },
-  { $id: 'HistogramPlot', additionalProperties: false, description: 'How a histogram is drawn.' },
+  { $id: 'HistogramPlot', description: 'How a histogram is drawn.' },
 );
 export type HistogramPlot = Static<typeof HistogramPlotSchema>;
 

@@ -145,12 +145,8 @@ export async function* receiveForm(
     tooLarge.throwIfAborted();
     isComplete = true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && LIMIT_CODES.includes(String(error.code))) {
-      const { maxFiles } = limits;
-      const files = maxFiles === 1 ? 'one file' : `up to ${maxFiles} files`;
-      throw new AppError('too_many_files', `The form has too many parts; send ${files}.`, { cause: error });
-    }
-    throw toUploadError(tooLarge.aborted ? tooLarge.reason : error, request);
+    const failure = tooLarge.aborted ? tooLarge.reason : error;
+    throw toLimitError(failure, limits) ?? toUploadError(failure, request);
   } finally {
     // What is left of the body goes nowhere, so that the connection does not stand still.
     if (!isComplete) {
@@ -169,6 +165,13 @@ export async function* receiveForm(
       { errors: faults },
     );
   }
+}
+
+function toLimitError(error: unknown, { maxFiles }: FormLimits): AppError | undefined {
+  if (!(error instanceof Error && 'code' in error && LIMIT_CODES.includes(String(error.code))))
+    return undefined;
+  const files = maxFiles === 1 ? 'one file' : `up to ${maxFiles} files`;
+  return new AppError('too_many_files', `The form has too many parts; send ${files}.`, { cause: error });
 }
 
 /** The parser reports malformed bodies as plain errors without a code; all others pass through. */

@@ -3,7 +3,7 @@ import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import type { Services } from '../../src/services.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
-import { createTestDatabase } from '../support/database.ts';
+import { createTestDatabase, flushStatistics } from '../support/database.ts';
 import { allowedMs } from '../support/time.ts';
 
 async function uploadPicture({ upload }: TestApp): Promise<string> {
@@ -109,10 +109,9 @@ t.test('many lookups at the same time are each answered with their own', async (
   }
 });
 
-/** Rows read so far, in whichever way. Every connection of the pool is asked to tell what it has counted. */
+/** Rows read so far, in whichever way. */
 async function rowsRead({ database }: Services, connections: number): Promise<number> {
-  const tell = 'SELECT pg_stat_force_next_flush(), pg_sleep(0.1)';
-  await Promise.all(Array.from({ length: connections }, () => database.pool.query(tell)));
+  await flushStatistics(database.pool, connections);
   const { rows } = await database.pool.query<{ read: number }>(
     `SELECT sum(seq_tup_read + idx_tup_fetch)::int AS read FROM pg_stat_user_tables
      WHERE relname IN ('images', 'artifacts', 'blobs')`,

@@ -2,6 +2,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import t from 'tap';
 import { createTestApp } from '../support/app.ts';
+import { untilBlocked } from '../support/database.ts';
+
+const picture = (red = 18) =>
+  sharp({ create: { width: 64, height: 48, channels: 3, background: { r: red, g: 9, b: 9 } } })
+    .png()
+    .toBuffer();
 
 t.test(
   'deriving from what is being deleted ends in an artifact or in 404, and leaves nothing behind',
@@ -9,11 +15,7 @@ t.test(
     const { send, upload, services } = await createTestApp(t);
     const statuses = new Set<number>();
     for (let round = 0; round < 8; round += 1) {
-      const bytes = await sharp({
-        create: { width: 64, height: 48, channels: 3, background: { r: round, g: 9, b: 9 } },
-      })
-        .png()
-        .toBuffer();
+      const bytes = await picture(round);
       const { image } = (await upload({ bytes })).json().results[0];
       const half = (await send('POST', `/images/${image.id}/resize`, { width: 32 })).json();
       const deriving = Array.from({ length: 6 }, (_, index) =>
@@ -38,9 +40,7 @@ t.test(
 t.test('what is derived while its image or a step before is being deleted goes with it', async (t) => {
   const { send, upload, services } = await createTestApp(t);
   const { pool } = services.database;
-  const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#123456' } })
-    .png()
-    .toBuffer();
+  const bytes = await picture();
   for (const resource of ['images', 'artifacts']) {
     const { image } = (await upload({ bytes })).json().results[0];
     const half = (await send('POST', `/images/${image.id}/resize`, { width: 32 })).json();
@@ -56,13 +56,7 @@ t.test('what is derived while its image or a step before is being deleted goes w
       [quarter.id],
     );
     const deleting = send('DELETE', `/${resource}/${resource === 'images' ? image.id : half.id}`);
-    const isWaiting = async () =>
-      (
-        await pool.query(
-          "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-        )
-      ).rowCount === 1;
-    while (!(await isWaiting())) await sleep(5);
+    await untilBlocked(pool);
     await deriving.query('COMMIT');
     deriving.release();
     const { statusCode, body } = await deleting;
@@ -73,9 +67,7 @@ t.test('what is derived while its image or a step before is being deleted goes w
 
 t.test('equal requests are one computation, however late some of them hear that there is none', async (t) => {
   const { send, upload, services } = await createTestApp(t);
-  const bytes = await sharp({ create: { width: 64, height: 48, channels: 3, background: '#123456' } })
-    .png()
-    .toBuffer();
+  const bytes = await picture();
   const { image } = (await upload({ bytes })).json().results[0];
   const find = services.artifacts.findByKey.bind(services.artifacts);
   let lookups = 0;
@@ -100,9 +92,7 @@ t.test(
   'equal bytes uploaded and deleted at the same time: every answer holds, no bytes are lost',
   async (t) => {
     const { send, upload, services } = await createTestApp(t);
-    const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: '#123456' } })
-      .png()
-      .toBuffer();
+    const bytes = await picture();
     for (let round = 0; round < 10; round += 1) {
       const uploads = await Promise.all([upload({ bytes }), upload({ bytes }), upload({ bytes })]);
       const ids = new Set(uploads.map((response) => response.json().results[0].image.id as string));

@@ -2,7 +2,6 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import { SchemaEngine } from '@prisma/schema-engine-wasm';
@@ -10,7 +9,7 @@ import type pg from 'pg';
 import t from 'tap';
 import { diffSchemas, isEmptyDiff } from '../../scripts/schema-diff.ts';
 import { migrate, readMigrations } from '../../src/db/migrate.ts';
-import { createEmptyDatabase, createTestDatabase } from '../support/database.ts';
+import { createEmptyDatabase, createTestDatabase, untilBlocked } from '../support/database.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const MIGRATIONS = path.join(ROOT, 'prisma/migrations');
@@ -156,13 +155,7 @@ t.test('a migration that loses a conflict with a process of the version before i
   const other = await pool.connect();
   await other.query("BEGIN; SET LOCAL deadlock_timeout = '60s'; LOCK TABLE artifacts");
   const migrated = migrate(pool, { folder });
-  const isWaiting = async () =>
-    (
-      await pool.query(
-        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
-      )
-    ).rowCount === 1;
-  while (!(await isWaiting())) await sleep(5);
+  await untilBlocked(pool);
   await other.query('LOCK TABLE images');
   await other.query('COMMIT');
   other.release();

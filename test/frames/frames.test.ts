@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { createTestDatabase } from '../support/database.ts';
+import { createTestDatabase, flushStatistics } from '../support/database.ts';
 import { createFramesApp, type FramesApp, readCsv, writeLog } from './app.ts';
 import { createRandom } from './support.ts';
 
@@ -185,8 +185,7 @@ t.test('frames are read by index, however dear the planner takes it to be', asyn
   const small = (await uploadLog(writeLog(50, 8))).json().id;
   await pool.query('ANALYZE frames');
   const tableScans = async (): Promise<number> => {
-    const tell = 'SELECT pg_stat_force_next_flush(), pg_sleep(0.1)';
-    await Promise.all(Array.from({ length: 4 }, () => services.database.pool.query(tell)));
+    await flushStatistics(services.database.pool, 4);
     const { rows } = await pool.query(
       `SELECT seq_scan::int FROM pg_stat_user_tables WHERE relname = 'frames'`,
     );

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Pool } from 'pg';
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/db/database.ts';
 import { administrate, ensureTemplate, openTestServer, type TestServer } from './database-server.ts';
 
@@ -48,4 +50,17 @@ async function createDatabase(
       return database;
     },
   };
+}
+
+/** Until a transaction in this database waits for another one's lock. */
+export async function untilBlocked(pool: Pool): Promise<void> {
+  const waiting =
+    "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+  while ((await pool.query(waiting)).rowCount === 0) await sleep(5);
+}
+
+/** Has every connection of a pool tell what it has counted, so that PostgreSQL's statistics are whole. */
+export async function flushStatistics(pool: Pool, connections: number): Promise<void> {
+  const flush = 'SELECT pg_stat_force_next_flush(), pg_sleep(0.1)';
+  await Promise.all(Array.from({ length: connections }, () => pool.query(flush)));
 }
