@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import type { OwnerId } from '../auth/owner.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
 import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
-import type { SourceFile } from '../imaging/types.ts';
+import type { SourceFile } from '../pictures/types.ts';
 import { artifactKey } from './identity.ts';
 import type { Picture, Pictures } from './pictures.ts';
 import { SingleFlight } from './single-flight.ts';

@@ -2,8 +2,8 @@ import type { OwnerId } from '../auth/owner.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../errors.ts';
 import type { ImageStore } from '../images/store.ts';
-import { formatOfMediaType } from '../imaging/formats.ts';
-import type { ImageFormat, SourceFile } from '../imaging/types.ts';
+import { formatOfMediaType } from '../pictures/formats.ts';
+import type { ImageFormat, SourceFile } from '../pictures/types.ts';
 import type { ArtifactStore, InputRef } from './store.ts';
 
 /** A picture to work on: an image, or an artifact that is a picture. */

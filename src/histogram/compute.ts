@@ -1,6 +1,6 @@
 import { parameterError } from '../errors.ts';
-import { releaseArray } from '../imaging/release.ts';
-import type { ImageLimits, SourceFile } from '../imaging/types.ts';
+import { releaseArray } from '../pictures/release.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { decodeFrame, type Frame, openFrame } from './decode.ts';
 import { checkAgainstPicture, checkParams } from './params.ts';
 import type { Raster } from './raster.ts';

@@ -1,7 +1,7 @@
 import sharp, { type Metadata } from 'sharp';
 import { AppError, parameterError } from '../errors.ts';
-import { restrictLoaders } from '../imaging/loaders.ts';
-import type { ImageLimits, SourceFile } from '../imaging/types.ts';
+import { restrictLoaders } from '../pictures/loaders.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import type { PictureFacts } from './params.ts';
 import type { Raster } from './raster.ts';
 import type { Region } from './schemas.ts';

@@ -8,9 +8,9 @@ import type { Image } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
 import { type ReceivedFile, receiveFiles, type UploadLimits } from '../http/uploads.ts';
 import type { ImageEngine } from '../imaging/engine.ts';
-import { FORMATS } from '../imaging/formats.ts';
-import { sniffImageFormat } from '../imaging/sniff.ts';
-import type { ImageFormat, ImageMetadata } from '../imaging/types.ts';
+import { FORMATS } from '../pictures/formats.ts';
+import { sniffImageFormat } from '../pictures/sniff.ts';
+import type { ImageFormat, ImageMetadata } from '../pictures/types.ts';
 import { sanitizeFilename } from './filename.ts';
 import type { ImageStore } from './store.ts';
 

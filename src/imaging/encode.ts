@@ -10,11 +10,11 @@ import {
 } from 'node:fs';
 import { pipeline as pump } from 'node:stream/promises';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
-import { mediaTypeOf } from './formats.ts';
+import { mediaTypeOf } from '../pictures/formats.ts';
+import { releaseArray } from '../pictures/release.ts';
+import type { ImageFormat, TransformResult } from '../pictures/types.ts';
 import type { Output } from './output.ts';
-import { releaseArray } from './release.ts';
 import type { Timeline } from './source.ts';
-import type { ImageFormat, TransformResult } from './types.ts';
 
 /** Above this many pixels a result goes straight to its file, so that it is not held in memory as a whole. */
 const BUFFERED_PIXELS = 24_000_000;

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
+import type { ImageLimits, ImageMetadata, SourceFile, TransformResult } from '../pictures/types.ts';
 import type { TransformTask } from './pipeline.ts';
 import { type PoolLog, type PoolStats, ProcessPool } from './pool.ts';
 import type { TaskName, TaskPayload, TaskResult } from './tasks.ts';
-import type { ImageLimits, ImageMetadata, SourceFile, TransformResult } from './types.ts';
 
 export interface ImageEngineOptions {
   /** Image processes, each with one task at a time. */

@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { FORMATS } from '../pictures/formats.ts';
+import { IMAGE_FORMATS, type ImageFormat } from '../pictures/types.ts';
 import { ObjectWithDefaults, StringEnum } from '../schema.ts';
 import { canonicalColor, OpaqueColor } from './color.ts';
-import { FORMATS } from './formats.ts';
-import { IMAGE_FORMATS, type ImageFormat } from './types.ts';
 
 const optional = Type.Optional;
 

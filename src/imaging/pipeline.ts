@@ -1,12 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../errors.ts';
+import { FORMATS } from '../pictures/formats.ts';
+import type { ImageFormat, ImageLimits, SourceFile } from '../pictures/types.ts';
 import { ObjectWithDefaults, withDefaults } from '../schema.ts';
 import { canonicalColor, isColorSchema } from './color.ts';
-import { FORMATS } from './formats.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
-import type { ImageFormat, ImageLimits, SourceFile } from './types.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that stored results stay what they were. */
 export const PIPELINE_VERSION = 1;

@@ -2,13 +2,13 @@ import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { AppError, parameterError } from '../errors.ts';
-import { undecodable } from './decode-error.ts';
-import { restrictLoaders } from './loaders.ts';
+import { undecodable } from '../pictures/decode-error.ts';
+import { restrictLoaders } from '../pictures/loaders.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { type KeptMetadata, uprightExif } from './metadata-carrier.ts';
 import type { Size } from './operations/operation.ts';
 import type { Output } from './output.ts';
 import type { Pipeline } from './pipeline.ts';
-import type { ImageLimits, SourceFile } from './types.ts';
 
 restrictLoaders();
 

@@ -1,7 +1,8 @@
 import { AppError, type Fault } from '../errors.ts';
+import { FORMATS } from '../pictures/formats.ts';
+import type { ImageLimits, TransformResult } from '../pictures/types.ts';
 import { isGrey, parseColor } from './color.ts';
 import { encode } from './encode.ts';
-import { FORMATS } from './formats.ts';
 import { openWithMetadata } from './metadata-carrier.ts';
 import {
   type Apply,
@@ -16,7 +17,6 @@ import { holdsAlpha } from './output.ts';
 import type { TransformTask } from './pipeline.ts';
 import { createRaster, frameOf, joinChannels, type Raster, sheetOf, splitAlpha, toPixels } from './raster.ts';
 import { decoding, openSource, type Picture, type SourcePicture } from './source.ts';
-import type { ImageLimits, TransformResult } from './types.ts';
 
 /** One operation, made ready for the picture before it. */
 interface Stage {

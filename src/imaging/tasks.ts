@@ -1,5 +1,5 @@
+import type { ImageMetadata, InspectTask, TransformResult } from '../pictures/types.ts';
 import type { TransformTask } from './pipeline.ts';
-import type { ImageMetadata, InspectTask, TransformResult } from './types.ts';
 
 /**
  * What an image process can be asked to do: a name and the handler behind it, imported in the process that does it, so
@@ -8,7 +8,7 @@ import type { ImageMetadata, InspectTask, TransformResult } from './types.ts';
  */
 export const TASKS = {
   inspect: async (): Promise<(task: InspectTask) => Promise<ImageMetadata>> =>
-    (await import('./inspect.ts')).inspectImage,
+    (await import('../pictures/inspect.ts')).inspectImage,
   transform: async (): Promise<(task: TransformTask) => Promise<TransformResult>> =>
     (await import('./stages.ts')).runTransform,
   histogram: async (): Promise<typeof import('../histogram/task.ts').runHistogram> =>

@@ -10,7 +10,6 @@ import { acceptedTypes, negotiate } from '../http/negotiation.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../http/problems.ts';
 import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from '../http/responses.ts';
 import { type FaultPlace, relocateFaults } from '../http/validation.ts';
-import { formatOfMediaType, mediaTypeOf } from '../imaging/formats.ts';
 import { oneStep } from '../imaging/one-step.ts';
 import {
   canonicalizePipeline,
@@ -18,6 +17,7 @@ import {
   type PipelineRequest,
   PipelineSchema,
 } from '../imaging/pipeline.ts';
+import { formatOfMediaType, mediaTypeOf } from '../pictures/formats.ts';
 import { ONE_STEP_EXAMPLES, QUERY_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
 import type { Transformer } from './transformer.ts';
 

@@ -5,10 +5,10 @@ import type { OwnerId } from '../auth/owner.ts';
 import { AppError, parameterError } from '../errors.ts';
 import { stemOf } from '../images/filename.ts';
 import type { ImageEngine } from '../imaging/engine.ts';
-import { extensionOf } from '../imaging/formats.ts';
 import { pointerAt, type Reference, referenceKey } from '../imaging/operations/operation.ts';
 import { PIPELINE_VERSION, type Pipeline, pipelineReferences } from '../imaging/pipeline.ts';
-import type { SourceFile, TransformResult } from '../imaging/types.ts';
+import { extensionOf } from '../pictures/formats.ts';
+import type { SourceFile, TransformResult } from '../pictures/types.ts';
 
 export interface TransformerServices {
   maker: ArtifactMaker;

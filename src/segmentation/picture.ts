@@ -1,8 +1,8 @@
 import sharp, { type Metadata } from 'sharp';
 import { AppError, parameterError } from '../errors.ts';
-import { restrictLoaders } from '../imaging/loaders.ts';
-import { releaseArray } from '../imaging/release.ts';
-import type { ImageLimits, SourceFile } from '../imaging/types.ts';
+import { restrictLoaders } from '../pictures/loaders.ts';
+import { releaseArray } from '../pictures/release.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 
 // Once: while it runs, loaders are blocked for a moment, and a decode in another thread would be refused.
 restrictLoaders();

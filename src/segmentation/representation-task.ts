@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { ImageLimits, SourceFile } from '../imaging/types.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { encodeBinaryMask } from './formats/binary-mask.ts';
 import { type CocoEncoding, toCoco } from './formats/coco.ts';
 import { measurementsToCsv } from './formats/csv.ts';

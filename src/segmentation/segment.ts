@@ -1,6 +1,6 @@
 import { parameterError } from '../errors.ts';
-import { releaseArray } from '../imaging/release.ts';
-import type { ImageLimits, SourceFile } from '../imaging/types.ts';
+import { releaseArray } from '../pictures/release.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { type ClassMap, connectRuns, extractRuns } from './components.ts';
 import { chooseLabels, type LabelMap, paintLabels } from './labels.ts';
 import { measureSegments } from './measure.ts';

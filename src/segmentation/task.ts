@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { releaseArray } from '../imaging/release.ts';
-import type { ImageLimits, SourceFile } from '../imaging/types.ts';
+import { releaseArray } from '../pictures/release.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { encodeLabelMap } from './formats/label-map.ts';
 import type { SegmentationParams, SegmentationSummary } from './schemas.ts';
 import { segmentFile } from './segment.ts';

@@ -3,10 +3,10 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
-import { readExif } from '../../src/imaging/exif.ts';
-import { FORMATS, formatOfMediaType, mediaTypeOf } from '../../src/imaging/formats.ts';
-import { sniffImageFormat } from '../../src/imaging/sniff.ts';
-import { IMAGE_FORMATS } from '../../src/imaging/types.ts';
+import { readExif } from '../../src/pictures/exif.ts';
+import { FORMATS, formatOfMediaType, mediaTypeOf } from '../../src/pictures/formats.ts';
+import { sniffImageFormat } from '../../src/pictures/sniff.ts';
+import { IMAGE_FORMATS } from '../../src/pictures/types.ts';
 import {
   decodePixels,
   differenceOf,

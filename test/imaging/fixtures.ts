@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
-import type { ImageLimits } from '../../src/imaging/types.ts';
+import type { ImageLimits } from '../../src/pictures/types.ts';
 
 /** Public test pictures beside the project; tests that need them are skipped where it is absent. */
 export const SHARED_DATA = fileURLToPath(new URL('../../../shared/data', import.meta.url));

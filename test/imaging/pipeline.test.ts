@@ -10,7 +10,7 @@ import {
   type PipelineRequest,
   pipelineReferences,
 } from '../../src/imaging/pipeline.ts';
-import { IMAGE_FORMATS, type ImageFormat } from '../../src/imaging/types.ts';
+import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/types.ts';
 import { createBareApp } from '../support/fastify.ts';
 import { SAMPLES, WATERMARK } from './samples.ts';
 

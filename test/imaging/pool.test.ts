@@ -9,7 +9,7 @@ import t, { type Test } from 'tap';
 import { AppError, type ErrorCode } from '../../src/errors.ts';
 import { createImageEngine, type ImageEngine, type ImageEngineOptions } from '../../src/imaging/engine.ts';
 import { canonicalizePipeline } from '../../src/imaging/pipeline.ts';
-import type { SourceFile } from '../../src/imaging/types.ts';
+import type { SourceFile } from '../../src/pictures/types.ts';
 import { allowedMs } from '../support/time.ts';
 import { LIMITS, seededRandom } from './fixtures.ts';
 

@@ -5,9 +5,9 @@ import sharp from 'sharp';
 import type { Test } from 'tap';
 import { AppError } from '../../src/errors.ts';
 import { canonicalizePipeline, type PipelineRequest } from '../../src/imaging/pipeline.ts';
-import { sniffImageFormat } from '../../src/imaging/sniff.ts';
 import { runTransform } from '../../src/imaging/stages.ts';
-import type { ImageLimits, SourceFile, TransformResult } from '../../src/imaging/types.ts';
+import { sniffImageFormat } from '../../src/pictures/sniff.ts';
+import type { ImageLimits, SourceFile, TransformResult } from '../../src/pictures/types.ts';
 
 export const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import type { ImageLimits, SourceFile } from '../../src/imaging/types.ts';
+import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import type { LabelMap } from '../../src/segmentation/labels.ts';
 import { resolveParams } from '../../src/segmentation/params.ts';
 import type { Picture } from '../../src/segmentation/picture.ts';

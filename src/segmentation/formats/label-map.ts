@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { restrictLoaders } from '../../imaging/loaders.ts';
+import { restrictLoaders } from '../../pictures/loaders.ts';
 import type { LabelMap } from '../labels.ts';
 
 restrictLoaders();

@@ -1,5 +1,5 @@
 import { parameterError } from '../../errors.ts';
-import { releaseArray } from '../../imaging/release.ts';
+import { releaseArray } from '../../pictures/release.ts';
 import { flood, MAX_SOBEL, sobelMagnitude } from '../flood.ts';
 import { squaredDistance } from '../morphology.ts';
 import { countLevels, extractPlane } from '../plane.ts';

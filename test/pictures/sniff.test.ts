@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { SNIFF_BYTES, sniffImageFormat } from '../../src/imaging/sniff.ts';
-import { MISSING_DATA, SHARED_DATA } from './fixtures.ts';
+import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
+import { MISSING_DATA, SHARED_DATA } from '../imaging/fixtures.ts';
 
 const ftyp = (major: string, ...compatible: string[]) =>
   Buffer.concat([

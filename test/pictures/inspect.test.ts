@@ -3,10 +3,9 @@ import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { AppError, type ErrorCode } from '../../src/errors.ts';
-import { inspectImage, MAX_PAGES } from '../../src/imaging/inspect.ts';
-import { sniffImageFormat } from '../../src/imaging/sniff.ts';
-import type { ImageLimits, ImageMetadata } from '../../src/imaging/types.ts';
-import { allowedMs } from '../support/time.ts';
+import { inspectImage, MAX_PAGES } from '../../src/pictures/inspect.ts';
+import { sniffImageFormat } from '../../src/pictures/sniff.ts';
+import type { ImageLimits, ImageMetadata } from '../../src/pictures/types.ts';
 import {
   LIMITS,
   MISSING_DATA,
@@ -17,7 +16,8 @@ import {
   pngChunk,
   resizeJpegHeader,
   SHARED_DATA,
-} from './fixtures.ts';
+} from '../imaging/fixtures.ts';
+import { allowedMs } from '../support/time.ts';
 
 const folder = t.testdir();
 

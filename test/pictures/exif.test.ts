@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { readExif } from '../../src/imaging/exif.ts';
-import { seededRandom } from './fixtures.ts';
+import { readExif } from '../../src/pictures/exif.ts';
+import { seededRandom } from '../imaging/fixtures.ts';
 
 type Entry = [tag: number, type: number, count: number, value: Buffer];
 
