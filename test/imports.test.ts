@@ -26,7 +26,7 @@ const OFFERED: Record<string, readonly string[]> = {
 
 /** Folders and files that compute and know nothing of HTTP and databases. */
 const PURE = [
-  /^imaging\//,
+  /^(imaging|pictures)\//,
   /^histogram\/(?!routes)/,
   /^segmentation\/(?!routes)/,
   /^frames\/(arithmetic|batches|csv|copy-rows|faults|ingest-worker|normalize|null-|png|quality|resample|row-binner)/,
