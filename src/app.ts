@@ -1,20 +1,22 @@
 import multipart from '@fastify/multipart';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { toArtifactResponse } from './artifacts/response.ts';
 import { artifactRoutes } from './artifacts/routes.ts';
-import { ARTIFACT_SCHEMAS } from './artifacts/schemas.ts';
+import { artifactSchemas } from './artifacts/schemas.ts';
 import { ownerPlugin } from './auth/owner.ts';
 import type { Config } from './config.ts';
 import { frameSetRoutes } from './frames/frame-set-routes.ts';
 import { frameRoutes } from './frames/routes.ts';
 import { FRAME_SCHEMAS } from './frames/schemas.ts';
-import { HISTOGRAM_SCHEMAS, histogramRoutes } from './histogram/routes.ts';
+import { HISTOGRAM_SCHEMAS } from './histogram/schemas.ts';
 import { closedQueries } from './http/closed-queries.ts';
 import { healthRoutes } from './http/health.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/idle-timeouts.ts';
 import { jsonBodies } from './http/json-bodies.ts';
 import { metricsPlugin, metricsRoutes } from './http/metrics.ts';
 import { openapiPlugin } from './http/openapi.ts';
+import { operationRoutes } from './http/operation-routes.ts';
 import { originGuard } from './http/origin-guard.ts';
 import { problemHandler } from './http/problem-handler.ts';
 import { requestLog } from './http/request-log.ts';
@@ -24,8 +26,8 @@ import { swaggerUiPlugin } from './http/swagger-ui.ts';
 import { unusedConnections } from './http/unused-connections.ts';
 import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
-import { MANIPULATION_SCHEMAS, manipulationRoutes } from './manipulation/routes.ts';
-import { SEGMENTATION_SCHEMAS, segmentationRoutes } from './segmentation/routes.ts';
+import { MANIPULATION_SCHEMAS } from './manipulation/operation.ts';
+import { SEGMENTATION_SCHEMAS } from './segmentation/answer-schemas.ts';
 import type { Services } from './services.ts';
 
 /** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
@@ -55,19 +57,21 @@ export async function createApp(config: Config, services: Services): Promise<Fas
 
   for (const schema of [
     ...IMAGE_SCHEMAS,
-    ...ARTIFACT_SCHEMAS,
     ...MANIPULATION_SCHEMAS,
     ...HISTOGRAM_SCHEMAS,
-    ...FRAME_SCHEMAS,
     ...SEGMENTATION_SCHEMAS,
+    ...artifactSchemas(services.operations.values()),
+    ...FRAME_SCHEMAS,
   ])
     app.addSchema(schema);
 
   await app.register(imageRoutes, services);
   await app.register(artifactRoutes, services);
-  await app.register(manipulationRoutes, services);
-  await app.register(histogramRoutes, services);
-  await app.register(segmentationRoutes, services);
+  await app.register(operationRoutes, {
+    ...services,
+    findArtifact: (owner, id) => services.artifacts.get(owner, id),
+    toArtifactResponse,
+  });
   await app.register(frameSetRoutes, services);
   await app.register(frameRoutes, services);
   await app.register(healthRoutes, services.health);

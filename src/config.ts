@@ -69,6 +69,23 @@ export const ConfigSchema = Type.Object({
   ),
   CSV_QUEUE: count('Image logs that may wait to be read; past it the answer is 503.', 16, 0),
   MAX_FILES: count('Most files in one upload.', 100, 1, 1000),
+  UPLOAD_CONCURRENCY: count(
+    'Uploads of images that are received at the same time; past it the answer is 503.',
+    256,
+    1,
+    10_000,
+  ),
+  FRAME_PICTURE_CONCURRENCY: count(
+    'Pictures of frames that are made at the same time, each in memory.',
+    4,
+    1,
+    64,
+  ),
+  FRAME_PICTURE_QUEUE: count(
+    'Pictures of frames that may wait for their turn; past it the answer is 503.',
+    64,
+    0,
+  ),
   MAX_PIXELS: count('Most pixels (width × height) of one frame of an uploaded image.', 50_000_000),
   MAX_TOTAL_PIXELS: count('Most pixels over all frames of an uploaded image.', 200_000_000),
   MAX_OUTPUT_PIXELS: count(

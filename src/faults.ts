@@ -11,8 +11,13 @@ const MAX_SHOWN = 100;
  * @param expected with its article: "an integer from 1 to 100"
  */
 export function mismatch(name: string, expected: string, received: unknown): string {
+  return wording(name, expected, showValue(received));
+}
+
+/** The same for what is received in words: "an artifact that is a histogram". */
+export function wording(name: string, expected: string, received: string): string {
   const subject = name === '' ? '' : ` for ${name}`;
-  return `Expected ${expected}${subject} but received ${showValue(received)}`;
+  return `Expected ${expected}${subject} but received ${received}`;
 }
 
 /** A client's value in a few words, however large it is. */

@@ -45,6 +45,29 @@ export function SchemaRef<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
 }
 
 /**
+ * One of several named objects, told apart by one property of theirs. Ajv's discriminator looks at the branch that the
+ * property names, and reports that one's faults alone.
+ */
+export function TaggedUnion<Branch extends TObject>(
+  propertyName: string,
+  tags: readonly string[],
+  branches: readonly Branch[],
+  options: SchemaOptions,
+): TUnsafe<Static<Branch>> {
+  return Type.Unsafe<Static<Branch>>({
+    type: 'object',
+    required: [propertyName],
+    properties: { [propertyName]: { type: 'string', enum: tags } },
+    discriminator: { propertyName },
+    oneOf: branches.map(({ $id }) => ({ $ref: `${$id}#` })),
+    ...options,
+  });
+}
+
+/** Bytes in an answer. */
+export const BYTES = Type.Unsafe<unknown>({ type: 'string', format: 'binary' });
+
+/**
  * A closed object whose properties with a default may be left out. Its static type is that of the value once the
  * defaults are filled in, as Ajv's `useDefaults` and `withDefaults` do.
  */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
-import { ArtifactMaker } from './artifacts/maker.ts';
-import { Pictures } from './artifacts/pictures.ts';
+import { Admission, type QueueStats } from './admission.ts';
+import { StoredInputs } from './artifacts/inputs.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { BlobReader } from './blobs/blob-reader.ts';
 import { openDiskCache } from './blobs/disk-cache.ts';
@@ -12,37 +12,36 @@ import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { IngestThreads } from './frames/ingest-threads.ts';
-import { FramePictures } from './frames/picture-answer.ts';
+import type { FramePictures } from './frames/picture-answer.ts';
 import { FrameSetStore } from './frames/store.ts';
 import { type LogUploadServices, logLimits } from './frames/upload.ts';
-import { Histograms } from './histogram/histograms.ts';
 import type { HealthSources } from './http/health.ts';
 import { createMetrics, type Metrics } from './http/metrics.ts';
 import type { ErrorTranslator } from './http/problem-handler.ts';
 import { ImageStore } from './images/store.ts';
 import type { UploadServices } from './images/upload.ts';
-import { createImageEngine, type ImageEngine } from './imaging/engine.ts';
-import { measureEngine } from './imaging/measured-engine.ts';
-import { Transformer } from './manipulation/transformer.ts';
-import { Segmentations } from './segmentation/segmentations.ts';
+import { ProcessPool } from './imaging/pool.ts';
+import { OPERATIONS_BY_NAME } from './operations.ts';
+import { Inputs } from './work/inputs.ts';
+import { LocalRunner } from './work/local-runner.ts';
+import { Maker } from './work/make.ts';
+import type { Operation } from './work/operation.ts';
+import { stagedFiles } from './work/staged-files.ts';
 
 /** Everything that the routes work with, opened and ready. */
 export interface Services {
   log: FastifyBaseLogger;
   database: Database;
-  engine: ImageEngine;
+  operations: ReadonlyMap<string, Operation>;
+  imageProcesses: ProcessPool;
   images: ImageStore;
   artifacts: ArtifactStore;
-  pictures: Pictures;
-  maker: ArtifactMaker;
+  maker: Maker;
   blobs: BlobReader;
   uploads: UploadServices;
-  transformer: Transformer;
-  histograms: Histograms;
   frameSets: FrameSetStore;
   framePictures: FramePictures;
   logUploads: LogUploadServices;
-  segmentations: Segmentations;
   metrics: Metrics;
   health: HealthSources;
   translateError: ErrorTranslator;
@@ -98,27 +97,13 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     }),
   );
   const memoryCache = createMemoryCache(config.MEMORY_CACHE_BYTES);
-  const bareEngine = opened.add(
-    createImageEngine({
+  const imageProcesses = opened.add(
+    new ProcessPool({
+      mainModule: new URL('./image-worker.ts', import.meta.url),
       concurrency: config.IMAGE_CONCURRENCY,
       queue: config.IMAGE_QUEUE,
-      timeoutMs: config.OPERATION_TIMEOUT_MS,
-      limits: {
-        maxPixels: config.MAX_PIXELS,
-        maxTotalPixels: config.MAX_TOTAL_PIXELS,
-        maxOutputPixels: config.MAX_OUTPUT_PIXELS,
-        maxDecodeBytes: config.MAX_DECODE_BYTES,
-      },
       log,
     }),
-  );
-  const metrics = createMetrics({
-    images: () => bareEngine.stats(),
-    diskCache,
-    memoryCache,
-  });
-  const engine = measureEngine(bareEngine, (operation, outcome, seconds) =>
-    metrics.imageOperations.observe({ operation, outcome }, seconds),
   );
   const threads = opened.add(
     new IngestThreads({ concurrency: config.CSV_CONCURRENCY, queue: config.CSV_QUEUE }),
@@ -126,10 +111,48 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   const frameSets = new FrameSetStore(database);
   const images = new ImageStore(database, blobStore);
   const artifacts = new ArtifactStore(database, blobStore);
-  const pictures = new Pictures(images, artifacts, diskCache);
-  const maker = new ArtifactMaker({
+  const framePictures = { stats: () => ({running:0,waiting:0,capacity:1}) } as never as FramePictures & { stats(): QueueStats };
+  const uploadAdmission = new Admission({
+    what: 'uploads',
+    concurrency: config.UPLOAD_CONCURRENCY,
+    queue: 0,
+  });
+  /** Everything that waits for a place somewhere, by the name that metrics and readiness have for it. */
+  const queues: Record<string, () => QueueStats> = {
+    images: () => imageProcesses.stats(),
+    image_logs: () => threads.stats(),
+    frame_pictures: () => framePictures.stats(),
+    uploads: () => uploadAdmission.stats(),
+  };
+  const metrics = createMetrics({
+    queues,
+    imageProcessRestarts: () => imageProcesses.stats().restarts,
+    diskCache,
+    memoryCache,
+  });
+  const stored = new StoredInputs(images, artifacts, diskCache);
+  const maker = new Maker({
+    operations: OPERATIONS_BY_NAME,
+    inputs: new Inputs({
+      image: stored,
+      artifact: stored,
+      frame_set: stagedFiles as never,
+      staged_file: stagedFiles,
+    }),
+    runner: new LocalRunner({
+      operations: OPERATIONS_BY_NAME,
+      pool: imageProcesses,
+      limits: {
+        maxPixels: config.MAX_PIXELS,
+        maxTotalPixels: config.MAX_TOTAL_PIXELS,
+        maxOutputPixels: config.MAX_OUTPUT_PIXELS,
+        maxDecodeBytes: config.MAX_DECODE_BYTES,
+      },
+      timeoutMs: config.OPERATION_TIMEOUT_MS,
+      observe: (operation, outcome, seconds) =>
+        metrics.imageOperations.observe({ operation, outcome }, seconds),
+    }),
     artifacts,
-    pictures,
     diskCache,
     documentFolder,
     cacheBytes: config.CACHE_BYTES,
@@ -138,13 +161,16 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   return {
     log,
     database,
-    engine,
+    operations: OPERATIONS_BY_NAME,
+    imageProcesses,
     images,
     artifacts,
+    maker,
     blobs: new BlobReader(diskCache, memoryCache),
     uploads: {
       images,
-      engine,
+      maker,
+      admission: uploadAdmission,
       temporaryFolder,
       diskCache,
       limits: {
@@ -154,24 +180,11 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
       },
       concurrency: config.IMAGE_CONCURRENCY,
     },
-    pictures,
-    maker,
-    transformer: new Transformer({ maker, pictures, engine, results: diskCache }),
-    segmentations: new Segmentations({
-      maker,
-      artifacts,
-      pictures,
-      engine,
-      diskCache,
-      temporaryFolder,
-      documentFolder,
-    }),
-    histograms: new Histograms({ maker, artifacts, pictures, engine, diskCache, documentFolder }),
     frameSets,
-    framePictures: new FramePictures({ pool: database.pool, engine, temporaryFolder }),
+    framePictures,
     logUploads: { database, frameSets, threads, limits: logLimits(config.MAX_CSV_BYTES) },
     metrics,
-    health: { isDatabaseReachable: () => database.isReachable(), imageLine: () => engine.stats() },
+    health: { isDatabaseReachable: () => database.isReachable(), queues },
     translateError: toAppError,
     close: () => opened.close(),
   };

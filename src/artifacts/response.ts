@@ -1,12 +1,11 @@
+import type { Artifact } from '../work/artifact.ts';
 import type { ArtifactResponse } from './schemas.ts';
-import type { Artifact } from './store.ts';
 
 /** An artifact as clients see it. */
 export function toArtifactResponse(artifact: Artifact): ArtifactResponse {
   return {
     id: artifact.id,
-    // Written by this service, so the column holds what its type says.
-    kind: artifact.kind as ArtifactResponse['kind'],
+    kind: artifact.kind,
     operation: artifact.operation,
     version: artifact.version,
     parameters: artifact.parameters,

@@ -5,9 +5,10 @@ import { linkNextPage } from '../http/pagination.ts';
 import { problemResponses } from '../http/problems.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
 import type { ImageStore } from '../images/store.ts';
+import type { StoredRef } from '../work/inputs.ts';
 import { toArtifactResponse } from './response.ts';
 import { ArtifactListQuerySchema } from './schemas.ts';
-import type { ArtifactStore, InputRef } from './store.ts';
+import type { ArtifactStore } from './store.ts';
 
 export interface ArtifactRoutesOptions {
   artifacts: ArtifactStore;
@@ -23,7 +24,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
   { artifacts, images, blobs },
 ) => {
   const inputs: [
-    InputRef['type'],
+    StoredRef['type'],
     string,
     string,
     (owner: Parameters<ImageStore['source']>[0], id: string) => Promise<unknown>,

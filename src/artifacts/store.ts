@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
-import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
+import type { BlobStore } from '../blobs/blob-store.ts';
 import { coalesceLookups, WANTED } from '../db/coalesce.ts';
 import {
   type Database,
@@ -16,66 +16,16 @@ import {
 import { KnownRows } from '../db/known-rows.ts';
 import { AppError } from '../errors.ts';
 import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
+import type { Artifact, NewArtifact } from '../work/artifact.ts';
+import type { StoredRef } from '../work/inputs.ts';
+import type { ArtifactRepository } from '../work/make.ts';
 import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './derived.ts';
-
-/** What an artifact is made from: one image, or one artifact. */
-export type InputRef = { type: 'image'; id: string } | { type: 'artifact'; id: string };
-
-/** `kept` until it is deleted; `cached` may be evicted, least recently used first. */
-export type Retention = 'kept' | 'cached';
-
-/** Bytes in the blob store. */
-export interface StoredBlob {
-  sha256: Buffer;
-  /** Bytes. */
-  size: number;
-}
-
-/** An artifact as the slices see it. */
-export interface Artifact {
-  id: string;
-  kind: string;
-  operation: string;
-  version: number;
-  parameters: unknown;
-  inputs: InputRef[];
-  sha256: Buffer;
-  size: number;
-  filename: string;
-  mediaType: string;
-  /** What is known of the result, by kind. */
-  result: unknown;
-  /** JSON that goes with the bytes and is too large for `result`: the segments of a mask. */
-  document: StoredBlob | null;
-  retention: Retention;
-  createdAt: Date;
-  lastUsedAt: Date;
-}
 
 /** What is needed to send an artifact's bytes. */
 export type ArtifactContent = Pick<
   Artifact,
   'id' | 'sha256' | 'size' | 'filename' | 'mediaType' | 'retention' | 'lastUsedAt'
 >;
-
-export interface NewArtifact
-  extends Pick<
-    Artifact,
-    | 'kind'
-    | 'operation'
-    | 'version'
-    | 'parameters'
-    | 'inputs'
-    | 'filename'
-    | 'mediaType'
-    | 'result'
-    | 'retention'
-  > {
-  /** SHA-256 of the canonical identity. */
-  key: Buffer;
-  file: StagedFile;
-  document: StagedFile | null;
-}
 
 export interface ArtifactListQuery {
   limit: number;
@@ -121,7 +71,7 @@ const INSERT = `stored AS (
   SELECT * FROM stored`;
 
 /** Artifacts in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
-export class ArtifactStore {
+export class ArtifactStore implements ArtifactRepository {
   readonly #database: Database;
   readonly #blobs: BlobStore;
   readonly #lookUpById: (key: string) => Promise<Artifact | undefined>;
@@ -183,7 +133,7 @@ export class ArtifactStore {
   /** Artifacts made from the image or artifact as one of their direct inputs, newest first. */
   async listByInput(
     owner: OwnerId,
-    input: InputRef,
+    input: StoredRef,
     query: ArtifactListQuery,
   ): Promise<{ artifacts: Artifact[]; nextCursor: string | null }> {
     const column = input.type === 'image' ? 'image_id' : 'input_artifact_id';
@@ -287,7 +237,7 @@ export class ArtifactStore {
     { key, file, document, ...artifact }: NewArtifact,
   ): Promise<Artifact | undefined> {
     const { kind, operation, version, parameters, filename, result, retention, inputs } = artifact;
-    const idsOf = (type: InputRef['type']) => inputs.map((input) => (input.type === type ? input.id : null));
+    const idsOf = (type: StoredRef['type']) => inputs.map((input) => (input.type === type ? input.id : null));
     try {
       const [stored] = await this.#blobs.commitNamed<
         Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'lastUsedAt'>

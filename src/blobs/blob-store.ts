@@ -10,6 +10,14 @@ export interface StagedFile {
   mediaType: string;
 }
 
+/** A blob as rows name it. */
+export interface BlobRef {
+  /** 32 bytes. */
+  sha256: Buffer;
+  /** Bytes. */
+  size: number;
+}
+
 /** A half-open range of bytes: `start` is the first one, `end` the one after the last. */
 export interface ByteRange {
   start: number;

@@ -6,7 +6,7 @@ import type { Pool } from 'pg';
 import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
 import { AppError } from '../errors.ts';
 import { validationFailed } from '../http/validation.ts';
-import type { ImageEngine } from '../imaging/engine.ts';
+type ImageEngine = never;
 import { FORMATS } from '../pictures/formats.ts';
 import { commonWidth, describeFrames, type FrameRequest } from './frame-answer.ts';
 import type { FrameFacts } from './frame-selection.ts';

@@ -327,3 +327,36 @@ export const HistogramResultSchema = Type.Object(
   { $id: 'HistogramResult', description: 'Histograms of one frame of a picture.' },
 );
 export type HistogramResult = Static<typeof HistogramResultSchema>;
+
+/** What an artifact says of its histograms without their numbers. */
+export const HistogramSummarySchema = Type.Object(
+  {
+    ...Type.Pick(HistogramResultSchema, [
+      'width',
+      'height',
+      'page',
+      'pages',
+      'bit_depth',
+      'color_space',
+      'pixels',
+    ]).properties,
+    channels: Type.Array(StringEnum(CHANNELS), { description: 'The channels that were counted.' }),
+  },
+  {
+    $id: 'HistogramSummary',
+    additionalProperties: false,
+    description: 'What is known of histograms without their numbers.',
+  },
+);
+export type HistogramSummary = Static<typeof HistogramSummarySchema>;
+
+/** The schemas of this slice that have names, for `addSchema`. */
+export const HISTOGRAM_SCHEMAS = [
+  RegionSchema,
+  HistogramParamsSchema,
+  LabelChannelSchema,
+  ChannelHistogramSchema,
+  LabelHistogramSchema,
+  HistogramResultSchema,
+  HistogramSummarySchema,
+];

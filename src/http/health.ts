@@ -1,13 +1,14 @@
 import { Type } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
+import type { QueueStats } from '../admission.ts';
 import { StringEnum } from '../schema.ts';
 import { problemResponses } from './problems.ts';
 import { jsonResponse } from './responses.ts';
 
 export interface HealthSources {
   isDatabaseReachable: () => Promise<boolean>;
-  /** Image tasks that run and that wait, and how many may do either. */
-  imageLine: () => { running: number; waiting: number; capacity: number };
+  /** Everything that has a bounded number of places, by name. */
+  queues: Record<string, () => QueueStats>;
 }
 
 const LiveSchema = Type.Object(
@@ -20,8 +21,9 @@ const ReadySchema = Type.Object(
     status: StringEnum(['ready', 'unavailable']),
     checks: Type.Object({
       database: StringEnum(['ok', 'unreachable']),
-      image_line: StringEnum(['ok', 'full'], {
-        description: 'Whether an image operation would be taken now.',
+      queues: Type.Record(Type.String(), StringEnum(['ok', 'full']), {
+        description: 'Whether one more would be taken now, by the name of the queue.',
+        examples: [{ images: 'ok', image_logs: 'ok', frame_pictures: 'ok', uploads: 'ok' }],
       }),
     }),
   },
@@ -57,7 +59,8 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
         operationId: 'getReadiness',
         tags: ['operations'],
         summary: 'Would requests be served',
-        description: 'Checks that the database answers and that the line for image operations has room.',
+        description:
+          'Checks that the database answers and that every queue has room: image operations, image logs, pictures of frames, uploads.',
         response: {
           200: jsonResponse('Readiness', 'They would.'),
           ...problemResponses(),
@@ -67,12 +70,14 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
     },
     async (_request, reply) => {
       const isReachable = await sources.isDatabaseReachable();
-      const { running, waiting, capacity } = sources.imageLine();
-      const hasRoom = running + waiting < capacity;
-      const isReady = isReachable && hasRoom;
+      const queues = Object.entries(sources.queues).map(([name, stats]): [string, 'ok' | 'full'] => {
+        const { running, waiting, capacity } = stats();
+        return [name, running + waiting < capacity ? 'ok' : 'full'];
+      });
+      const isReady = isReachable && queues.every(([, state]) => state === 'ok');
       return reply.code(isReady ? 200 : 503).send({
         status: isReady ? 'ready' : 'unavailable',
-        checks: { database: isReachable ? 'ok' : 'unreachable', image_line: hasRoom ? 'ok' : 'full' },
+        checks: { database: isReachable ? 'ok' : 'unreachable', queues: Object.fromEntries(queues) },
       });
     },
   );

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { QueueStats } from '../admission.ts';
 import { problemResponses } from './problems.ts';
 
 interface CacheCounters {
@@ -10,7 +11,9 @@ interface CacheCounters {
 
 /** What the operators' metrics read of the running service. */
 export interface MetricSources {
-  images: () => { running: number; waiting: number; restarts: number };
+  /** Everything that has a bounded number of places, by name. */
+  queues: Record<string, () => QueueStats>;
+  imageProcessRestarts: () => number;
   diskCache: CacheCounters & { bytes: number };
   memoryCache: CacheCounters;
 }
@@ -40,16 +43,25 @@ export function createMetrics(sources: MetricSources): Metrics {
         this.set(read());
       },
     });
-  gauge(
-    'coreframe_image_tasks_running',
-    'Image tasks that a process works on.',
-    () => sources.images().running,
-  );
-  gauge('coreframe_image_tasks_waiting', 'Image tasks in the line.', () => sources.images().waiting);
+  for (const [name, help] of [
+    ['running', 'What has a place: image operations, image logs, pictures of frames, uploads.'],
+    ['waiting', 'What waits for a place.'],
+    ['capacity', 'What may have a place or wait at once; past it the answer is 503.'],
+  ] as const) {
+    new Gauge({
+      name: `coreframe_queue_${name}`,
+      help,
+      labelNames: ['queue'],
+      registers,
+      collect() {
+        for (const [queue, stats] of Object.entries(sources.queues)) this.set({ queue }, stats()[name]);
+      },
+    });
+  }
   gauge(
     'coreframe_image_process_restarts',
     'Image processes replaced since the start.',
-    () => sources.images().restarts,
+    sources.imageProcessRestarts,
   );
   gauge('coreframe_disk_cache_bytes', 'Bytes in the disk cache.', () => sources.diskCache.bytes);
   for (const name of ['disk', 'memory'] as const) {
@@ -115,7 +127,7 @@ export async function metricsRoutes(app: FastifyInstance, { metrics }: { metrics
         tags: ['operations'],
         summary: 'Metrics for Prometheus',
         description:
-          'Requests, image operations by operation and outcome, the line, caches and the process itself, in the Prometheus text format.',
+          'Requests, image operations by operation and outcome, queues, caches and the process itself, in the Prometheus text format.',
         response: {
           200: {
             description: 'Prometheus text format.',

@@ -1,6 +1,6 @@
 import { AjvCompiler, type RouteDefinition } from '@fastify/ajv-compiler';
 import type { ErrorObject } from 'ajv';
-import type { FastifyRequest, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance, FastifyRequest, FastifyServerOptions } from 'fastify';
 import { AppError, type Fault, type FaultLocation } from '../errors.ts';
 import { buildSerializer } from './serialization.ts';
 
@@ -179,6 +179,20 @@ export function toValidationError(
   return validationFailed(faults);
 }
 
+/**
+ * A function that holds parameters to a schema by the rules of bodies, with the app's shared schemas, and fills in defaults.
+ * It throws a `validation_failed` whose faults have their paths in the parameters. The app is ready when it is compiled.
+ */
+export function compileParameters(app: FastifyInstance, schema: object): (given: unknown) => void {
+  const compile = app.validatorCompiler;
+  if (compile === undefined) throw new Error('The app is not ready.');
+  const validate = compile({ schema, method: '', url: '', httpPart: 'body' });
+  return (given) => {
+    if (validate(given) === true) return;
+    throw validationFailed(faultsOf('body', (validate.errors ?? []) as ErrorObject[]));
+  };
+}
+
 /** A `validation_failed` problem from faults; its detail names the first ones. */
 export function validationFailed(faults: readonly Fault[]): AppError {
   const shown = faults.slice(0, 3).map((fault) => `${fault.location}${fault.path} ${fault.message}`);
@@ -199,7 +213,10 @@ export interface FaultPlace {
 /** Moves the faults of an error to where the parameters were given. Any other error is returned as it is. */
 export function relocateFaults(error: unknown, { location, pathOf }: FaultPlace): unknown {
   if (!(error instanceof AppError) || error.errors.length === 0) return error;
-  const errors = error.errors.map(({ path, message }) => ({ location, path: pathOf(path), message }));
+  // Faults of the path stay there: they are about the resource, not about parameters.
+  const errors = error.errors.map((fault) =>
+    fault.location === 'path' ? fault : { ...fault, location, path: pathOf(fault.path) },
+  );
   return error.code === 'validation_failed'
     ? validationFailed(errors)
     : new AppError(error.code, error.detail, { errors, cause: error });

@@ -10,7 +10,8 @@ import type { Image, Prisma } from '../db/generated/client.ts';
 import { KnownRows } from '../db/known-rows.ts';
 import { AppError } from '../errors.ts';
 import { CursorId, CursorText, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
-import type { ImageFormat, ImageMetadata } from '../pictures/types.ts';
+import type { ImageMetadata } from '../pictures/metadata.ts';
+import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageListQuery, ImageSort } from './schemas.ts';
 
 /** What is needed to read an image's bytes. */

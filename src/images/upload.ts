@@ -1,17 +1,20 @@
 import { rm } from 'node:fs/promises';
 import type { FastifyRequest } from 'fastify';
 import pLimit from 'p-limit';
+import type { Admission } from '../admission.ts';
 import type { OwnerId } from '../auth/owner.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
 import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
 import type { Image } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
 import { type ReceivedFile, receiveFiles, type UploadLimits } from '../http/uploads.ts';
-import type { ImageEngine } from '../imaging/engine.ts';
 import { FORMATS } from '../pictures/formats.ts';
+import type { ImageMetadata } from '../pictures/metadata.ts';
 import { sniffImageFormat } from '../pictures/sniff.ts';
-import type { ImageFormat, ImageMetadata } from '../pictures/types.ts';
+import type { ImageFormat } from '../pictures/types.ts';
+import type { Maker } from '../work/make.ts';
 import { sanitizeFilename } from './filename.ts';
+import { inspect } from './operation.ts';
 import type { ImageStore } from './store.ts';
 
 /** What became of one file; `failed` with the error as it was thrown. */
@@ -21,7 +24,9 @@ export type UploadOutcome =
 
 export interface UploadServices {
   images: ImageStore;
-  engine: ImageEngine;
+  maker: Maker;
+  /** Uploads that are received at the same time. */
+  admission: Admission;
   temporaryFolder: TemporaryFolder;
   diskCache: DiskCache;
   limits: UploadLimits;
@@ -38,7 +43,7 @@ async function check(
   services: UploadServices,
   signal: AbortSignal,
 ): Promise<Checked> {
-  const { limits, images, engine } = services;
+  const { limits, images, maker } = services;
   if (file.isTooLarge) {
     throw new AppError(
       'file_too_large',
@@ -57,7 +62,8 @@ async function check(
   }
   const image = await images.findBySha256(owner, file.sha256);
   if (image) return { image };
-  return { format, metadata: await engine.inspect({ path: file.path, format }, { signal }) };
+  const ref = { type: 'staged_file', path: file.path, format } as const;
+  return { format, metadata: await maker.find(owner, inspect, ref, {}, signal) };
 }
 
 async function store(
@@ -87,6 +93,14 @@ async function store(
  * @returns one outcome for each file, in the order of the request
  */
 export async function uploadImages(
+  request: FastifyRequest,
+  services: UploadServices,
+  signal: AbortSignal,
+): Promise<UploadOutcome[]> {
+  return services.admission.run(signal, () => receiveImages(request, services, signal));
+}
+
+async function receiveImages(
   request: FastifyRequest,
   services: UploadServices,
   signal: AbortSignal,

@@ -10,9 +10,10 @@ import {
 } from 'node:fs';
 import { pipeline as pump } from 'node:stream/promises';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
-import { mediaTypeOf } from '../pictures/formats.ts';
+import type { PictureResult } from '../pictures/metadata.ts';
 import { releaseArray } from '../pictures/release.ts';
-import type { ImageFormat, TransformResult } from '../pictures/types.ts';
+import type { ImageFormat } from '../pictures/types.ts';
+import type { WrittenFile } from '../work/operation.ts';
 import type { Output } from './output.ts';
 import type { Timeline } from './source.ts';
 
@@ -20,6 +21,9 @@ import type { Timeline } from './source.ts';
 const BUFFERED_PIXELS = 24_000_000;
 
 const ONE_CHANNEL_FORMATS: readonly ImageFormat[] = ['jpeg', 'png', 'tiff'];
+
+/** A picture that was written, and what is known of it. */
+export type TransformResult = PictureResult & WrittenFile;
 
 export interface EncodeOptions {
   output: Output;
@@ -49,7 +53,6 @@ export async function encode(image: Sharp, options: EncodeOptions): Promise<Tran
     sha256,
     size,
     format: output.format,
-    media_type: mediaTypeOf(output.format),
     width: info.width,
     height: info.pageHeight ?? info.height,
     channels,
@@ -120,10 +123,8 @@ function animationOf(timeline: Timeline | undefined) {
   return timeline === undefined ? {} : { delay: timeline.delays, loop: timeline.loop };
 }
 
-interface Written {
+interface Written extends WrittenFile {
   info: OutputInfo;
-  size: number;
-  sha256: string;
 }
 
 async function toBufferedFile(encoder: Sharp, path: string): Promise<Written> {

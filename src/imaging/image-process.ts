@@ -2,8 +2,6 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { PoolMessage, WorkerMessage } from './messages.ts';
 
-const MAIN_MODULE = fileURLToPath(new URL('./worker-process.ts', import.meta.url));
-
 /**
  * What an image process inherits: where programs, libraries and temporary files are, and nothing secret. LD_PRELOAD
  * brings jemalloc where a container sets it. NODE_COMPILE_CACHE, where an operator has a private folder for it, brings a
@@ -43,14 +41,14 @@ export interface ImageProcessEvents {
   exit(reason: string): void;
 }
 
-/** The pool's handle of one child process that runs `worker-process.ts`. */
+/** The pool's handle of one child process. */
 export class ImageProcess {
   isReady = false;
   readonly #child: ChildProcess;
   #stderr = '';
 
-  constructor(events: ImageProcessEvents) {
-    this.#child = fork(MAIN_MODULE, [], {
+  constructor(mainModule: URL, events: ImageProcessEvents) {
+    this.#child = fork(fileURLToPath(mainModule), [], {
       serialization: 'advanced',
       env: childEnvironment(process.env),
       execArgv: EXEC_ARGV,

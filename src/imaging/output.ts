@@ -90,7 +90,7 @@ export const OUTPUT_PROPERTIES = {
       examples: [0.5],
     }),
   ),
-  background: optional(
+  matte: optional(
     OpaqueColor(
       'What shows through transparent parts where the format has no alpha: JPEG, TIFF with compression `jpeg`. Default: `#ffffff`.',
     ),
@@ -143,7 +143,7 @@ function optionDefaults(format: ImageFormat, given: OutputRequest): Omit<OutputR
         mozjpeg,
         ...(mozjpeg ? {} : { progressive: false }),
         chroma_subsampling: '4:2:0',
-        background: '#ffffff',
+        matte: '#ffffff',
         ...metadata,
       };
     }
@@ -164,7 +164,7 @@ function optionDefaults(format: ImageFormat, given: OutputRequest): Omit<OutputR
     case 'tiff':
       return {
         compression: 'lzw',
-        ...(given.compression === 'jpeg' ? { quality: 80, background: '#ffffff' } : {}),
+        ...(given.compression === 'jpeg' ? { quality: 80, matte: '#ffffff' } : {}),
         ...metadata,
       };
     case 'avif':
@@ -196,7 +196,7 @@ const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> 
   webp: { quality: 'does not go with lossless=true' },
   tiff: {
     quality: 'goes with compression=jpeg for TIFF',
-    background: 'goes with compression=jpeg for TIFF; other compressions keep transparency',
+    matte: 'goes with compression=jpeg for TIFF; other compressions keep transparency',
   },
   avif: {
     quality: 'does not go with lossless=true',
@@ -239,7 +239,7 @@ export function resolveOutput(
     Object.entries(options).filter(([option, value]) => option in defaults && value !== undefined),
   );
   const merged: Output = { keep_metadata: false, color_profile: 'srgb', ...defaults, ...taken, format };
-  if (merged.background !== undefined) merged.background = canonicalColor(merged.background);
+  if (merged.matte !== undefined) merged.matte = canonicalColor(merged.matte);
   return { output: merged, faults };
 }
 
@@ -253,5 +253,5 @@ function misfit(option: Option, format: ImageFormat): string {
 
 /** Whether the encoded picture can hold an alpha channel. */
 export function holdsAlpha(output: Output): boolean {
-  return FORMATS[output.format].alpha && output.background === undefined;
+  return FORMATS[output.format].alpha && output.matte === undefined;
 }

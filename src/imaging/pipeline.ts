@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../errors.ts';
-import { FORMATS } from '../pictures/formats.ts';
+import { FORMATS, formatOfMediaType } from '../pictures/formats.ts';
 import type { ImageFormat, ImageLimits, SourceFile } from '../pictures/types.ts';
-import { ObjectWithDefaults, withDefaults } from '../schema.ts';
+import { ObjectWithDefaults, TaggedUnion, withDefaults } from '../schema.ts';
 import { canonicalColor, isColorSchema } from './color.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
@@ -50,15 +50,9 @@ const reference = <T>(id: string, description?: string) =>
 
 const STEP_SCHEMAS = [...OPERATION_NAMES.map((name) => OPERATIONS[name].step), ConvertSchema];
 
-const OperationSchema = Type.Unsafe<OperationStep | ConvertStep>({
+const OperationSchema = TaggedUnion('op', [...OPERATION_NAMES, 'convert'], STEP_SCHEMAS, {
   $id: 'Operation',
   description: 'One operation with its parameters; `op` names it.',
-  type: 'object',
-  required: ['op'],
-  properties: { op: { type: 'string', enum: [...OPERATION_NAMES, 'convert'] } },
-  // Ajv's discriminator looks at the branch that `op` names, and reports that one's errors alone.
-  discriminator: { propertyName: 'op' },
-  oneOf: STEP_SCHEMAS.map((schema) => ({ $ref: `${schema.$id}#` })),
 });
 
 /** A pipeline as a client gives it. It names the schemas in `PIPELINE_SCHEMAS` by reference. */
@@ -106,8 +100,8 @@ export interface TransformTask {
 export interface CanonicalizeOptions {
   /** Of the picture that the pipeline starts from. */
   inputFormat: ImageFormat;
-  /** Formats that the client's `Accept` names, for `format: auto`. */
-  acceptsFormats?: readonly ImageFormat[];
+  /** The media types that the client accepts, most preferred first, for `format: auto`. */
+  accepts?: () => readonly string[];
 }
 
 /**
@@ -119,7 +113,7 @@ export interface CanonicalizeOptions {
  */
 export function canonicalizePipeline(
   request: PipelineRequest,
-  { inputFormat, acceptsFormats = [] }: CanonicalizeOptions,
+  { inputFormat, accepts = () => [] }: CanonicalizeOptions,
 ): Pipeline {
   const faults: Fault[] = [];
   const report = (path: string, message: string) => faults.push({ location: 'body', path, message });
@@ -145,7 +139,7 @@ export function canonicalizePipeline(
 
   const { output, faults: outputFaults } = resolveOutput(
     given,
-    resolveFormat(given.format, inputFormat, acceptsFormats),
+    resolveFormat(given.format, inputFormat, accepts),
   );
   for (const { option, message } of outputFaults) report(`${outputPath}/${option}`, message);
   if (faults.length > 0) throw validationError(faults);
@@ -187,13 +181,21 @@ const AUTO_FORMATS = ['webp', 'avif'] as const;
 function resolveFormat(
   format: OutputRequest['format'],
   inputFormat: ImageFormat,
-  accepted: readonly ImageFormat[],
+  accepts: () => readonly string[],
 ): ImageFormat {
   if (format === undefined) return inputFormat;
   if (format !== 'auto') return format;
-  const preferred = AUTO_FORMATS.find((candidate) => accepted.includes(candidate));
+  const types = accepts();
+  const named = types.flatMap((type) => formatOfMediaType(type) ?? []);
+  const preferred = AUTO_FORMATS.find((candidate) => named.includes(candidate));
   if (preferred !== undefined) return preferred;
-  return accepted.length === 0 || accepted.includes(inputFormat) ? inputFormat : (accepted[0] ?? inputFormat);
+  if (named.includes(inputFormat)) return inputFormat;
+  const [first] = named;
+  if (first !== undefined) return first;
+  if (types.length > 0 && !types.includes('*/*') && !types.includes('image/*')) {
+    throw new AppError('not_acceptable', `Accept allows no picture: ${types.join(', ')}.`);
+  }
+  return inputFormat;
 }
 
 function validationError(faults: readonly Fault[]): AppError {

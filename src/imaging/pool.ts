@@ -1,9 +1,10 @@
 import { AppError } from '../errors.ts';
 import { ImageProcess } from './image-process.ts';
 import type { InternalFailure, PublicFailure, TaskAnswer } from './messages.ts';
-import type { TaskName, TaskPayload, TaskResult } from './tasks.ts';
 
 export interface PoolOptions {
+  /** Main module of a process. */
+  mainModule: URL;
   /** Processes, each with one task at a time. */
   concurrency: number;
   /** Tasks that may wait while all processes are busy; past it a task is refused at once. */
@@ -38,7 +39,7 @@ export interface PoolStats {
 
 interface Job {
   id: number;
-  name: TaskName;
+  name: string;
   payload: unknown;
   timeoutMs: number;
   resolve(result: unknown): void;
@@ -136,18 +137,14 @@ export class ProcessPool {
    * @throws the signal's reason, where it aborts: at once for a waiting task, once nothing works on it any more (at
    *   most `ABORT_GRACE_MS` later) for a running one
    */
-  run<Name extends TaskName>(
-    name: Name,
-    payload: TaskPayload<Name>,
-    { timeoutMs, signal }: RunOptions,
-  ): Promise<TaskResult<Name>> {
+  run<Result>(name: string, payload: unknown, { timeoutMs, signal }: RunOptions): Promise<Result> {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#isClosing) return Promise.reject(this.#overloaded('The service is shutting down'));
     const { running, waiting, capacity } = this.stats();
     if (running + waiting >= capacity) {
       return Promise.reject(this.#overloaded(`All ${capacity} places for image operations are taken`));
     }
-    return new Promise<unknown>((resolve, reject) => {
+    return new Promise<Result>((resolve, reject) => {
       const id = this.#nextId++;
       const abort = () => this.#abort(id, signal?.reason);
       const settle =
@@ -162,14 +159,15 @@ export class ProcessPool {
         name,
         payload,
         timeoutMs,
-        resolve: settle(resolve),
+        // What a process answers to a task is what the code of the task gives.
+        resolve: settle((result) => resolve(result as Result)),
         reject: settle(reject),
         startedAt: 0,
         isRecalled: false,
         aborted: undefined,
       });
       this.#dispatch();
-    }) as Promise<TaskResult<Name>>;
+    });
   }
 
   stats(): PoolStats {
@@ -197,7 +195,7 @@ export class ProcessPool {
 
   #startProcess(): void {
     const slot: Slot = {
-      process: new ImageProcess({
+      process: new ImageProcess(this.#options.mainModule, {
         ready: () => {
           slot.hasBeenReady = true;
           this.#startFailures = 0;

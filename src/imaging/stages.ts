@@ -1,8 +1,8 @@
 import { AppError, type Fault } from '../errors.ts';
 import { FORMATS } from '../pictures/formats.ts';
-import type { ImageLimits, TransformResult } from '../pictures/types.ts';
+import type { ImageLimits } from '../pictures/types.ts';
 import { isGrey, parseColor } from './color.ts';
-import { encode } from './encode.ts';
+import { encode, type TransformResult } from './encode.ts';
 import { openWithMetadata } from './metadata-carrier.ts';
 import {
   type Apply,
@@ -55,7 +55,7 @@ export async function runTransform(task: TransformTask): Promise<TransformResult
     picture = await run(stage, picture, task);
   }
   const isFlattened = picture.hasAlpha && !holdsAlpha(output);
-  const background = output.background ?? '#ffffff';
+  const background = output.matte ?? '#ffffff';
   const image =
     isRaster(picture) && keepsAnything(source)
       ? await openWithMetadata(picture, source.kept)

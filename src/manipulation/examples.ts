@@ -1,6 +1,6 @@
 /** Bodies to try, shown in the docs. A test sends each of them. */
 
-type Examples = Record<string, { summary: string; value: unknown }>;
+import type { Examples } from '../work/routes.ts';
 
 export const ONE_STEP_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> = {
   resize: {
@@ -12,7 +12,8 @@ export const ONE_STEP_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> 
         height: 256,
         fit: 'cover',
         position: 'attention',
-        output: { format: 'webp', quality: 75 },
+        format: 'webp',
+        quality: 75,
       },
     },
   },

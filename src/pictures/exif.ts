@@ -1,4 +1,4 @@
-import type { ImageDetails } from './types.ts';
+import type { ImageDetails } from './metadata.ts';
 
 /**
  * Reads the EXIF fields that are shown, and those alone: a general reader expands every entry that a file declares,

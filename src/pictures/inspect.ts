@@ -4,8 +4,9 @@ import { undecodable } from './decode-error.ts';
 import { estimateDecodeBytes } from './decode-memory.ts';
 import { readExif } from './exif.ts';
 import { restrictLoaders } from './loaders.ts';
+import type { ImageDetails, ImageMetadata } from './metadata.ts';
 import { countPages } from './page-count.ts';
-import type { ImageDetails, ImageFormat, ImageLimits, ImageMetadata, InspectTask } from './types.ts';
+import type { ImageFormat, ImageLimits, InspectTask } from './types.ts';
 
 restrictLoaders();
 

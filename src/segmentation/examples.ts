@@ -28,4 +28,4 @@ export const SEGMENTATION_EXAMPLES = {
 };
 
 /** Parameters of a `GET` that go together. */
-export const SEGMENTATION_QUERY_EXAMPLE = { method: 'otsu', min_area: 100, format: 'overlay' };
+export const SEGMENTATION_QUERY_EXAMPLE = { method: 'otsu', min_area: 100 };

@@ -1,86 +1,15 @@
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import { AppError, type Fault, parameterError } from '../errors.ts';
-import {
-  METHOD_NAMES,
-  METHOD_PARAMS,
-  type MethodName,
-  PARAM_SCHEMAS,
-  type SegmentationParams,
-} from './schemas.ts';
-
-const ajv = new Ajv({ allErrors: true, useDefaults: true, discriminator: true, verbose: true });
-ajv.addSchema(PARAM_SCHEMAS);
+import { parameterError } from '../errors.ts';
+import type { SegmentationParams } from './schemas.ts';
 
 /**
- * Parameters as a client gave them, checked and completed: the method's own defaults are filled in (otsu where no
- * method is named), so that equal work has equal parameters. What is given is not changed.
+ * Parameters that fit the schema of their method, completed with the defaults that depend on others, so that equal work has
+ * equal parameters.
  *
- * @throws AppError `validation_failed` with every fault of the method's own schema, or with one that lies between
- *   parameters
+ * @throws AppError `validation_failed` for a fault that lies between parameters
  */
-export function resolveParams(given: unknown): SegmentationParams {
-  const method = methodName(given);
-  const params: unknown = structuredClone({ ...(given ?? {}), method });
-  const validate = validatorOf(method);
-  if (!validate(params)) {
-    throw new AppError('validation_failed', 'The parameters of the segmentation are not valid.', {
-      errors: faultsOf(validate.errors ?? []),
-    });
-  }
+export function completeParams(params: SegmentationParams): SegmentationParams {
   checkCombination(params);
   return { ...computedDefaults(params), ...params };
-}
-
-/** Compiled at the first use: it takes milliseconds each. */
-function validatorOf(method: MethodName): ValidateFunction<SegmentationParams> {
-  const validate = ajv.getSchema<SegmentationParams>(METHOD_PARAMS[method].$id ?? '');
-  if (validate === undefined) throw new Error(`The parameters of ${method} have no schema of theirs.`);
-  return validate;
-}
-
-/** The first fault of each value: one of a wrong type fails other rules, too. */
-function faultsOf(errors: readonly ErrorObject[]): Fault[] {
-  const faults = errors.map(toFault);
-  return faults.filter(({ path }, i) => faults.findIndex((other) => other.path === path) === i);
-}
-
-function toFault({ keyword, instancePath, params, message, data }: ErrorObject): Fault {
-  const at = (name: unknown) => `${instancePath}/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  const fault = (path: string, text: string): Fault => ({ location: 'body', path, message: text });
-  switch (keyword) {
-    case 'required':
-      return fault(at(params.missingProperty), 'is required');
-    case 'additionalProperties':
-      return fault(at(params.additionalProperty), 'is not a known parameter of this method');
-    case 'discriminator':
-      return fault(
-        at(params.tag),
-        `names no known kind, got ${JSON.stringify(params.tagValue) ?? 'nothing'}`,
-      );
-    case 'enum':
-      return fault(
-        instancePath,
-        `must be one of ${params.allowedValues.join(', ')}, got ${JSON.stringify(data)}`,
-      );
-    default:
-      return fault(instancePath, `${message}, got ${JSON.stringify(data)}`);
-  }
-}
-
-function methodName(given: unknown): MethodName {
-  if (given === undefined || given === null) return 'otsu';
-  if (typeof given !== 'object' || Array.isArray(given)) {
-    throw parameterError('', `Expected an object of segmentation parameters, got ${JSON.stringify(given)}.`);
-  }
-  const { method = 'otsu' } = given as { method?: unknown };
-  const name = METHOD_NAMES.find((known) => known === method);
-  if (name === undefined) {
-    throw parameterError(
-      '/method',
-      `Expected one of ${METHOD_NAMES.join(', ')}, got ${JSON.stringify(method)}.`,
-    );
-  }
-  return name;
 }
 
 /**

@@ -1,5 +1,5 @@
-import { type SchemaOptions, type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
-import { ObjectWithDefaults, SchemaRef, StringEnum } from '../schema.ts';
+import { type Static, type TProperties, Type } from '@sinclair/typebox';
+import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion } from '../schema.ts';
 
 /** What a threshold is applied to: one 8-bit plane made of the picture's channels. */
 export const CHANNELS = [
@@ -18,26 +18,6 @@ export const CHANNELS = [
 
 /** Largest number of segments of a label map: a 16-bit PNG's levels without 0, the background. */
 export const MAX_SEGMENTS = 65_535;
-
-/**
- * One of several named objects, told apart by one property of theirs. Ajv's discriminator looks at the branch that the
- * property names, and reports that one's faults alone.
- */
-function tagged<Branch extends TObject>(
-  propertyName: string,
-  tags: readonly string[],
-  branches: readonly Branch[],
-  options: SchemaOptions,
-) {
-  return Type.Unsafe<Static<Branch>>({
-    type: 'object',
-    required: [propertyName],
-    properties: { [propertyName]: { type: 'string', enum: tags } },
-    discriminator: { propertyName },
-    oneOf: branches.map(({ $id }) => ({ $ref: `${$id}#` })),
-    ...options,
-  });
-}
 
 const coordinate = (description: string) => Type.Integer({ description, minimum: 0, maximum: 1_000_000 });
 
@@ -284,7 +264,7 @@ const PointMarkers = ObjectWithDefaults(
 
 const MARKER_SCHEMAS = [LevelMarkers, DistanceMarkers, PointMarkers] as const;
 
-const Markers = tagged<(typeof MARKER_SCHEMAS)[number]>(
+const Markers = TaggedUnion<(typeof MARKER_SCHEMAS)[number]>(
   'from',
   ['levels', 'distance', 'points'],
   MARKER_SCHEMAS,
@@ -369,7 +349,7 @@ export const METHOD_PARAMS = {
 export type MethodName = keyof typeof METHOD_PARAMS;
 export const METHOD_NAMES = Object.keys(METHOD_PARAMS) as MethodName[];
 
-export const SegmentationParams = tagged<(typeof METHOD_PARAMS)[MethodName]>(
+export const SegmentationParams = TaggedUnion<(typeof METHOD_PARAMS)[MethodName]>(
   'method',
   METHOD_NAMES,
   Object.values(METHOD_PARAMS),
@@ -506,7 +486,13 @@ export const SegmentationResult = Type.Object(
   },
 );
 export type SegmentationResult = Static<typeof SegmentationResult>;
-export type SegmentationSummary = Omit<SegmentationResult, 'segments'>;
+
+export const SegmentationSummary = Type.Object(summary, {
+  $id: 'SegmentationSummary',
+  additionalProperties: false,
+  description: 'What is known of a segmentation without its segments.',
+});
+export type SegmentationSummary = Static<typeof SegmentationSummary>;
 
 /** Schemas of answers that have names, those that are referred to first. */
-export const RESULT_SCHEMAS = [Segment, Found, SegmentationResult];
+export const RESULT_SCHEMAS = [Segment, Found, SegmentationResult, SegmentationSummary];

@@ -1,6 +1,37 @@
-import sharp from 'sharp';
+import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../errors.ts';
+import { BYTES, ObjectWithDefaults } from '../../schema.ts';
 import type { LabelMap } from '../labels.ts';
+import { MAX_SEGMENTS } from '../schemas.ts';
+import { defineForm } from './form.ts';
+
+declare module '../../work/operation.ts' {
+  interface Operations {
+    'mask-binary-mask': typeof binaryMaskForm;
+  }
+}
+
+export const binaryMaskForm = defineForm({
+  name: 'binary-mask',
+  id: 'BinaryMask',
+  title: 'Binary mask',
+  description: '255 where `label` is, or any label, else 0: an 8-bit grey PNG.',
+  version: 1,
+  params: ObjectWithDefaults({
+    label: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_SEGMENTS,
+        description: 'The one label that is shown. Default: all labels.',
+        examples: [1],
+      }),
+    ),
+  }),
+  suffix: ({ label }) => (label === undefined ? '-mask.png' : `-mask-${label}.png`),
+  mediaType: () => 'image/png',
+  bytes: { description: 'The mask.', content: { 'image/png': { schema: BYTES } } },
+  render: async ({ labels }, { label }) => encodeBinaryMask(await labels(), label),
+});
 
 /**
  * A label's pixels as 255 and all others as 0, or those of every label where none is given.
@@ -26,6 +57,7 @@ export function binaryMask({ data }: LabelMap, label?: number): Uint8Array {
 /** The same as an 8-bit greyscale PNG. */
 export async function encodeBinaryMask(labels: LabelMap, label?: number): Promise<Buffer> {
   const { width, height } = labels;
+  const { default: sharp } = await import('sharp');
   return sharp(binaryMask(labels, label), { raw: { width, height, channels: 1 }, limitInputPixels: false })
     .toColourspace('b-w')
     .png({ compressionLevel: 3 })

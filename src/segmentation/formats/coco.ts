@@ -1,11 +1,65 @@
+import { Type } from '@sinclair/typebox';
 import type { LabelMap } from '../labels.ts';
 import type { SegmentationResult } from '../schemas.ts';
+import { defineForm, jsonBytes } from './form.ts';
 import { traceRings } from './rings.ts';
 import { columnRuns, compressCounts, rleCounts } from './rle.ts';
 import { seamedPolygons } from './seams.ts';
 
+declare module '../../work/operation.ts' {
+  interface Operations {
+    'mask-coco-rle': typeof cocoRleForm;
+    'mask-coco-uncompressed-rle': typeof cocoUncompressedRleForm;
+    'mask-coco-polygons': typeof cocoPolygonsForm;
+  }
+}
+
 export const COCO_ENCODINGS = ['rle', 'uncompressed_rle', 'polygons'] as const;
 export type CocoEncoding = (typeof COCO_ENCODINGS)[number];
+
+function cocoForm<const Name extends string>(
+  name: Name,
+  id: string,
+  encoding: CocoEncoding,
+  what: string,
+  schema: 'CocoRleDocument' | 'CocoUncompressedRleDocument' | 'CocoPolygonsDocument',
+) {
+  return defineForm({
+    name,
+    id,
+    title: `COCO with ${what}`,
+    description: `A COCO document: one annotation for each segment, as ${what}. pycocotools decodes exactly its pixels.`,
+    version: 1,
+    params: Type.Object({}, { additionalProperties: false }),
+    suffix: () => '-coco.json',
+    mediaType: () => 'application/json',
+    bytes: { description: 'The document.', content: { 'application/json': { schema: Type.Ref(schema) } } },
+    render: async ({ labels, segments, filename }) =>
+      jsonBytes(toCoco(await labels(), await segments(), encoding, filename)),
+  });
+}
+
+export const cocoRleForm = cocoForm(
+  'coco-rle',
+  'CocoRle',
+  'rle',
+  'compressed run lengths',
+  'CocoRleDocument',
+);
+export const cocoUncompressedRleForm = cocoForm(
+  'coco-uncompressed-rle',
+  'CocoUncompressedRle',
+  'uncompressed_rle',
+  'plain run lengths',
+  'CocoUncompressedRleDocument',
+);
+export const cocoPolygonsForm = cocoForm(
+  'coco-polygons',
+  'CocoPolygons',
+  'polygons',
+  'polygons',
+  'CocoPolygonsDocument',
+);
 
 /** A mask as run lengths in column-major order; `size` is height, then width. */
 export interface Rle<Counts = string | number[]> {

@@ -1,4 +1,26 @@
+import { Type } from '@sinclair/typebox';
+import { BYTES } from '../../schema.ts';
 import type { SegmentationResult } from '../schemas.ts';
+import { defineForm } from './form.ts';
+
+declare module '../../work/operation.ts' {
+  interface Operations {
+    'mask-csv': typeof csvForm;
+  }
+}
+
+export const csvForm = defineForm({
+  name: 'csv',
+  id: 'Csv',
+  title: 'Measurements as CSV',
+  description: 'The measurements, a row for each segment, numbers in full precision.',
+  version: 1,
+  params: Type.Object({}, { additionalProperties: false }),
+  suffix: () => '-segments.csv',
+  mediaType: () => 'text/csv; charset=utf-8',
+  bytes: { description: 'The measurements.', content: { 'text/csv': { schema: BYTES } } },
+  render: async ({ segments }) => Buffer.from(measurementsToCsv(await segments())),
+});
 
 /** The measurements as CSV (RFC 4180): a header, then a row for each segment; numbers in full precision. */
 export function measurementsToCsv({ segments, color_channels }: SegmentationResult): string {

@@ -1,6 +1,30 @@
+import { Type } from '@sinclair/typebox';
 import type { LabelMap } from '../labels.ts';
 import type { Segment, SegmentationResult } from '../schemas.ts';
+import { defineForm, jsonBytes } from './form.ts';
 import { type Ring, type Rings, traceRings } from './rings.ts';
+
+declare module '../../work/operation.ts' {
+  interface Operations {
+    'mask-geojson': typeof geojsonForm;
+  }
+}
+
+export const geojsonForm = defineForm({
+  name: 'geojson',
+  id: 'Geojson',
+  title: 'GeoJSON',
+  description: 'Polygons along pixel edges, with holes, in pixels; the measurements are their properties.',
+  version: 1,
+  params: Type.Object({}, { additionalProperties: false }),
+  suffix: () => '-segments.geojson',
+  mediaType: () => 'application/geo+json',
+  bytes: {
+    description: 'The segments as features.',
+    content: { 'application/geo+json': { schema: Type.Ref('SegmentFeatures') } },
+  },
+  render: async ({ labels, segments }) => jsonBytes(toGeoJson(await labels(), await segments())),
+});
 
 type Position = [number, number];
 

@@ -1,7 +1,59 @@
-import sharp from 'sharp';
+import { Type } from '@sinclair/typebox';
+import { BYTES, ObjectWithDefaults, StringEnum } from '../../schema.ts';
 import type { LabelMap } from '../labels.ts';
-import { colorChannels, type Picture } from '../picture.ts';
-import type { OverlayFormat } from '../representation.ts';
+import type { Picture } from '../picture.ts';
+import { defineForm } from './form.ts';
+
+declare module '../../work/operation.ts' {
+  interface Operations {
+    'mask-overlay': typeof overlayForm;
+  }
+}
+
+const OVERLAY_FORMATS = ['png', 'webp', 'jpeg'] as const;
+type OverlayFormat = (typeof OVERLAY_FORMATS)[number];
+
+export const overlayForm = defineForm({
+  name: 'overlay',
+  id: 'Overlay',
+  title: 'Overlay',
+  description: 'The picture with its segments in colour.',
+  version: 2,
+  params: ObjectWithDefaults({
+    opacity: Type.Number({
+      minimum: 0,
+      maximum: 1,
+      default: 0.5,
+      description: 'Share of the colours inside the segments.',
+      examples: [0.3],
+    }),
+    outlines: Type.Boolean({
+      default: true,
+      description: 'Whether the edge pixels of segments have their colour in full.',
+      examples: [false],
+    }),
+    format: StringEnum(OVERLAY_FORMATS, {
+      default: 'png',
+      description: 'Format of the picture.',
+      examples: ['webp'],
+    }),
+    page: Type.Optional(
+      Type.Integer({ minimum: 0, description: 'The page of the picture that was segmented.' }),
+    ),
+  }),
+  internal: ['page'],
+  complete: (params, { page }) => ({ ...params, page }),
+  example: { format: 'webp' },
+  needsPicture: true,
+  suffix: ({ format }) => `-overlay.${format === 'jpeg' ? 'jpg' : format}`,
+  mediaType: ({ format }) => `image/${format}`,
+  bytes: {
+    description: 'The overlay.',
+    content: Object.fromEntries(OVERLAY_FORMATS.map((format) => [`image/${format}`, { schema: BYTES }])),
+  },
+  render: async ({ picture, labels }, { page = 0, format, ...options }) =>
+    encodeOverlay(await picture(page), await labels(), options, format),
+});
 
 export interface OverlayOptions {
   /** Share of the label's colour in the inside of a segment, 0 to 1. */
@@ -36,7 +88,7 @@ export function renderOverlay(
   { opacity, outlines }: OverlayOptions,
 ): Picture {
   const { width, height, channels, data } = picture;
-  const step = colorChannels(picture) === 1 ? 0 : 1;
+  const step = channels < 3 ? 0 : 1;
   const outChannels = channels % 2 === 0 ? 4 : 3;
   const out = new Uint8Array(width * height * outChannels);
   const colors = new Map<number, readonly number[]>();
@@ -82,6 +134,7 @@ export async function encodeOverlay(
   format: OverlayFormat,
 ): Promise<Buffer> {
   const { width, height, channels, data } = renderOverlay(picture, labels, options);
+  const { default: sharp } = await import('sharp');
   const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
   if (format === 'jpeg') image.flatten({ background: '#ffffff' });
   return image.toFormat(format).toBuffer();

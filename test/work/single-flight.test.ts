@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { SingleFlight } from '../../src/artifacts/single-flight.ts';
+import { SingleFlight } from '../../src/work/single-flight.ts';
 
 const never = new AbortController().signal;
 

@@ -3,11 +3,17 @@
  * works on strangers' bytes, so it is written to be killed at any moment.
  */
 import { writeFileSync } from 'node:fs';
-import { AppError } from '../errors.ts';
-import type { InternalFailure, PoolMessage, PublicFailure, TaskRequest, WorkerMessage } from './messages.ts';
-import { TASKS } from './tasks.ts';
+import { AppError } from './errors.ts';
+import type {
+  InternalFailure,
+  PoolMessage,
+  PublicFailure,
+  TaskRequest,
+  WorkerMessage,
+} from './imaging/messages.ts';
+import { OPERATIONS, OPERATIONS_BY_NAME } from './operations.ts';
+import type { Task } from './work/operation.ts';
 
-const loaders = new Map<string, () => Promise<(payload: never) => Promise<unknown>>>(Object.entries(TASKS));
 const line: TaskRequest[] = [];
 let isBusy = false;
 
@@ -40,10 +46,11 @@ function describe(error: unknown): PublicFailure | InternalFailure {
 
 async function perform({ id, name, payload }: TaskRequest): Promise<void> {
   try {
-    const load = loaders.get(name);
-    if (load === undefined) throw new Error(`No image task is called ${name}`);
-    const handler = await load();
-    const result = await handler(payload as never);
+    const operation = OPERATIONS_BY_NAME.get(name);
+    if (operation === undefined) throw new Error(`No operation is called ${name}`);
+    const runTask = await operation.load();
+    // The runner sends an operation the task that its parameters make.
+    const result = await runTask(payload as Task);
     send({ type: 'done', id, result, rss: process.memoryUsage.rss() });
   } catch (error) {
     send({ type: 'failed', id, failure: describe(error), rss: process.memoryUsage.rss() });
@@ -91,5 +98,5 @@ try {
 
 // Loaded before the first task comes (about 100 ms), because nearly every process needs them; the others load when they
 // are asked for. One that fails to load fails its own tasks alone.
-await Promise.allSettled([TASKS.inspect(), TASKS.transform()]);
+await Promise.allSettled([OPERATIONS.inspect.load(), OPERATIONS.transform.load()]);
 send({ type: 'ready' });

@@ -1,0 +1,79 @@
+import type { OwnerId } from '../auth/owner.ts';
+import type { BlobRef } from '../blobs/blob-store.ts';
+import type { DiskCache, Lease } from '../blobs/disk-cache.ts';
+import type { ImageStore } from '../images/store.ts';
+import { formatOfMediaType } from '../pictures/formats.ts';
+import type { Input, InputSource, OpenedInputs, OpenOptions, StoredRef } from '../work/inputs.ts';
+import type { ArtifactStore } from './store.ts';
+
+/** Images and artifacts as inputs, in files of the disk cache. */
+export class StoredInputs implements InputSource<StoredRef> {
+  readonly #images: ImageStore;
+  readonly #artifacts: ArtifactStore;
+  readonly #diskCache: DiskCache;
+
+  constructor(images: ImageStore, artifacts: ArtifactStore, diskCache: DiskCache) {
+    this.#images = images;
+    this.#artifacts = artifacts;
+    this.#diskCache = diskCache;
+  }
+
+  async find(owner: OwnerId, ref: StoredRef): Promise<Input> {
+    if (ref.type === 'image') {
+      const { id, sha256, size, format, filename } = await this.#images.source(owner, ref.id);
+      const content = { sha256, size };
+      return {
+        ref: { type: 'image', id },
+        kind: 'image',
+        format,
+        filename,
+        content,
+        document: null,
+        origin: null,
+      };
+    }
+    const { id, kind, mediaType, sha256, size, filename, document, inputs, parameters } =
+      await this.#artifacts.get(owner, ref.id);
+    return {
+      ref: { type: 'artifact', id },
+      kind,
+      format: formatOfMediaType(mediaType) ?? null,
+      filename,
+      content: { sha256, size },
+      document,
+      origin: { inputs, parameters },
+    };
+  }
+
+  async open(inputs: readonly Input[], { parts }: Pick<OpenOptions, 'parts'>): Promise<OpenedInputs> {
+    const leases: Lease[] = [];
+    const release = () => {
+      for (const lease of leases) lease.release();
+    };
+    const pathOf = async (blob: BlobRef | null, isRead: boolean): Promise<string | null> => {
+      if (blob === null || !isRead) return null;
+      const lease = await this.#diskCache.lease(blob.sha256, blob.size);
+      leases.push(lease);
+      return lease.path;
+    };
+    const opened = await Promise.allSettled(
+      inputs.map(async ({ content, document, format, filename }, index) => {
+        const wanted = parts[index] ?? [];
+        const [path, documentPath] = await Promise.all([
+          pathOf(content, wanted.includes('content')),
+          pathOf(document, wanted.includes('document')),
+        ]);
+        return { path, documentPath, format, filename };
+      }),
+    );
+    const failed = opened.find((outcome) => outcome.status === 'rejected');
+    if (failed) {
+      release();
+      throw failed.reason;
+    }
+    return {
+      files: opened.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
+      release,
+    };
+  }
+}

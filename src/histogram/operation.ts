@@ -1,0 +1,81 @@
+import { Type } from '@sinclair/typebox';
+import { stemOf } from '../images/filename.ts';
+import { defineOperation } from '../work/operation.ts';
+import { boxText, queryForm } from '../work/query-form.ts';
+import { type BytesAnswer, plainForm } from '../work/routes.ts';
+
+import { HISTOGRAM_EXAMPLES } from './examples.ts';
+import { checkParams } from './params.ts';
+import { type HistogramParams, HistogramParamsSchema, HistogramSummarySchema } from './schemas.ts';
+
+declare module '../work/operation.ts' {
+  interface Operations {
+    histogram: typeof histogram;
+  }
+}
+
+/** Raised when the same parameters give other numbers than before. */
+const HISTOGRAM_VERSION = 1;
+
+const tag = 'measurement';
+
+const NUMBERS: BytesAnswer = {
+  description: 'The histograms.',
+  content: { 'application/json': { schema: Type.Ref('HistogramResult') } },
+};
+
+/** Counts the levels of each channel of a picture. The bytes of the artifact are a `HistogramResult` as JSON. */
+export const histogram = defineOperation({
+  name: 'histogram',
+  version: HISTOGRAM_VERSION,
+  params: HistogramParamsSchema,
+  result: HistogramSummarySchema,
+  subject: 'picture',
+  inputs: ({ mask }) =>
+    mask === undefined ? [] : [{ ref: { type: 'artifact', id: mask }, path: '/mask', kind: 'mask' }],
+  canonicalize(given) {
+    // It fits the schema, which TypeScript cannot see.
+    const params = given as HistogramParams;
+    checkParams(params);
+    return params.mask === undefined ? params : { ...params, mask: params.mask.toLowerCase() };
+  },
+  stores: 'histogram',
+  makes: ({ filename }) => ({
+    filename: `${stemOf(filename)}-histogram.json`,
+    mediaType: 'application/json',
+  }),
+  routes: [
+    {
+      path: 'histogram',
+      tag,
+      post: {
+        answers: 'artifact',
+        operationId: (of) => `measure${of}Histogram`,
+        summary: (of) => `Measure and keep histograms of an ${of}`,
+        description:
+          'Counts the levels of each channel, and stores the numbers as an artifact, whose content they are. For long lists of edges, which no query holds.',
+        form: plainForm(HistogramParamsSchema),
+        examples: HISTOGRAM_EXAMPLES,
+      },
+      get: {
+        operationId: (of) => `get${of}Histogram`,
+        summary: (of) => `Colour histograms of an ${of}`,
+        description:
+          'Counts of each channel and exact statistics of its levels, whatever the bins. The artifact of the numbers is in `Content-Location` and is kept while it is used.',
+        form: queryForm(HistogramParamsSchema.properties, {
+          region: boxText({
+            names: ['left', 'top', 'width', 'height'],
+            description: 'A box of at least one pixel, `left,top,width,height`. Default: the whole picture.',
+            example: '100,50,320,240',
+          }),
+        }),
+        part: 'content',
+        bytes: NUMBERS,
+      },
+    },
+  ],
+  async load() {
+    const { runHistogram } = await import('./task.ts');
+    return runHistogram;
+  },
+});

@@ -1,0 +1,58 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { BYTES, ObjectWithDefaults, StringEnum } from '../schema.ts';
+import { defineOperation } from '../work/operation.ts';
+import { plainForm } from '../work/routes.ts';
+import { histogram } from './operation.ts';
+import { HistogramPlotSchema } from './schemas.ts';
+
+declare module '../work/operation.ts' {
+  interface Operations {
+    'histogram-plot': typeof histogramPlot;
+  }
+}
+
+const MEDIA_TYPES = { svg: 'image/svg+xml', png: 'image/png' } as const;
+
+const PlotParamsSchema = ObjectWithDefaults({
+  ...HistogramPlotSchema.properties,
+  format: StringEnum(['svg', 'png'], {
+    default: 'svg',
+    description: 'Format of the plot.',
+    examples: ['png'],
+  }),
+});
+export type PlotParams = Static<typeof PlotParamsSchema>;
+
+/** Draws a stored histogram. */
+export const histogramPlot = defineOperation({
+  name: 'histogram-plot',
+  version: 1,
+  params: PlotParamsSchema,
+  result: Type.Object({}),
+  subject: 'histogram',
+  makes: ({ filename }, { format }) => ({
+    filename: filename.replace(/\.json$/, `.${format}`),
+    mediaType: MEDIA_TYPES[format],
+  }),
+  view: {
+    of: histogram,
+    path: 'plot',
+    artifactPath: 'plot',
+    tag: 'measurement',
+    operationId: (of) => `get${of}HistogramPlot`,
+    summary: (of) => `Plot of the histograms of an ${of}`,
+    artifactOperationId: 'getPlot',
+    artifactSummary: 'Plot of a stored histogram',
+    description: 'Curves of the counts of each channel, drawn as SVG or PNG.',
+    form: plainForm(PlotParamsSchema),
+    example: { format: 'png', theme: 'dark' },
+    bytes: {
+      description: 'The plot.',
+      content: { 'image/svg+xml': { schema: BYTES }, 'image/png': { schema: BYTES } },
+    },
+  },
+  async load() {
+    const { runHistogramPlot } = await import('./task.ts');
+    return runHistogramPlot;
+  },
+});

@@ -1,0 +1,190 @@
+import { stemOf } from '../images/filename.ts';
+import { flatRequest } from '../imaging/flat-request.ts';
+import { pointerAt, type Reference, referenceKey } from '../imaging/operations/operation.ts';
+import { OPERATIONS } from '../imaging/operations/registry.ts';
+import {
+  canonicalizePipeline,
+  PIPELINE_SCHEMAS,
+  PIPELINE_VERSION,
+  type Pipeline,
+  type PipelineRequest,
+  PipelineSchema,
+  pipelineReferences,
+} from '../imaging/pipeline.ts';
+import { extensionOf, FORMATS, mediaTypeOf } from '../pictures/formats.ts';
+import { PictureResultSchema } from '../pictures/metadata.ts';
+import type { SourceFile } from '../pictures/types.ts';
+import { BYTES } from '../schema.ts';
+import type { NamedInput } from '../work/operation.ts';
+import { defineOperation } from '../work/operation.ts';
+import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
+import { pictureFile } from '../work/task-files.ts';
+import { ONE_STEP_EXAMPLES, QUERY_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
+
+declare module '../work/operation.ts' {
+  interface Operations {
+    transform: typeof transform;
+  }
+}
+
+const tag = 'manipulation';
+
+const PICTURE: BytesAnswer = {
+  description: 'The picture, in the format that `format` asks for.',
+  content: Object.fromEntries(Object.values(FORMATS).map(({ mediaType }) => [mediaType, { schema: BYTES }])),
+};
+
+interface FlatRoute {
+  name: keyof typeof ONE_STEP_EXAMPLES;
+  does: string;
+  verb: string;
+  done: string;
+}
+
+const FLAT_ROUTES: readonly FlatRoute[] = [
+  {
+    name: 'resize',
+    verb: 'Resize',
+    done: 'Resized',
+    does: 'Resizes it to a width, a height or both, in one of the ways of `fit`',
+  },
+  {
+    name: 'crop',
+    verb: 'Crop',
+    done: 'Cropped',
+    does: 'Crops it to a box, to an aspect ratio, or to what draws the eye',
+  },
+  {
+    name: 'convert',
+    verb: 'Convert',
+    done: 'Converted',
+    does: 'Converts it to another format, or encodes it with other options',
+  },
+];
+
+function flatRoute({ name, verb, done, does }: FlatRoute): OperationRoute {
+  const form = flatRequest(name);
+  return {
+    path: name,
+    tag,
+    post: {
+      answers: 'artifact',
+      operationId: (of) => `${name}${of}`,
+      summary: (of) => `${verb} an ${of}`,
+      description: `${does}, and stores the result as an artifact: the same one as a transform with this one operation.`,
+      form,
+      examples: ONE_STEP_EXAMPLES[name],
+    },
+    get: {
+      operationId: (of) => `get${done}${of}`,
+      summary: (of) => `${done} picture of an ${of}`,
+      description: `${does}, and answers with the picture. Its artifact is in \`Content-Location\` and is kept while it is used.`,
+      form,
+      example: QUERY_EXAMPLES[name],
+      part: 'content',
+      bytes: PICTURE,
+    },
+  };
+}
+
+const PIPELINE_FORM = plainForm(PipelineSchema);
+
+/** Makes a picture of another one by a pipeline of operations on pixels. */
+export const transform = defineOperation({
+  name: 'transform',
+  version: PIPELINE_VERSION,
+  params: PipelineSchema,
+  result: PictureResultSchema,
+  subject: 'picture',
+  inputs: (pipeline) => namedPictures(pipeline as Pipeline),
+  canonicalize: (given, { subject, accepts }) => {
+    if (subject.format === null) throw new Error('A pipeline starts from a picture.');
+    // It fits the schema, which TypeScript cannot see.
+    return canonicalizePipeline(given as PipelineRequest, { inputFormat: subject.format, accepts });
+  },
+  stores: 'picture',
+  makes: ({ filename }, pipeline) => {
+    const { format } = (pipeline as Pipeline).output;
+    return { filename: `${stemOf(filename)}.${extensionOf(format)}`, mediaType: mediaTypeOf(format) };
+  },
+  routes: [
+    ...FLAT_ROUTES.map(flatRoute),
+    {
+      path: 'transform',
+      tag,
+      post: {
+        answers: 'artifact',
+        operationId: (of) => `transform${of}`,
+        summary: (of) => `Do several operations on an ${of}`,
+        description:
+          'Does the operations one after the other, exactly in their order, encodes the result as `output` says, and stores it as an artifact.',
+        form: PIPELINE_FORM,
+        examples: TRANSFORM_EXAMPLES,
+      },
+    },
+    {
+      path: 'render',
+      tag,
+      post: {
+        answers: 'bytes',
+        operationId: (of) => `render${of}`,
+        summary: (of) => `Picture of several operations on an ${of}`,
+        description:
+          'Takes the same body as a transform and answers with the picture itself. Its artifact is in `Content-Location` and is kept while it is used.',
+        form: PIPELINE_FORM,
+        examples: TRANSFORM_EXAMPLES,
+        bytes: PICTURE,
+      },
+    },
+  ],
+  label: (pipeline) => labelOf((pipeline as Pipeline).operations),
+  async load() {
+    const { runTransform } = await import('../imaging/stages.ts');
+    return async ({ inputs: [source, ...others], params, limits, outputPath }) => {
+      const pipeline = params as Pipeline;
+      const references = pipelineReferences(pipeline);
+      const files = references.map((reference, index): [string, SourceFile] => [
+        referenceKey(reference),
+        pictureFile(others[index]),
+      ]);
+      const { sha256, size, ...result } = await runTransform({
+        source: pictureFile(source),
+        inputs: Object.fromEntries(files),
+        pipeline,
+        outputPath,
+        limits,
+      });
+      return { content: { sha256, size }, result };
+    };
+  },
+});
+
+/** The other pictures, each once, with the first parameter that names it. */
+function namedPictures(pipeline: Pipeline): NamedInput[] {
+  return pipelineReferences(pipeline).map((reference) => {
+    const key = referenceKey(reference);
+    const index = pipeline.operations.findIndex((step) =>
+      OPERATIONS[step.op].inputs(step).some((item) => referenceKey(item) === key),
+    );
+    return { ref: toStoredRef(reference), path: pointerAt(index)('overlay'), kind: 'picture' };
+  });
+}
+
+function toStoredRef(reference: Reference): NamedInput['ref'] {
+  return 'image_id' in reference
+    ? { type: 'image', id: reference.image_id.toLowerCase() }
+    : { type: 'artifact', id: reference.artifact_id.toLowerCase() };
+}
+
+/** One operation by its name, several as `pipeline`. */
+function labelOf([first, ...others]: Pipeline['operations']): string {
+  if (first === undefined) return 'convert';
+  return others.length === 0 ? first.op : 'pipeline';
+}
+
+/** The schemas of this slice that have names, for `addSchema`. */
+export const MANIPULATION_SCHEMAS = [
+  ...PIPELINE_SCHEMAS,
+  PictureResultSchema,
+  ...transform.routes.flatMap(({ post }) => (post && post.form !== PIPELINE_FORM ? [post.form.schema] : [])),
+];

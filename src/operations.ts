@@ -1,0 +1,25 @@
+import { histogram } from './histogram/operation.ts';
+import { histogramPlot } from './histogram/plot-operation.ts';
+import { inspect } from './images/operation.ts';
+import { transform } from './manipulation/operation.ts';
+import { MASK_FORMS } from './segmentation/formats/index.ts';
+import { segmentation } from './segmentation/operation.ts';
+import type { Operation, Operations } from './work/operation.ts';
+
+/**
+ * Everything that computes, by its name: what the API offers routes to, and what image processes do. One that is defined and
+ * missing here does not compile.
+ */
+export const OPERATIONS = {
+  inspect,
+  transform,
+  histogram,
+  'histogram-plot': histogramPlot,
+  segmentation,
+  ...MASK_FORMS,
+} satisfies Operations;
+
+/** The same for those who take any of them. */
+export const OPERATIONS_BY_NAME: ReadonlyMap<string, Operation> = new Map<string, Operation>(
+  Object.entries(OPERATIONS),
+);

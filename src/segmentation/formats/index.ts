@@ -1,0 +1,16 @@
+import { binaryMaskForm } from './binary-mask.ts';
+import { cocoPolygonsForm, cocoRleForm, cocoUncompressedRleForm } from './coco.ts';
+import { csvForm } from './csv.ts';
+import { geojsonForm } from './geojson.ts';
+import { overlayForm } from './overlay.ts';
+
+/** The forms of a stored segmentation besides its label map and its segments, in the order of the docs. */
+export const MASK_FORMS = {
+  'mask-binary-mask': binaryMaskForm,
+  'mask-overlay': overlayForm,
+  'mask-coco-rle': cocoRleForm,
+  'mask-coco-uncompressed-rle': cocoUncompressedRleForm,
+  'mask-coco-polygons': cocoPolygonsForm,
+  'mask-geojson': geojsonForm,
+  'mask-csv': csvForm,
+};

@@ -1,0 +1,103 @@
+import { type TObject, type TSchema, Type } from '@sinclair/typebox';
+import { boxText, parsePoints, pointsText, pointText, queryForm, taggedText } from '../work/query-form.ts';
+import { METHOD_NAMES, METHOD_PARAMS } from './schemas.ts';
+
+const POINTS = '\\d{1,7},\\d{1,7}(?:;\\d{1,7},\\d{1,7})*';
+
+/** Parameters that are more than one value, as text. */
+const TEXTS = {
+  box: boxText({
+    names: ['x', 'y', 'width', 'height'],
+    description: 'A box around the object, `x,y,width,height`. Of grabcut, which needs it.',
+    example: '40,20,320,240',
+  }),
+  point: pointText({
+    description: 'Only the region of near colours that is connected to this pixel, `x,y`. Of color.',
+    example: '120,80',
+  }),
+  foreground: pointsText({
+    description: 'Points that are surely of the object, `x,y;x,y;…`. Of grabcut.',
+    example: '120,80;130,90',
+  }),
+  background: pointsText({
+    description: 'Points that surely are not of the object, `x,y;x,y;…`. Of grabcut.',
+    example: '5,5;310,5',
+  }),
+  markers: taggedText(
+    {
+      levels: {
+        pattern: '\\d{1,3},\\d{1,3}',
+        parse: (text) => {
+          const [low, high] = text.split(',').map(Number);
+          return { from: 'levels', low, high };
+        },
+      },
+      distance: {
+        pattern: '\\d{1,5}(?:,\\d{1,3})?',
+        parse: (text) => {
+          const [min_distance, threshold] = text.split(',').map(Number);
+          return { from: 'distance', min_distance, ...(threshold === undefined ? {} : { threshold }) };
+        },
+      },
+      points: {
+        pattern: `${POINTS}(?:\\|${POINTS})?`,
+        parse: (text) => {
+          const [points = '', background = ''] = text.split('|');
+          return { from: 'points', points: parsePoints(points), background: parsePoints(background) };
+        },
+      },
+    },
+    {
+      description:
+        'Where the flood starts: `levels:LOW,HIGH`; `distance:MIN_DISTANCE` or `distance:MIN_DISTANCE,THRESHOLD`; or `points:x,y;x,y;…`, ' +
+        'with points of the background after a `|`. Of watershed.',
+      example: 'levels:30,150',
+    },
+  ),
+};
+
+/** The same name means something else to some methods. */
+const DESCRIPTIONS: Partial<Record<string, string>> = {
+  invert:
+    'Swap foreground and background; of multi_otsu, count classes downwards; of watershed, objects are darker than their background.',
+};
+
+/** Every parameter that is one value, once, without its default: a method that does not have it must not be given it. */
+function plainParameters(): Record<string, TSchema> {
+  const found = new Map<string, { schema: TSchema; methods: string[] }>();
+  for (const [method, params] of Object.entries(METHOD_PARAMS)) {
+    const { properties }: TObject = params;
+    for (const [name, schema] of Object.entries(properties)) {
+      if (name === 'method' || name in TEXTS) continue;
+      const known = found.get(name);
+      if (known) known.methods.push(method);
+      else found.set(name, { schema, methods: [method] });
+    }
+  }
+  return Object.fromEntries(
+    [...found].map(([name, { schema, methods }]) => {
+      const { default: fallback, description, ...rules } = schema;
+      const parts = [
+        DESCRIPTIONS[name] ?? description,
+        fallback === undefined ? '' : `Default: ${fallback}.`,
+        methods.length === METHOD_NAMES.length ? '' : `Of ${methods.join(', ')}.`,
+      ];
+      return [name, Type.Optional(Type.Unsafe({ ...rules, description: parts.filter(Boolean).join(' ') }))];
+    }),
+  );
+}
+
+/** The parameters of all methods in a query. */
+export const SEGMENTATION_QUERY = queryForm(
+  {
+    method: Type.Unsafe({
+      type: 'string',
+      enum: METHOD_NAMES,
+      default: 'otsu',
+      description: 'How to segment.',
+      examples: ['watershed'],
+    }),
+    ...plainParameters(),
+  },
+  TEXTS,
+);

@@ -1,0 +1,64 @@
+import { rm } from 'node:fs/promises';
+import type { ImageLimits } from '../pictures/types.ts';
+import type { Operation, Outcome, Task } from './operation.ts';
+import type { Attempt, Runner } from './runner.ts';
+import type { Work } from './work.ts';
+
+/** Processes that run a task by the name of its operation. */
+export interface TaskPool {
+  run(name: string, task: Task, options: { timeoutMs: number; signal: AbortSignal }): Promise<Outcome>;
+}
+
+/** Called after each attempt with how long it took, waiting included, and `ok` or the error's code. */
+export type ObserveWork = (operation: string, outcome: string, seconds: number) => void;
+
+export interface LocalRunnerOptions {
+  operations: ReadonlyMap<string, Operation>;
+  pool: TaskPool;
+  limits: ImageLimits;
+  /** Longest time that an attempt may run, in milliseconds. */
+  timeoutMs: number;
+  observe: ObserveWork;
+}
+
+/** Runs work in the image processes of this machine; what is light, on the threads of this process. */
+export class LocalRunner implements Runner {
+  readonly #options: LocalRunnerOptions;
+
+  constructor(options: LocalRunnerOptions) {
+    this.#options = options;
+  }
+
+  async run(work: Work, attempt: Attempt, signal: AbortSignal): Promise<Outcome> {
+    const { operations, limits, observe } = this.#options;
+    const operation = operations.get(work.operation);
+    if (operation === undefined) throw new Error(`There is no operation ${work.operation}.`);
+    const task = { ...attempt, params: work.params, limits };
+    const label = operation.label(work.params);
+    const start = performance.now();
+    const report = (outcome: string) => observe(label, outcome, (performance.now() - start) / 1000);
+    try {
+      const outcome = await this.#runTask(operation, task, signal);
+      report('ok');
+      return outcome;
+    } catch (error) {
+      report(outcomeOf(error));
+      // The process is gone by now if it was killed, so that nobody writes the files again.
+      await Promise.all([task.outputPath, task.documentPath].map((path) => rm(path, { force: true })));
+      throw error;
+    }
+  }
+
+  async #runTask(operation: Operation, task: Task, signal: AbortSignal): Promise<Outcome> {
+    const { pool, timeoutMs } = this.#options;
+    if (!operation.isLight(task.params)) return pool.run(operation.name, task, { timeoutMs, signal });
+    signal.throwIfAborted();
+    const runTask = await operation.load();
+    return runTask(task);
+  }
+}
+
+function outcomeOf(error: unknown): string {
+  if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code;
+  return error instanceof Error && error.name === 'ClientGone' ? 'abandoned' : 'internal_error';
+}

@@ -1,0 +1,333 @@
+import { rm } from 'node:fs/promises';
+import type { OwnerId } from '../auth/owner.ts';
+import type { BlobRef } from '../blobs/blob-store.ts';
+import type { DiskCache } from '../blobs/disk-cache.ts';
+import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
+import { AppError } from '../errors.ts';
+import { parameterError, wording } from '../faults.ts';
+import type { Artifact, NewArtifact, Retention } from './artifact.ts';
+import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
+import type { Facts, FileKind, InputKind, NamedInput, Operation, Outcome, WrittenFile } from './operation.ts';
+import type { Runner } from './runner.ts';
+import { SingleFlight } from './single-flight.ts';
+import { type Work, workKey } from './work.ts';
+
+/** The part of a logger that is used here. */
+interface MakerLog {
+  debug(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+/** Where artifacts are stored. Every method that takes an owner sees nothing of anyone else's. */
+export interface ArtifactRepository {
+  findByKey(owner: OwnerId, key: Buffer): Promise<Artifact | undefined>;
+  create(owner: OwnerId, artifact: NewArtifact): Promise<MadeArtifact>;
+  keep(owner: OwnerId, id: string): Promise<void>;
+  noteUse(artifact: Artifact, log: MakerLog): void;
+  evictCached(maxBytes: number): Promise<Buffer[]>;
+}
+
+export interface MakerServices {
+  operations: ReadonlyMap<string, Operation>;
+  inputs: Inputs;
+  runner: Runner;
+  artifacts: ArtifactRepository;
+  /** Where pictures are written, and every result goes. */
+  diskCache: DiskCache;
+  /** Where other results and documents are written before they are stored. */
+  documentFolder: TemporaryFolder;
+  /** Bytes that artifacts made by GET may take in the database. */
+  cacheBytes: number;
+  log: MakerLog;
+}
+
+/** Work, and its inputs if they are known already. */
+export interface PlannedWork extends Work {
+  found?: readonly Input[];
+}
+
+export interface MakeOptions {
+  retention: Retention;
+  /** Aborted when the client goes away. */
+  signal: AbortSignal;
+}
+
+export interface MadeArtifact {
+  artifact: Artifact;
+  /** It did not exist when it was asked for. */
+  isNew: boolean;
+}
+
+/** A file that was computed and is not stored. The caller removes it. */
+export interface ComputedFile extends FileKind {
+  path: string;
+  /** Bytes. */
+  size: number;
+  remove(): Promise<void>;
+}
+
+/** Least milliseconds between two looks at what may be evicted. */
+const EVICTION_INTERVAL_MS = 10_000;
+
+/**
+ * Makes what work describes: finds the stored artifact, joins the computation under way, or runs it and stores the result.
+ * Owners never share a key or a computation.
+ */
+export class Maker {
+  readonly #services: MakerServices;
+  readonly #flights = new SingleFlight<MadeArtifact>();
+  #evictedAt = 0;
+
+  constructor(services: MakerServices) {
+    this.#services = services;
+  }
+
+  /**
+   * The work that parameters mean for one of the owner's resources.
+   *
+   * @param given fits the parameters of the operation
+   * @throws AppError `not_found` if there is no such subject; `validation_failed` with the paths of the parameters, if the
+   *   subject is not what the operation works on, or an input that they name is not the owner's
+   */
+  async plan(
+    owner: OwnerId,
+    operation: Operation,
+    ref: InputRef,
+    given: unknown,
+    accepts: Facts['accepts'] = () => [],
+  ): Promise<PlannedWork> {
+    const subject = await this.#services.inputs.find(owner, ref);
+    requireKind(subject, operation.subject);
+    const params = operation.canonicalize(given, { subject, accepts });
+    const named = operation.inputs(params, subject);
+    const others = await Promise.all(named.map((input) => this.#findNamed(owner, input)));
+    const found = [subject, ...others];
+    const { name, version } = operation;
+    return { operation: name, version, inputs: found.map((input) => input.ref), params, found };
+  }
+
+  /**
+   * The artifact of work whose operation stores its result.
+   *
+   * @throws AppError what `Runner.run` throws, and `not_found` if an input has been deleted meanwhile
+   */
+  async make(owner: OwnerId, work: PlannedWork, options: MakeOptions): Promise<MadeArtifact> {
+    const { artifacts, log } = this.#services;
+    const key = workKey(work);
+    // Equal requests look it up together, too: one that looked by itself, just before it was stored, could come back when
+    // the computation that it was to join has ended.
+    const { artifact, isNew } = await this.#flights.run(
+      `${owner}/${key.toString('hex')}`,
+      options.signal,
+      async (signal) => {
+        const existing = await artifacts.findByKey(owner, key);
+        if (!existing) return this.#makeNew(owner, key, work, { ...options, signal });
+        artifacts.noteUse(existing, log);
+        return { artifact: existing, isNew: false };
+      },
+    );
+    return { artifact: await this.#retain(owner, artifact, options.retention), isNew };
+  }
+
+  /**
+   * The file of work whose operation does not store it.
+   *
+   * @throws AppError as `make`
+   */
+  async compute(owner: OwnerId, work: PlannedWork, signal: AbortSignal): Promise<ComputedFile> {
+    const path = this.#services.documentFolder.newPath();
+    const { outcome, file } = await this.#run(owner, work, path, signal);
+    const { size } = writtenBy(work, outcome);
+    return { ...fileOf(work, file), path, size, remove: () => rm(path, { force: true }) };
+  }
+
+  /**
+   * What an operation finds out that makes no file.
+   *
+   * @param given fits the parameters of the operation
+   * @throws AppError as `plan` and `make`
+   */
+  async find<Result extends object>(
+    owner: OwnerId,
+    operation: Operation<object, Result>,
+    ref: InputRef,
+    given: object,
+    signal: AbortSignal,
+  ): Promise<Result> {
+    const work = await this.plan(owner, operation, ref, given);
+    const { outcome } = await this.#run(owner, work, this.#services.documentFolder.newPath(), signal);
+    // What a task gives is what its operation says.
+    return outcome.result as Result;
+  }
+
+  /** What the file of work will be. Of work that was planned. */
+  fileOf(work: PlannedWork): FileKind {
+    const [subject] = work.found ?? [];
+    if (subject === undefined) throw new Error('The work was not planned here.');
+    return fileOf(work, this.#operationOf(work).makes?.(subject, work.params));
+  }
+
+  /** @throws AppError `validation_failed` for an artifact that the operation has not made */
+  requireStoredBy({ stores }: Operation, { kind }: Artifact): void {
+    if (stores !== null && kind !== stores) throw wrongKind(stores, kind);
+  }
+
+  /** Another input, with a missing one reported at the parameter that names it. */
+  async #findNamed(owner: OwnerId, { ref, path, kind }: NamedInput): Promise<Input> {
+    const input = await this.#services.inputs.find(owner, ref).catch((error: unknown) => {
+      if (error instanceof AppError && error.code === 'not_found') return undefined;
+      throw error;
+    });
+    if (input !== undefined && isOfKind(input, kind)) return input;
+    throw parameterError(path, `the id of one of your ${PLURALS[kind]}`, ref.id);
+  }
+
+  /** Makes a cached artifact a kept one if it was asked for as such. */
+  async #retain(owner: OwnerId, artifact: Artifact, retention: Retention): Promise<Artifact> {
+    if (retention === artifact.retention || retention === 'cached') return artifact;
+    await this.#services.artifacts.keep(owner, artifact.id);
+    return { ...artifact, retention };
+  }
+
+  async #makeNew(
+    owner: OwnerId,
+    key: Buffer,
+    work: PlannedWork,
+    { retention, signal }: MakeOptions,
+  ): Promise<MadeArtifact> {
+    const { artifacts, diskCache, documentFolder } = this.#services;
+    const { stores } = this.#operationOf(work);
+    if (stores === null) throw new Error(`${work.operation} stores nothing.`);
+    const outputPath = stores === 'picture' ? diskCache.newPath() : documentFolder.newPath();
+    const documentPath = documentFolder.newPath();
+    const leftovers = new Set([outputPath, documentPath]);
+    try {
+      const { outcome, file, inputs } = await this.#run(owner, work, outputPath, signal, documentPath);
+      const { filename, mediaType } = fileOf(work, file);
+      const content = toBlobRef(writtenBy(work, outcome));
+      const document = outcome.document ? toBlobRef(outcome.document) : null;
+      const made = await artifacts.create(owner, {
+        kind: stores,
+        operation: work.operation,
+        version: work.version,
+        parameters: work.params,
+        inputs: inputs.map(({ ref }) => toStoredRef(ref)),
+        key,
+        filename,
+        mediaType,
+        result: outcome.result,
+        retention,
+        file: { path: outputPath, ...content, mediaType },
+        document: document && { path: documentPath, ...document, mediaType: 'application/json' },
+      });
+      if (document === null) leftovers.delete(documentPath);
+      // If another process was first with other bytes, the files are not the artifact's.
+      if (made.artifact.sha256.equals(content.sha256)) {
+        leftovers.delete(outputPath);
+        await diskCache.adopt(outputPath, content.sha256, content.size);
+      }
+      if (document !== null && made.artifact.document?.sha256.equals(document.sha256)) {
+        leftovers.delete(documentPath);
+        await diskCache.adopt(documentPath, document.sha256, document.size);
+      }
+      if (retention === 'cached') this.#scheduleEviction();
+      return made;
+    } finally {
+      await Promise.all([...leftovers].map((path) => rm(path, { force: true })));
+    }
+  }
+
+  /** Finds the inputs unless they are known, opens them and has the work done. */
+  async #run(
+    owner: OwnerId,
+    work: PlannedWork,
+    outputPath: string,
+    signal: AbortSignal,
+    documentPath = this.#services.documentFolder.newPath(),
+  ): Promise<{ outcome: Outcome; file: FileKind | undefined; inputs: readonly Input[] }> {
+    const { runner } = this.#services;
+    const operation = this.#operationOf(work);
+    const inputs = work.found ?? (await this.#findInputs(owner, operation, work));
+    const [subject] = inputs;
+    if (subject === undefined) throw new Error('Work has at least one input.');
+    const opened = await this.#services.inputs.open(inputs, {
+      parts: inputs.map((_, index) => (index === 0 ? operation.reads.subject : operation.reads.others)),
+      params: work.params,
+      signal,
+    });
+    try {
+      const outcome = await runner.run(work, { inputs: opened.files, outputPath, documentPath }, signal);
+      return { outcome, file: operation.makes?.(subject, work.params), inputs };
+    } finally {
+      opened.release();
+    }
+  }
+
+  async #findInputs(owner: OwnerId, operation: Operation, work: Work): Promise<Input[]> {
+    const found = await Promise.all(work.inputs.map((ref) => this.#services.inputs.find(owner, ref)));
+    if (found[0] !== undefined) requireKind(found[0], operation.subject);
+    return found;
+  }
+
+  #operationOf({ operation: name, version }: Work): Operation {
+    const operation = this.#services.operations.get(name);
+    if (operation === undefined) throw new Error(`There is no operation ${name}.`);
+    if (operation.version !== version)
+      throw new Error(`${name} has version ${operation.version}, not ${version}.`);
+    return operation;
+  }
+
+  #scheduleEviction(): void {
+    const { artifacts, diskCache, cacheBytes, log } = this.#services;
+    if (Date.now() - this.#evictedAt < EVICTION_INTERVAL_MS) return;
+    this.#evictedAt = Date.now();
+    artifacts.evictCached(cacheBytes).then(
+      (evicted) => {
+        for (const sha256 of evicted) diskCache.forget(sha256);
+        if (evicted.length > 0) log.debug({ blobs: evicted.length }, 'evicted cached artifacts');
+      },
+      (err) => log.warn({ err }, 'eviction failed'),
+    );
+  }
+}
+
+const PLURALS: Record<InputKind, string> = {
+  picture: 'images or of an artifact that is a picture',
+  histogram: 'histograms',
+  mask: 'segmentation masks',
+  frame_set: 'frame sets',
+  staged_file: 'files',
+};
+
+function isOfKind(input: Input, kind: InputKind): boolean {
+  return kind === 'picture' ? input.format !== null : input.kind === kind;
+}
+
+/** @throws AppError `validation_failed` at the id in the path */
+function requireKind(input: Input, kind: InputKind): void {
+  if (!isOfKind(input, kind)) throw wrongKind(kind, input.kind);
+}
+
+function wrongKind(expected: InputKind, received: string): AppError {
+  const message = wording('id', `the id of a ${expected}`, `that of a ${received}`);
+  return new AppError('validation_failed', message, { errors: [{ location: 'path', path: '/id', message }] });
+}
+
+function writtenBy(work: Work, { content }: Outcome): WrittenFile {
+  if (content === undefined) throw new Error(`${work.operation} has written no file.`);
+  return content;
+}
+
+function fileOf(work: Work, file: FileKind | undefined): FileKind {
+  if (file === undefined) throw new Error(`${work.operation} makes no file.`);
+  return file;
+}
+
+function toBlobRef({ sha256, size }: WrittenFile): BlobRef {
+  return { sha256: Buffer.from(sha256, 'hex'), size };
+}
+
+function toStoredRef(ref: InputRef): StoredRef {
+  if (ref.type === 'image' || ref.type === 'artifact') return ref;
+  throw new Error(`An artifact cannot name a ${ref.type}.`);
+}
