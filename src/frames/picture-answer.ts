@@ -12,7 +12,7 @@ import { commonWidth, describeFrames, type FrameRequest } from './frame-answer.t
 import type { FrameFacts } from './frame-selection.ts';
 import { encodePicturePng } from './picture.ts';
 import { type BuiltPicture, buildPicture, type PictureShape } from './picture-builder.ts';
-import { type PictureFormat, writePictureInput } from './picture-task.ts';
+import { type PictureFormat, writePictureInput } from './picture-input.ts';
 import type { FrameListQuery } from './schemas.ts';
 
 export interface FramePictureOptions {

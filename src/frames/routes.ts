@@ -15,7 +15,7 @@ import { readFrameRequest, requireCommonWidth } from './frame-request.ts';
 import { countFrames } from './frame-selection.ts';
 import { encodeSwatch } from './picture.ts';
 import type { FramePictures } from './picture-answer.ts';
-import type { PictureFormat } from './picture-task.ts';
+import type { PictureFormat } from './picture-input.ts';
 import { csvFrames, jsonFrames, ndjsonFrames, rawFrames } from './representations.ts';
 import { FrameListQuerySchema, FrameParamsSchema, FrameQuerySchema } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
