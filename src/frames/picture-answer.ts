@@ -5,6 +5,7 @@ import pLimit from 'p-limit';
 import type { Pool } from 'pg';
 import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
 import { AppError } from '../errors.ts';
+import { acceptable, negotiate } from '../http/negotiation.ts';
 import { validationFailed } from '../http/validation.ts';
 import type { ImageEngine } from '../imaging/engine.ts';
 import { FORMATS } from '../pictures/formats.ts';
@@ -12,8 +13,32 @@ import { commonWidth, describeFrames, type FrameRequest } from './frame-answer.t
 import type { FrameFacts } from './frame-selection.ts';
 import { encodePicturePng } from './picture.ts';
 import { type BuiltPicture, buildPicture, type PictureShape } from './picture-builder.ts';
-import { type PictureFormat, writePictureInput } from './picture-input.ts';
-import type { FrameListQuery } from './schemas.ts';
+import { PICTURE_FORMATS, type PictureFormat, writePictureInput } from './picture-input.ts';
+import type { FramePictureQuery } from './schemas.ts';
+
+const MEDIA_TYPES = PICTURE_FORMATS.map((format) => `image/${format}` as const);
+const FORMAT_OF: Readonly<Record<(typeof MEDIA_TYPES)[number], PictureFormat>> = {
+  'image/png': 'png',
+  'image/webp': 'webp',
+  'image/jpeg': 'jpeg',
+};
+
+/**
+ * The formats that a request leaves to choose from, most preferred first: the one that it names, or with `auto` those that
+ * its `Accept` allows.
+ *
+ * @throws AppError `not_acceptable`
+ */
+export function pictureFormats(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  format: FramePictureQuery['format'],
+): PictureFormat[] {
+  if (format !== 'auto') return [format];
+  reply.header('vary', 'Accept');
+  negotiate(request, MEDIA_TYPES);
+  return acceptable(request, MEDIA_TYPES).map((type) => FORMAT_OF[type]);
+}
 
 export interface FramePictureOptions {
   pool: Pool;
@@ -22,9 +47,10 @@ export interface FramePictureOptions {
 }
 
 export interface PictureRequest {
+  query: FramePictureQuery;
   frames: FrameRequest;
   facts: FrameFacts;
-  /** Those that the client accepts, most preferred first. */
+  /** Any of these will do, the first one that has room for the picture is taken. */
   formats: readonly PictureFormat[];
   signal: AbortSignal;
 }
@@ -54,15 +80,14 @@ export class FramePictures {
   async send(
     request: FastifyRequest,
     reply: FastifyReply,
-    query: FrameListQuery,
-    { frames, facts, formats, signal }: PictureRequest,
+    { query, frames, facts, formats, signal }: PictureRequest,
   ): Promise<FastifyReply> {
     const shape = this.#shapeOf(query, frames, facts);
     const format = this.#chooseFormat(formats, shape, facts);
     const isHead = request.method === 'HEAD';
     const encoded = isHead ? undefined : await this.#make(frames, facts, shape, format, signal);
     // A failure does not answer with the headers of a picture.
-    describeFrames(reply, frames, facts);
+    describeFrames(request, reply, frames, facts);
     reply.type(`image/${format}`).header('content-disposition', `inline; filename="frames.${format}"`);
     if (!encoded) return reply.send(Readable.from([]));
     return reply.header('content-length', encoded.size).send(encoded.bytes);
@@ -83,7 +108,7 @@ export class FramePictures {
     });
   }
 
-  #shapeOf(query: FrameListQuery, frames: FrameRequest, facts: FrameFacts): PictureShape {
+  #shapeOf(query: FramePictureQuery, frames: FrameRequest, facts: FrameFacts): PictureShape {
     const { scale, height } = query;
     const width = commonWidth(frames.selection);
     if (facts.count === 0 || width === undefined) {
