@@ -108,8 +108,8 @@ export const bench: Bench = () =>
       });
       console.log(`first byte of frames: median ${(median(firstBytes) * 1000).toFixed(1)} ms`);
 
-      const picturePath = `/frames?frame_set_id=${small}`;
-      const png = await fetch(`${server.url}${picturePath}`, { headers: { accept: 'image/png' } });
+      const picturePath = `/frames/picture?frame_set_id=${small}`;
+      const png = await fetch(`${server.url}${picturePath}`);
       const { data, info } = await sharp(Buffer.from(await png.arrayBuffer()))
         .toColourspace('srgb')
         .removeAlpha()
@@ -121,12 +121,7 @@ export const bench: Bench = () =>
         name: 'picture',
         what: `pictures of ${PICTURE_ROWS} × 150 as PNG; floor: bare sharp with the same pixels as RGB`,
         ours: {
-          run: downloader(
-            client,
-            { port: server.port, path: picturePath, headers: 'accept: image/png\r\n' },
-            { perRun: 1 },
-            [],
-          ),
+          run: downloader(client, { port: server.port, path: picturePath }, { perRun: 1 }, []),
           cpu: server.cpu,
         },
         floor: {

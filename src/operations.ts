@@ -1,3 +1,4 @@
+import { framePicture } from './frames/picture-operation.ts';
 import { histogram } from './histogram/operation.ts';
 import { histogramPlot } from './histogram/plot-operation.ts';
 import { inspect } from './images/operation.ts';
@@ -17,6 +18,7 @@ export const OPERATIONS = {
   'histogram-plot': histogramPlot,
   segmentation,
   ...MASK_FORMS,
+  'frame-picture': framePicture,
 } satisfies Operations;
 
 /** The same for those who take any of them. */

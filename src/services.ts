@@ -12,7 +12,8 @@ import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { IngestThreads } from './frames/ingest-threads.ts';
-import type { FramePictures } from './frames/picture-answer.ts';
+import { FramePictures } from './frames/picture-answer.ts';
+import { FrameSetInputs } from './frames/picture-inputs.ts';
 import { FrameSetStore } from './frames/store.ts';
 import { type LogUploadServices, logLimits } from './frames/upload.ts';
 import type { HealthSources } from './http/health.ts';
@@ -111,7 +112,11 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   const frameSets = new FrameSetStore(database);
   const images = new ImageStore(database, blobStore);
   const artifacts = new ArtifactStore(database, blobStore);
-  const framePictures = { stats: () => ({running:0,waiting:0,capacity:1}) } as never as FramePictures & { stats(): QueueStats };
+  const pictureAdmission = new Admission({
+    what: 'pictures of frames',
+    concurrency: config.FRAME_PICTURE_CONCURRENCY,
+    queue: config.FRAME_PICTURE_QUEUE,
+  });
   const uploadAdmission = new Admission({
     what: 'uploads',
     concurrency: config.UPLOAD_CONCURRENCY,
@@ -121,7 +126,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   const queues: Record<string, () => QueueStats> = {
     images: () => imageProcesses.stats(),
     image_logs: () => threads.stats(),
-    frame_pictures: () => framePictures.stats(),
+    frame_pictures: () => pictureAdmission.stats(),
     uploads: () => uploadAdmission.stats(),
   };
   const metrics = createMetrics({
@@ -130,13 +135,14 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     diskCache,
     memoryCache,
   });
+  const frameSetInputs = new FrameSetInputs({ frameSets, pool: database.pool, temporaryFolder });
   const stored = new StoredInputs(images, artifacts, diskCache);
   const maker = new Maker({
     operations: OPERATIONS_BY_NAME,
     inputs: new Inputs({
       image: stored,
       artifact: stored,
-      frame_set: stagedFiles as never,
+      frame_set: frameSetInputs,
       staged_file: stagedFiles,
     }),
     runner: new LocalRunner({
@@ -181,7 +187,12 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
       concurrency: config.IMAGE_CONCURRENCY,
     },
     frameSets,
-    framePictures,
+    framePictures: new FramePictures({
+      maker,
+      inputs: frameSetInputs,
+      admission: pictureAdmission,
+      maxPixels: config.MAX_OUTPUT_PIXELS,
+    }),
     logUploads: { database, frameSets, threads, limits: logLimits(config.MAX_CSV_BYTES) },
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), queues },

@@ -30,7 +30,7 @@ const PURE = [
   /^histogram\/(?!routes)/,
   /^segmentation\/(?!routes)/,
   /^frames\/(arithmetic|batches|csv|copy-rows|faults|ingest-worker|normalize|null-|png|quality|resample|row-binner)/,
-  /^frames\/(colormap|picture-task|picture|colormap-tables)\.ts$/,
+  /^frames\/(colormap|picture-task|picture-input|picture|colormap-tables)\.ts$/,
 ];
 const NOT_PURE = [/^fastify/, /^@fastify\//, /^pg$/, /^@?prisma/, /^\.\.\/http\//, /^\.\.\/db\//];
 

@@ -133,8 +133,7 @@ export const soak: Soak = () =>
       const [picture, pictureMemory] = await watchMemory(server, idle, () =>
         client.call({
           port: server.port,
-          path: `/frames?frame_set_id=${stored.id}&height=2000`,
-          headers: 'accept: image/png\r\n',
+          path: `/frames/picture?frame_set_id=${stored.id}&height=2000`,
         }),
       );
       const slow = await readWithOthers(admin, client, server, few.id);

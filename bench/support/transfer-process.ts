@@ -7,8 +7,6 @@ import { serve } from './serve.ts';
 export interface Transfer {
   port: number;
   path: string;
-  /** Request headers as they go over the wire, each with its line end. */
-  headers?: string;
   /** File to send as the field `file` of a form; without it the request is a GET. */
   upload?: string;
 }
@@ -27,11 +25,11 @@ const BOUNDARY = 'coreframe-bench';
 const HEAD = `--${BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="log.csv"\r\n\r\n`;
 const TAIL = `\r\n--${BOUNDARY}--\r\n`;
 
-function transfer({ port, path, headers = '', upload }: Transfer): Promise<TransferResult> {
+function transfer({ port, path, upload }: Transfer): Promise<TransferResult> {
   return new Promise((resolve, reject) => {
     const start = performance.now();
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-    const common = `host: 127.0.0.1:${port}\r\nconnection: close\r\n${headers}`;
+    const common = `host: 127.0.0.1:${port}\r\nconnection: close\r\n`;
     let head = '';
     let bytes = 0;
     let first = Number.NaN;

@@ -137,7 +137,8 @@ export class ArtifactStore implements ArtifactRepository {
     query: ArtifactListQuery,
   ): Promise<{ artifacts: Artifact[]; nextCursor: string | null }> {
     const column = input.type === 'image' ? 'image_id' : 'input_artifact_id';
-    const [createdAt, after] = query.cursor ? decodeCursor(query.cursor, CursorSchema) : [null, null];
+    const [createdAt, after] =
+      query.cursor === undefined ? [null, null] : decodeCursor(query.cursor, CursorSchema);
     const { rows } = await this.#database.pool.query<Row>(
       `SELECT ${COLUMNS} FROM artifacts a
        WHERE a.owner_id = $1 AND EXISTS (SELECT FROM artifact_inputs i WHERE i.artifact_id = a.id AND i.${column} = $2)

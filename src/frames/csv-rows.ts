@@ -1,12 +1,9 @@
 import type { BatchBuilder } from './batches.ts';
-import { isBlankCell, NOT_WHOLE, OUT_OF_RANGE, parseDepth, parsePixel } from './csv-cells.ts';
+import { isBlankCell, MAX_DEPTH, NOT_WHOLE, OUT_OF_RANGE, parseDepth, parsePixel } from './csv-cells.ts';
 import { clip, type Header } from './csv-header.ts';
 import { RecordReader } from './csv-records.ts';
 import type { CellFaultCode, FaultLog } from './faults.ts';
 import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';
-
-/** Farther from 0 no depth is: steps between such, and sums of them, are numbers still. */
-const MAX_DEPTH = 1e100;
 
 /** Where a row stands in its file, both counted from 1. */
 export interface RowPosition {

@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
 import type { AppError } from '../errors.ts';
+import { isNotModified } from '../http/content.ts';
 import { linkNextPage } from '../http/pagination.ts';
 import { type ErrorTranslator, toPublicError } from '../http/problem-handler.ts';
 import { toProblem } from '../http/problems.ts';
@@ -24,8 +25,9 @@ export function commonWidth({ sets }: FrameSelection): number | undefined {
   return widths.size === 1 ? [...widths][0] : undefined;
 }
 
-/** The headers that say what an answer holds and how it was made. Documented in `FRAME_HEADERS`. */
+/** The headers that say what an answer holds, how it was made and where it goes on. Documented in `FRAME_HEADERS`. */
 export function describeFrames(
+  request: FastifyRequest,
   reply: FastifyReply,
   { selection, levels, colormap }: FrameRequest,
   facts: FrameFacts,
@@ -42,6 +44,7 @@ export function describeFrames(
   if (width !== undefined) reply.header('x-frame-width', String(width));
   if (facts.depthMin !== null) reply.header('x-depth-min', String(facts.depthMin));
   if (facts.depthMax !== null) reply.header('x-depth-max', String(facts.depthMax));
+  if (facts.nextCursor !== null) linkNextPage(request, reply, facts.nextCursor);
 }
 
 const header = (description: string, type = 'string') => ({ type, description });
@@ -75,14 +78,10 @@ export function frameEtag({ selection, levels, colormap }: FrameRequest, variant
   return `W/"${createHash('sha256').update(JSON.stringify(identity)).digest('base64url')}"`;
 }
 
-/** Whether the client has the answer already; says so with 304. */
-export function isNotModified(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
-  reply.header('etag', etag).header('cache-control', 'private, no-cache').header('vary', 'Accept');
-  const known = request.headers['if-none-match'];
-  if (known === undefined) return false;
-  return (
-    known.trim() === '*' || known.split(',').some((tag) => tag.trim().replace(/^W\//, '') === etag.slice(2))
-  );
+/** Says which version of an answer this is. Whether the client has it already, so that 304 is the answer. */
+export function isKnown(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
+  reply.header('etag', etag).header('cache-control', 'private, no-cache');
+  return isNotModified(request, etag);
 }
 
 async function* writeAnswer(
@@ -132,13 +131,17 @@ export async function sendFrames(
   representation: Representation,
   { pool, facts, translateError }: StreamOptions,
 ): Promise<FastifyReply> {
-  describeFrames(reply, frames, facts);
-  if (facts.nextCursor !== null) linkNextPage(request, reply, facts.nextCursor);
-  reply.type(representation.mediaType);
-  // An empty stream: for anything else Fastify would count its bytes as the length.
-  if (request.method === 'HEAD') return reply.send(Readable.from([]));
   const rows = readShownRows(pool, frames.selection, frames.levels, facts.count);
-  const body = writeAnswer(await rows.next(), rows, representation, commonWidth(frames.selection));
+  const first = request.method === 'HEAD' ? undefined : await rows.next();
+  // A failure does not answer with the headers of frames.
+  describeFrames(request, reply, frames, facts);
+  reply.type(representation.mediaType);
+  if (representation.filename !== undefined) {
+    reply.header('content-disposition', `inline; filename="${representation.filename}"`);
+  }
+  // An empty stream: for anything else Fastify would count its bytes as the length.
+  if (first === undefined) return reply.send(Readable.from([]));
+  const body = writeAnswer(first, rows, representation, commonWidth(frames.selection));
   const isNdjson = representation.mediaType === 'application/x-ndjson';
   const describe = (error: unknown) => toPublicError(error, request, translateError);
   return reply.send(

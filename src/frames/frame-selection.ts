@@ -2,7 +2,8 @@ import { Type } from '@sinclair/typebox';
 import type { Pool } from 'pg';
 import { withTransaction } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
-import { decodeCursor, encodeCursor } from '../http/pagination.ts';
+import { CursorId, decodeCursor, encodeCursor } from '../http/pagination.ts';
+import { MAX_DEPTH } from './csv-cells.ts';
 import type { FrameOrder, FrameSource, Position } from './frame-rows.ts';
 import { IN_INDEX_ORDER, rowConditions, rowOrder } from './frame-rows.ts';
 import type { ReadableSet } from './frame-runs.ts';
@@ -39,18 +40,17 @@ export interface FrameSelection {
   isFirstPage: boolean;
 }
 
-const uuid = Type.RegExp(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
 const CursorSchemas = {
   depth: Type.Tuple([
     Type.Literal('depth'),
-    Type.Number(),
-    uuid,
-    Type.Integer({ minimum: 0, maximum: MAX_ROW }),
+    Type.Number({ minimum: -MAX_DEPTH, maximum: MAX_DEPTH }),
+    CursorId,
+    Type.Integer({ minimum: 1, maximum: MAX_ROW }),
   ]),
   file: Type.Tuple([
     Type.Literal('file'),
-    uuid,
-    Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }),
+    CursorId,
+    Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER }),
   ]),
 };
 

@@ -4,7 +4,7 @@ import { clientSignal } from '../http/client-signal.ts';
 import { refuseUnreceivable } from '../http/multipart-form.ts';
 import { linkNextPage, PageQuery } from '../http/pagination.ts';
 import { problemResponses } from '../http/problems.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
 import { ObjectWithDefaults } from '../schema.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
 import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';
@@ -77,7 +77,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         description: 'Newest first, a page at a time.',
         querystring: ObjectWithDefaults(PageQuery),
         response: {
-          200: jsonResponse('FrameSetPage', 'A page of frame sets.'),
+          200: pageResponse('FrameSetPage', 'A page of frame sets.'),
           ...problemResponses('validation_failed', 'database_unavailable'),
         },
       },

@@ -1,47 +1,69 @@
-import { open, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import pLimit from 'p-limit';
-import type { Pool } from 'pg';
-import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
+import type { Admission } from '../admission.ts';
 import { AppError } from '../errors.ts';
+import { removeWhenSent } from '../http/computed-file.ts';
+import { acceptable, negotiate } from '../http/negotiation.ts';
 import { validationFailed } from '../http/validation.ts';
-type ImageEngine = never;
 import { FORMATS } from '../pictures/formats.ts';
+import type { Input } from '../work/inputs.ts';
+import type { Maker, PlannedWork } from '../work/make.ts';
 import { commonWidth, describeFrames, type FrameRequest } from './frame-answer.ts';
 import type { FrameFacts } from './frame-selection.ts';
-import { encodePicturePng } from './picture.ts';
-import { type BuiltPicture, buildPicture, type PictureShape } from './picture-builder.ts';
-import { type PictureFormat, writePictureInput } from './picture-task.ts';
-import type { FrameListQuery } from './schemas.ts';
+import type { PictureShape } from './picture-builder.ts';
+import type { FrameSetInputs, KnownFrames } from './picture-inputs.ts';
+import { framePicture } from './picture-operation.ts';
+import {
+  type FramePictureParams,
+  type FramePictureQuery,
+  PICTURE_FORMATS,
+  type PictureFormat,
+} from './schemas.ts';
 
-export interface FramePictureOptions {
-  pool: Pool;
-  engine: ImageEngine;
-  temporaryFolder: TemporaryFolder;
+const MEDIA_TYPES = PICTURE_FORMATS.map((format) => `image/${format}` as const);
+const FORMAT_OF: Readonly<Record<(typeof MEDIA_TYPES)[number], PictureFormat>> = {
+  'image/png': 'png',
+  'image/webp': 'webp',
+  'image/jpeg': 'jpeg',
+};
+
+/**
+ * The formats that a request leaves to choose from, most preferred first: the one that it names, or with `auto` those that
+ * its `Accept` allows.
+ *
+ * @throws AppError `not_acceptable`
+ */
+export function pictureFormats(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  format: FramePictureQuery['format'],
+): PictureFormat[] {
+  if (format !== 'auto') return [format];
+  reply.header('vary', 'Accept');
+  negotiate(request, MEDIA_TYPES);
+  return acceptable(request, MEDIA_TYPES).map((type) => FORMAT_OF[type]);
 }
 
-export interface PictureRequest {
-  frames: FrameRequest;
-  facts: FrameFacts;
-  /** Those that the client accepts, most preferred first. */
+export interface FramePictureOptions {
+  maker: Maker;
+  inputs: FrameSetInputs;
+  /** Pictures in memory at the same time. */
+  admission: Admission;
+  /** Of one picture. */
+  maxPixels: number;
+}
+
+export interface PictureRequest extends KnownFrames {
+  query: FramePictureQuery;
+  /** Any of these will do, the first one that has room for the picture is taken. */
   formats: readonly PictureFormat[];
   signal: AbortSignal;
 }
 
-/** Pictures that are made at the same time, each in memory. */
-const CONCURRENCY = 4;
-
-/**
- * PNG pictures up to this size are deflated on a thread of this process: nothing of a client's is decoded for it, and the way
- * through an image process takes longer than that.
- */
-const MAX_THREAD_PIXELS = 2_000_000;
-
-/** Makes pictures of frames: rows are averaged here, pictures encoded in an image process. */
+/** Answers with pictures of frames. */
 export class FramePictures {
   readonly #options: FramePictureOptions;
-  readonly #limit = pLimit(CONCURRENCY);
 
   constructor(options: FramePictureOptions) {
     this.#options = options;
@@ -49,41 +71,29 @@ export class FramePictures {
 
   /**
    * Answers with all frames of a request as one picture.
-   * @throws AppError `not_found` where there is no frame; `output_too_large`; `validation_failed`; what the engine throws
+   * @throws AppError `not_found` if there is no frame; `output_too_large`; `validation_failed`; `overloaded`; what
+   *   `Maker.compute` throws
    */
-  async send(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    query: FrameListQuery,
-    { frames, facts, formats, signal }: PictureRequest,
-  ): Promise<FastifyReply> {
+  async send(request: FastifyRequest, reply: FastifyReply, picture: PictureRequest): Promise<FastifyReply> {
+    const { query, frames, facts, formats, signal } = picture;
+    const { maker, inputs, admission } = this.#options;
     const shape = this.#shapeOf(query, frames, facts);
     const format = this.#chooseFormat(formats, shape, facts);
+    const found = inputs.known(picture);
+    const work = planPicture(query, found, { ...shape, height: shape.height ?? facts.count, format });
     const isHead = request.method === 'HEAD';
-    const encoded = isHead ? undefined : await this.#make(frames, facts, shape, format, signal);
+    const file = isHead
+      ? undefined
+      : await admission.run(signal, () => maker.compute(request.owner, work, signal));
     // A failure does not answer with the headers of a picture.
-    describeFrames(reply, frames, facts);
+    describeFrames(request, reply, frames, facts);
     reply.type(`image/${format}`).header('content-disposition', `inline; filename="frames.${format}"`);
-    if (!encoded) return reply.send(Readable.from([]));
-    return reply.header('content-length', encoded.size).send(encoded.bytes);
+    if (!file) return reply.send(Readable.from([]));
+    removeWhenSent(request, reply, file);
+    return reply.header('content-length', file.size).send(createReadStream(file.path));
   }
 
-  /** The encoded picture, when its turn has come. */
-  async #make(
-    frames: FrameRequest,
-    facts: FrameFacts,
-    shape: PictureShape,
-    format: PictureFormat,
-    signal: AbortSignal,
-  ): Promise<{ bytes: Buffer | Readable; size: number }> {
-    return this.#limit(async () => {
-      signal.throwIfAborted();
-      const built = await buildPicture(this.#options.pool, frames, facts, shape);
-      return this.#encode(built, format, signal);
-    });
-  }
-
-  #shapeOf(query: FrameListQuery, frames: FrameRequest, facts: FrameFacts): PictureShape {
+  #shapeOf(query: FramePictureQuery, frames: FrameRequest, facts: FrameFacts): PictureShape {
     const { scale, height } = query;
     const width = commonWidth(frames.selection);
     if (facts.count === 0 || width === undefined) {
@@ -103,11 +113,11 @@ export class FramePictures {
   /** The most preferred format that has room for the picture. */
   #chooseFormat(formats: readonly PictureFormat[], shape: PictureShape, facts: FrameFacts): PictureFormat {
     const { width, height = facts.count } = shape;
-    const { maxOutputPixels } = this.#options.engine.limits;
+    const { maxPixels } = this.#options;
     const fitting = formats.find((format) => Math.max(width, height) <= FORMATS[format].maxSide);
-    if (fitting && width * height <= maxOutputPixels) return fitting;
+    if (fitting && width * height <= maxPixels) return fitting;
     const bound = fitting
-      ? `${maxOutputPixels} pixels in all`
+      ? `${maxPixels} pixels in all`
       : `${Math.max(...formats.map((format) => FORMATS[format].maxSide))} pixels a side`;
     throw new AppError(
       'output_too_large',
@@ -115,41 +125,15 @@ export class FramePictures {
       { errors: [{ location: 'query', path: '/height', message: 'must make the picture small enough' }] },
     );
   }
+}
 
-  /** The encoded picture. */
-  async #encode(
-    built: BuiltPicture,
-    format: PictureFormat,
-    signal: AbortSignal,
-  ): Promise<{ bytes: Buffer | Readable; size: number }> {
-    const { picture, table } = built;
-    if (format !== 'png' || picture.pixels.length > MAX_THREAD_PIXELS) {
-      return this.#encodeInProcess(built, format, signal);
-    }
-    const bytes = await encodePicturePng(picture, table);
-    return { bytes, size: bytes.length };
-  }
-
-  /** The picture as a stream of a file that is gone with it. */
-  async #encodeInProcess(
-    { picture, table }: BuiltPicture,
-    format: PictureFormat,
-    signal: AbortSignal,
-  ): Promise<{ bytes: Readable; size: number }> {
-    const { engine, temporaryFolder } = this.#options;
-    const [inputPath, outputPath] = [temporaryFolder.newPath(), temporaryFolder.newPath()];
-    try {
-      await writePictureInput(inputPath, picture);
-      const { width, height, nulls } = picture;
-      const { size } = await engine.run(
-        'frame-picture',
-        { inputPath, width, height, hasNulls: nulls !== null, table, format, outputPath },
-        { signal },
-      );
-      const file = await open(outputPath);
-      return { bytes: file.createReadStream(), size };
-    } finally {
-      await Promise.all([rm(inputPath, { force: true }), rm(outputPath, { force: true })]);
-    }
-  }
+/** The work of a picture. What of the query says which frame sets, its inputs say. */
+function planPicture(
+  { frame_set_id: _set, ...query }: FramePictureQuery,
+  found: readonly Input[],
+  shape: Pick<FramePictureParams, 'width' | 'height' | 'format'>,
+): PlannedWork {
+  const { name, version } = framePicture;
+  const params: FramePictureParams = { ...query, ...shape };
+  return { operation: name, version, inputs: found.map(({ ref }) => ref), params, found };
 }

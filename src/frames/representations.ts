@@ -6,6 +6,8 @@ import { maskOf, type ShownRows } from './shown-frames.ts';
 /** How frames are written one after the other. */
 export interface Representation {
   mediaType: string;
+  /** Under which it is saved, where it is a file. */
+  filename?: string;
   /** Before the first row; `columns` is the width of all of them, where that is one. */
   head(columns: number | undefined): string;
   rows(rows: ShownRows, isFirst: boolean): Buffer;
@@ -61,10 +63,11 @@ export function jsonFrames(table: Uint8Array): Representation {
 }
 
 /** A frame as JSON in each line (https://github.com/ndjson/ndjson-spec). */
-export function ndjsonFrames(table: Uint8Array): Representation {
+function ndjsonFrames(table: Uint8Array): Representation {
   const writer = new FrameWriter(table, '\n');
   return {
     mediaType: 'application/x-ndjson',
+    filename: 'frames.ndjson',
     head: () => '',
     // Each line has its end before the next one begins, and the last one in the tail.
     rows: (rows, isFirst) => writer.write(rows, isFirst),
@@ -76,9 +79,10 @@ export function ndjsonFrames(table: Uint8Array): Representation {
 const CELLS = Array.from({ length: 256 }, (_, level) => `,${level}`);
 
 /** Grey levels as they may be uploaded again: missing pixels are empty cells. */
-export function csvFrames(): Representation {
+function csvFrames(): Representation {
   return {
     mediaType: 'text/csv; charset=utf-8; header=present',
+    filename: 'frames.csv',
     head: (columns = 0) => `depth${Array.from({ length: columns }, (_, i) => `,col${i + 1}`).join('')}\n`,
     rows: (rows) => {
       const { width, pixels } = rows;
@@ -98,11 +102,22 @@ export function csvFrames(): Representation {
 }
 
 /** Grey levels, a byte each, row after row; missing pixels are 0. */
-export function rawFrames(): Representation {
+function rawFrames(): Representation {
   return {
     mediaType: 'application/octet-stream',
+    filename: 'frames.raw',
     head: () => '',
     rows: ({ pixels, count, width }) => Buffer.from(pixels.buffer, pixels.byteOffset, count * width),
     tail: '',
   };
 }
+
+/** Formats of an export of frames, by name. */
+export const EXPORT_FORMATS = ['csv', 'ndjson', 'raw'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
+export const EXPORTS: Readonly<Record<ExportFormat, (table: Uint8Array) => Representation>> = {
+  csv: csvFrames,
+  ndjson: ndjsonFrames,
+  raw: rawFrames,
+};

@@ -1,23 +1,31 @@
+import { createHash } from 'node:crypto';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { OwnerId } from '../auth/owner.ts';
 import type { Database } from '../db/database.ts';
 import type { ErrorCode } from '../errors.ts';
 import { clientSignal } from '../http/client-signal.ts';
-import { acceptable, negotiate } from '../http/negotiation.ts';
+import { bytesContent, contentResponses, REVALIDATED, sendContent } from '../http/content.ts';
 import type { ErrorTranslator } from '../http/problem-handler.ts';
 import { PROCESSING_CODES, problemResponses } from '../http/problems.ts';
-import { emptyResponse, jsonContent, jsonResponse } from '../http/responses.ts';
+import { emptyResponse, jsonResponse } from '../http/responses.ts';
 import { COLORMAPS, DEFAULT_COLORMAP } from './colormap.ts';
-import { FRAME_HEADERS, frameEtag, isNotModified, sendFrames } from './frame-answer.ts';
+import { FRAME_HEADERS, type FrameRequest, frameEtag, isKnown, sendFrames } from './frame-answer.ts';
 import { readFrame } from './frame-detail.ts';
 import { readFrameRequest, requireCommonWidth } from './frame-request.ts';
 import { countFrames } from './frame-selection.ts';
 import { encodeSwatch } from './picture.ts';
-import type { FramePictures } from './picture-answer.ts';
-import type { PictureFormat } from './picture-task.ts';
-import { csvFrames, jsonFrames, ndjsonFrames, rawFrames } from './representations.ts';
-import { FrameListQuerySchema, FrameParamsSchema, FrameQuerySchema } from './schemas.ts';
+import { type FramePictures, pictureFormats } from './picture-answer.ts';
+import { EXPORTS, jsonFrames, type Representation } from './representations.ts';
+import {
+  FrameExportQuerySchema,
+  type FrameListQuery,
+  FrameListQuerySchema,
+  FrameParamsSchema,
+  FramePictureQuerySchema,
+  FrameQuerySchema,
+} from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
 
 export interface FrameRoutesOptions {
@@ -29,54 +37,43 @@ export interface FrameRoutesOptions {
 
 const tags = ['frames'];
 
-const FRAME_CODES: readonly ErrorCode[] = [
+/** What whoever reads frames can meet; `conflict`: they were deleted meanwhile. */
+const READ_CODES: readonly ErrorCode[] = [
   'not_found',
-  'not_acceptable',
   'validation_failed',
-  'output_too_large',
-  ...PROCESSING_CODES,
+  'conflict',
+  'database_unavailable',
 ];
 
-const REPRESENTATIONS = {
-  'application/json': jsonFrames,
-  'application/x-ndjson': ndjsonFrames,
-  'text/csv': csvFrames,
-  'application/octet-stream': rawFrames,
-} as const;
-type StreamType = keyof typeof REPRESENTATIONS;
-/** Those in which each frame has its own width. */
-const JSON_TYPES: readonly string[] = ['application/json', 'application/x-ndjson'];
-const STREAM_TYPES = Object.keys(REPRESENTATIONS) as StreamType[];
-
-const PICTURES: Readonly<Record<string, PictureFormat>> = {
-  'image/png': 'png',
-  'image/webp': 'webp',
-  'image/jpeg': 'jpeg',
-};
-const OFFERED = [...STREAM_TYPES, ...Object.keys(PICTURES)];
-
-/** The picture formats that a request accepts, most preferred first; none where it prefers something else. */
-function pictureFormats(request: FastifyRequest, mediaType: string): PictureFormat[] {
-  if (!(mediaType in PICTURES)) return [];
-  return acceptable(request, Object.keys(PICTURES)).flatMap((type) => PICTURES[type] ?? []);
-}
-
-const DESCRIPTION = `Frames by depth, of one frame set or of all. \`Accept\` chooses how:
-
-| \`Accept\` | |
-| --- | --- |
-| \`application/json\` (default) | an array of frames, each a base64 PNG one pixel high |
-| \`application/x-ndjson\` | the same, a frame in each line; a failure on the way ends it with a line \`{"error": …}\` |
-| \`text/csv\` | \`depth,col1,…\`: grey levels as numbers, missing pixels empty |
-| \`application/octet-stream\` | grey levels, a byte each, row after row; missing pixels are 0 |
-| \`image/png\`, \`image/webp\`, \`image/jpeg\` | all frames stacked as one picture, of \`height\` rows where it is given |
-
-Without \`limit\` all of the range is streamed. With it, \`Link: rel="next"\` names the next page. Grey levels are averaged, then
-normalized, then coloured; headers say what was applied. Frame sets of several widths in one picture, CSV or raw answer need a \`width\`.`;
+const ALL_OR_A_PAGE =
+  'Without `limit` all of the range is streamed. With it, `Link: rel="next"` names the next page.';
+const LOOK = 'Grey levels are averaged, then normalized, then coloured.';
+const HEADERS = 'Headers say what was applied.';
+const ONE_WIDTH = 'Frame sets of several widths need a `width`.';
+const NOT_MODIFIED = emptyResponse('The client has this answer (`If-None-Match`).');
 
 /** `/frames` and `/colormaps`: image logs out, as frames and as pictures. */
 export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async (app, options) => {
   const { database, frameSets, framePictures, translateError } = options;
+  const { pool } = database;
+
+  const select = async (owner: OwnerId, query: FrameListQuery): Promise<FrameRequest> => {
+    const { frame_set_id: id, depth_min: depthMin, depth_max: depthMax } = query;
+    return readFrameRequest(query, await frameSets.select(owner, { id, depthMin, depthMax }));
+  };
+
+  /** Answers with frames one after the other, or with 304. */
+  const stream = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    frames: FrameRequest,
+    representation: Representation,
+  ): Promise<FastifyReply> => {
+    const etag = frameEtag(frames, representation.mediaType);
+    if (isKnown(request, reply, etag)) return reply.code(304).send();
+    const facts = await countFrames(pool, frames.selection);
+    return sendFrames(request, reply, frames, representation, { pool, facts, translateError });
+  };
 
   app.get(
     '/frames',
@@ -85,49 +82,97 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
         operationId: 'getFrames',
         tags,
         summary: 'Frames of a range of depths',
-        description: DESCRIPTION,
+        description: `An array of frames, each with a base64 PNG one pixel high, of one frame set or of all. ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS}`,
         querystring: FrameListQuerySchema,
         response: {
           200: {
             description: 'The frames.',
             headers: FRAME_HEADERS,
-            content: {
-              'application/json': { schema: Type.Array(Type.Ref('Frame')) },
-              'application/x-ndjson': { schema: { type: 'string' } },
-              'text/csv': { schema: { type: 'string' } },
-              'application/octet-stream': { schema: {} },
-              'image/*': { schema: {} },
-            },
+            content: { 'application/json': { schema: Type.Array(Type.Ref('Frame')) } },
           },
-          304: emptyResponse('The client has this answer (`If-None-Match`).'),
-          ...problemResponses(...FRAME_CODES),
+          304: NOT_MODIFIED,
+          ...problemResponses(...READ_CODES),
+        },
+      },
+    },
+    async (request, reply) => {
+      const frames = await select(request.owner, request.query);
+      return stream(request, reply, frames, jsonFrames(frames.colormap.table));
+    },
+  );
+
+  app.get(
+    '/frames/export',
+    {
+      schema: {
+        operationId: 'exportFrames',
+        tags,
+        summary: 'Frames of a range of depths as a file',
+        description: `The frames of \`GET /frames\` as a file.
+
+| \`format\` | |
+| --- | --- |
+| \`csv\` (default) | \`depth,col1,…\`: grey levels as numbers, missing pixels empty. It can be uploaded again |
+| \`ndjson\` | the items of \`GET /frames\`, one in each line; a failure on the way ends it with a line \`{"error": …}\` |
+| \`raw\` | grey levels, a byte each, row after row; missing pixels are 0 |
+
+${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw bytes all rows have one width: ${ONE_WIDTH}`,
+        querystring: FrameExportQuerySchema,
+        response: {
+          200: {
+            description: 'The frames.',
+            headers: FRAME_HEADERS,
+            content: bytesContent('text/csv', 'application/x-ndjson', 'application/octet-stream'),
+          },
+          304: NOT_MODIFIED,
+          ...problemResponses(...READ_CODES),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { format } = request.query;
+      const frames = await select(request.owner, request.query);
+      if (format !== 'ndjson') requireCommonWidth(frames);
+      return stream(request, reply, frames, EXPORTS[format](frames.colormap.table));
+    },
+  );
+
+  app.get(
+    '/frames/picture',
+    {
+      schema: {
+        operationId: 'getFramesPicture',
+        tags,
+        summary: 'Frames of a range of depths as one picture',
+        description: `The frames of \`GET /frames\` stacked, of \`height\` rows where it is given. ${LOOK} ${HEADERS} ${ONE_WIDTH} With \`limit\`, \`Link: rel="next"\` names the picture of the next frames.`,
+        querystring: FramePictureQuerySchema,
+        response: {
+          200: {
+            description: 'The picture.',
+            headers: FRAME_HEADERS,
+            content: bytesContent('image/png', 'image/webp', 'image/jpeg'),
+          },
+          304: NOT_MODIFIED,
+          ...problemResponses(
+            'not_found',
+            'not_acceptable',
+            'validation_failed',
+            'output_too_large',
+            ...PROCESSING_CODES,
+          ),
         },
       },
     },
     async (request, reply) => {
       const { query, owner } = request;
-      const mediaType = negotiate(request, OFFERED);
-      const formats = pictureFormats(request, mediaType);
-      const sets = await frameSets.select(owner, {
-        id: query.frame_set_id,
-        depthMin: query.depth_min,
-        depthMax: query.depth_max,
-      });
-      const frames = readFrameRequest(query, sets);
-      if (!JSON_TYPES.includes(mediaType)) requireCommonWidth(frames);
-      const variant = [mediaType, formats, query.height, query.scale];
-      if (isNotModified(request, reply, frameEtag(frames, variant))) return reply.code(304).send();
-      const facts = await countFrames(database.pool, frames.selection);
-      if (formats.length > 0) {
-        const picture = { frames, facts, formats, signal: clientSignal(reply) };
-        return framePictures.send(request, reply, query, picture);
-      }
-      const representation = REPRESENTATIONS[mediaType as StreamType](frames.colormap.table);
-      return sendFrames(request, reply, frames, representation, {
-        pool: database.pool,
-        facts,
-        translateError,
-      });
+      const formats = pictureFormats(request, reply, query.format);
+      const frames = await select(owner, query);
+      requireCommonWidth(frames);
+      const etag = frameEtag(frames, ['picture', formats, query.height, query.scale]);
+      if (isKnown(request, reply, etag)) return reply.code(304).send();
+      const facts = await countFrames(pool, frames.selection);
+      const picture = { query, frames, facts, formats, signal: clientSignal(reply) };
+      return framePictures.send(request, reply, picture);
     },
   );
 
@@ -138,30 +183,49 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
         operationId: 'getFrame',
         tags,
         summary: 'One frame',
-        description: 'As JSON, or by `Accept` as the PNG itself.',
+        description: `With the base64 PNG of \`GET /frames/{id}/picture\`. ${LOOK}`,
         params: FrameParamsSchema,
         querystring: FrameQuerySchema,
         response: {
-          200: {
-            description: 'The frame.',
-            content: { ...jsonContent('FrameDetail'), 'image/png': { schema: {} } },
-          },
-          ...problemResponses('not_found', 'not_acceptable', 'validation_failed', 'database_unavailable'),
+          200: jsonResponse('FrameDetail', 'The frame.'),
+          ...problemResponses(...READ_CODES),
+        },
+      },
+    },
+    async ({ owner, params: { id }, query }) => {
+      const { detail, png } = await readFrame(pool, await frameSets.ofFrame(owner, id), id, query);
+      return { ...detail, image: png.toString('base64') };
+    },
+  );
+
+  app.get(
+    '/frames/:id/picture',
+    {
+      schema: {
+        operationId: 'getFramePicture',
+        tags,
+        summary: 'The picture of one frame',
+        description: `A PNG one pixel high. ${LOOK}`,
+        params: FrameParamsSchema,
+        querystring: FrameQuerySchema,
+        response: {
+          ...contentResponses('image/png'),
+          ...problemResponses(...READ_CODES, 'precondition_failed', 'range_not_satisfiable'),
         },
       },
     },
     async (request, reply) => {
-      const mediaType = negotiate(request, ['application/json', 'image/png']);
       const { id } = request.params;
-      const frame = await readFrame(
-        database.pool,
-        await frameSets.ofFrame(request.owner, id),
-        id,
-        request.query,
-      );
-      reply.header('vary', 'Accept');
-      if (mediaType === 'image/png') return reply.type(mediaType).send(frame.png);
-      return { ...frame.detail, image: frame.png.toString('base64') };
+      const set = await frameSets.ofFrame(request.owner, id);
+      const { png } = await readFrame(pool, set, id, request.query);
+      return sendContent(request, reply, {
+        sha256: createHash('sha256').update(png).digest('hex'),
+        mediaType: 'image/png',
+        filename: `frame-${id}.png`,
+        cacheControl: REVALIDATED,
+        size: png.length,
+        open: async ({ start, end }) => png.subarray(start, end),
+      });
     },
   );
 

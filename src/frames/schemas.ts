@@ -1,11 +1,12 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf } from '../http/pagination.ts';
+import { MAX_CURSOR_LENGTH, PageOf } from '../http/pagination.ts';
 import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../schema.ts';
 import { DEFAULT_COLORMAP } from './colormap.ts';
 import { DELIMITERS, MAX_COLUMNS } from './csv-header.ts';
 import { FRAME_SOURCES } from './frame-rows.ts';
 import { DEFAULT_WINDOW, NORMALIZATIONS } from './normalize.ts';
 import { DEFAULT_NULL_VALUES } from './null-values.ts';
+import { EXPORT_FORMATS } from './representations.ts';
 import { DEFAULT_WIDTH, RESAMPLE_KERNELS } from './resampler.ts';
 
 const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
@@ -241,7 +242,12 @@ const lookQuery = {
 
 export const MAX_FRAME_LIMIT = 100_000;
 
-export const FrameListQuerySchema = ObjectWithDefaults({
+/** Formats of pictures of frames. */
+export const PICTURE_FORMATS = ['png', 'webp', 'jpeg'] as const;
+export type PictureFormat = (typeof PICTURE_FORMATS)[number];
+
+/** Which frames, how they look, and how many of them: what all lists of frames take. */
+const listQuery = {
   depth_min: Type.Optional(depth({ description: 'Least depth, included.' })),
   depth_max: Type.Optional(depth({ description: 'Greatest depth, included.' })),
   frame_set_id: Type.Optional(Uuid({ description: 'Only frames of this frame set. Default: of all.' })),
@@ -254,29 +260,59 @@ export const FrameListQuerySchema = ObjectWithDefaults({
     Type.Integer({
       minimum: 1,
       maximum: MAX_FRAME_LIMIT,
-      description: 'Most frames. Default: all, streamed.',
+      description: 'Most frames. Default: all.',
     }),
   ),
   cursor: Type.Optional(
     Type.String({
-      maxLength: 1000,
+      maxLength: MAX_CURSOR_LENGTH,
       description: 'Where to go on: from the `Link` header of the page before.',
     }),
   ),
+};
+
+export const FrameListQuerySchema = ObjectWithDefaults(listQuery);
+export type FrameListQuery = Static<typeof FrameListQuerySchema>;
+
+export const FramePictureQuerySchema = ObjectWithDefaults({
+  ...listQuery,
+  format: StringEnum([...PICTURE_FORMATS, 'auto'], {
+    default: 'png',
+    description: 'Format of the picture. `auto`: the one that `Accept` prefers and that has room for it.',
+  }),
   height: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 1_000_000,
-      description: 'Pictures: rows of the picture, each the average of frames. Default: one for each frame.',
+      description: 'Rows of the picture, each the average of frames. Default: one for each frame.',
     }),
   ),
   scale: StringEnum(['rows', 'depth'], {
     default: 'rows',
-    description:
-      'Pictures with a `height`: divide it among frames, or among depths, where gaps stay transparent.',
+    description: 'Divide the `height` among frames, or among depths, where gaps stay transparent.',
   }),
 });
-export type FrameListQuery = Static<typeof FrameListQuerySchema>;
+export type FramePictureQuery = Static<typeof FramePictureQuerySchema>;
+
+const { frame_set_id: _set, ...pictured } = FramePictureQuerySchema.properties;
+
+/** Parameters of a picture once it is known what it shows: its frame sets are its inputs. */
+export const FramePictureParamsSchema = ObjectWithDefaults({
+  ...pictured,
+  format: StringEnum(PICTURE_FORMATS),
+  width: width({}),
+  height: Type.Integer({ minimum: 1 }),
+});
+export type FramePictureParams = Static<typeof FramePictureParamsSchema>;
+
+export const FrameExportQuerySchema = ObjectWithDefaults({
+  ...listQuery,
+  format: StringEnum(EXPORT_FORMATS, {
+    default: 'csv',
+    description:
+      '`csv`: depths and grey levels as numbers; `ndjson`: a frame as JSON in each line; `raw`: grey levels, a byte each.',
+  }),
+});
 
 export const FrameQuerySchema = ObjectWithDefaults(lookQuery);
 

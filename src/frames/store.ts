@@ -3,12 +3,11 @@ import type { OwnerId } from '../auth/owner.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { FrameSet, Prisma } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
-import { decodeCursor, encodeCursor } from '../http/pagination.ts';
+import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
 
-const CursorSchema = Type.Tuple([
-  Type.RegExp(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
-  Type.RegExp(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/),
-]);
+/** The name tells it from cursors of other lists by time. */
+const CURSOR_KIND = 'frame-sets';
+const CursorSchema = Type.Tuple([Type.Literal(CURSOR_KIND), CursorTime, CursorId]);
 
 export interface FrameSetChanges {
   name?: string;
@@ -54,7 +53,7 @@ export class FrameSetStore {
     const hasMore = frameSets.length > page.length;
     return {
       frameSets: page,
-      nextCursor: last && hasMore ? encodeCursor([last.createdAt.toISOString(), last.id]) : null,
+      nextCursor: last && hasMore ? encodeCursor([CURSOR_KIND, last.createdAt.toISOString(), last.id]) : null,
     };
   }
 
@@ -113,7 +112,7 @@ export class FrameSetStore {
 }
 
 function afterCursor(cursor: string): Prisma.FrameSetWhereInput {
-  const [time, id] = decodeCursor(cursor, CursorSchema);
+  const [, time, id] = decodeCursor(cursor, CursorSchema);
   const createdAt = new Date(time);
   return { OR: [{ createdAt: { lt: createdAt } }, { createdAt, id: { lt: id } }] };
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Outcome, Task } from '../work/operation.ts';
-import { pictureFile, writeNewFile } from '../work/task-files.ts';
+import { contentFile, pictureFile, writeNewFile } from '../work/task-files.ts';
 import { computeHistogram } from './compute.ts';
 import { renderHistogramSvg } from './plot.ts';
 import type { PlotParams } from './plot-operation.ts';
@@ -36,8 +36,7 @@ export async function runHistogramPlot({
   params: { format, ...options },
   outputPath,
 }: Task<PlotParams>): Promise<Outcome> {
-  if (!histogram?.path) throw new Error('A plot is of a histogram.');
-  const numbers = JSON.parse(await readFile(histogram.path, 'utf8')) as HistogramResult;
+  const numbers = JSON.parse(await readFile(contentFile(histogram), 'utf8')) as HistogramResult;
   const svg = renderHistogramSvg(numbers, options);
   const bytes = format === 'svg' ? Buffer.from(svg) : await renderPlotPng(svg);
   return { content: await writeNewFile(outputPath, bytes), result: {} };

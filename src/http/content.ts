@@ -38,9 +38,16 @@ export const ContentQuerySchema = ObjectWithDefaults({
   }),
 });
 
+/** The `content` of a body that is bytes of one of these media types. */
+export function bytesContent(...mediaTypes: readonly string[]): Record<string, object> {
+  return Object.fromEntries(
+    mediaTypes.map((type) => [type, { schema: { type: 'string', format: 'binary' } }]),
+  );
+}
+
 /** The `response` entries of a route's schema that answers with content. */
 export function contentResponses(mediaType: string): Record<number, object> {
-  const content = { [mediaType]: { schema: {} } };
+  const content = bytesContent(mediaType);
   const { etag } = RESPONSE_HEADERS;
   return {
     200: { description: 'The bytes.', content, headers: { etag } },
@@ -59,10 +66,18 @@ export const REVALIDATED = 'private, max-age=3600';
 /** For bytes that never change under their URL. */
 export const IMMUTABLE = 'private, max-age=31536000, immutable';
 
+const opaqueTag = (etag: string): string => etag.trim().replace(/^W\//, '');
+
 /** Whether an `If-None-Match` or `If-Match` list names the entity tag; weak tags match by their value. */
 function listNames(header: string, etag: string): boolean {
   if (header.trim() === '*') return true;
-  return header.split(',').some((entry) => entry.trim().replace(/^W\//, '') === etag);
+  return header.split(',').some((entry) => opaqueTag(entry) === opaqueTag(etag));
+}
+
+/** Whether the client has the representation of this entity tag already, so that 304 is the answer (RFC 9110, 13.1.2). */
+export function isNotModified({ headers }: FastifyRequest, etag: string): boolean {
+  const known = headers['if-none-match'];
+  return known !== undefined && listNames(known, etag);
 }
 
 /**
@@ -143,11 +158,11 @@ export async function sendMadeContent(
       createContentDisposition(content.filename, { type: content.download ? 'attachment' : 'inline' }),
     );
 
-  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = request.headers;
+  const { 'if-match': ifMatch } = request.headers;
   if (ifMatch !== undefined && !listNames(ifMatch, etag)) {
     throw new AppError('precondition_failed', `If-Match names another version; the content is ${etag}.`);
   }
-  if (ifNoneMatch !== undefined && listNames(ifNoneMatch, etag)) return reply.code(304).send();
+  if (isNotModified(request, etag)) return reply.code(304).send();
 
   const { size, open } = await make();
   const range = requestedRange(request, size, etag);

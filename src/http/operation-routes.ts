@@ -6,7 +6,7 @@ import type { BlobReader } from '../blobs/blob-reader.ts';
 import { ObjectWithDefaults } from '../schema.ts';
 import type { Artifact } from '../work/artifact.ts';
 import type { StoredRef } from '../work/inputs.ts';
-import type { ComputedFile, Maker, PlannedWork } from '../work/make.ts';
+import type { Maker, PlannedWork } from '../work/make.ts';
 import type { Operation } from '../work/operation.ts';
 import type {
   ArtifactPost,
@@ -21,6 +21,7 @@ import type {
 } from '../work/routes.ts';
 import { type Work, workKey } from '../work/work.ts';
 import { clientSignal } from './client-signal.ts';
+import { removeWhenSent } from './computed-file.ts';
 import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
 import { acceptedTypes } from './negotiation.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from './problems.ts';
@@ -406,13 +407,6 @@ class OperationRoutes {
       throw relocateFaults(error, placeOf(request, form));
     }
   }
-}
-
-function removeWhenSent(request: FastifyRequest, reply: FastifyReply, file: ComputedFile): void {
-  const remove = () =>
-    void file.remove().catch((err: unknown) => request.log.warn({ err }, 'temporary file not removed'));
-  if (reply.raw.closed) remove();
-  else reply.raw.once('close', remove);
 }
 
 /** Where the same view is found again, with all its parameters. */

@@ -1,10 +1,12 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { FormatRegistry, type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../errors.ts';
 
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 500;
+/** A file name of 255 characters that take three bytes each, and what stands around it, in base64. */
+export const MAX_CURSOR_LENGTH = 1200;
 
 /** Query parameters of every list. */
 export const PageQuery = {
@@ -15,7 +17,10 @@ export const PageQuery = {
     description: 'Most items in the answer.',
   }),
   cursor: Type.Optional(
-    Type.String({ maxLength: 1000, description: 'Where to go on: `next_cursor` of the answer before.' }),
+    Type.String({
+      maxLength: MAX_CURSOR_LENGTH,
+      description: 'Where to go on: `next_cursor` of the answer before.',
+    }),
   ),
 };
 
@@ -34,12 +39,19 @@ export function PageOf(item: string, description: string) {
   );
 }
 
-/** Parts of cursors: what PostgreSQL takes as a time, an id and a text. */
-export const CursorTime = Type.RegExp(
-  /^[1-9]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d\.\d{3}Z$/,
-);
-export const CursorId = Type.RegExp(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
-export const CursorText = Type.String({ maxLength: 255, pattern: '^[^\\u0000]*$' });
+/** `new Date` takes 30 February for 2 March, so that only what it writes again is a time. PostgreSQL has no year 0. */
+FormatRegistry.Set('cursor-time', (text) => {
+  const time = /^[1-9]\d{3}-/.test(text) ? new Date(text) : undefined;
+  return time !== undefined && !Number.isNaN(time.getTime()) && time.toISOString() === text;
+});
+/** As PostgreSQL holds it. */
+FormatRegistry.Set('cursor-text', (text) => text.isWellFormed() && !text.includes('\0'));
+
+/** Parts of cursors: what a list can have written of a time, an id, a text and a whole number of 64 bits. */
+export const CursorTime = Type.String({ format: 'cursor-time' });
+export const CursorId = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
+export const CursorText = Type.String({ format: 'cursor-text', maxLength: 255 });
+export const CursorInteger = Type.String({ pattern: '^(0|[1-9]\\d{0,17})$' });
 
 /** Encodes where a page ended, as an opaque text. */
 export function encodeCursor(position: unknown): string {
@@ -47,13 +59,14 @@ export function encodeCursor(position: unknown): string {
 }
 
 /**
- * Decodes a cursor and checks that it has the shape that this list's cursors have.
+ * Decodes a cursor and checks that it is one that a list of this kind can have given: of its shape, with values that exist,
+ * and written as `encodeCursor` writes it.
  *
  * @throws AppError `validation_failed`
  */
 export function decodeCursor<T extends TSchema>(cursor: string, schema: T): Static<T> {
   const position = parseJson(Buffer.from(cursor, 'base64url').toString());
-  if (!Value.Check(schema, position)) {
+  if (!Value.Check(schema, position) || encodeCursor(position) !== cursor) {
     const message = 'is not a cursor of this list; use next_cursor of the answer before, with the same sort';
     throw new AppError('validation_failed', `cursor ${message}.`, {
       errors: [{ location: 'query', path: '/cursor', message }],

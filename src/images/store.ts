@@ -9,7 +9,14 @@ import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
 import { KnownRows } from '../db/known-rows.ts';
 import { AppError } from '../errors.ts';
-import { CursorId, CursorText, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
+import {
+  CursorId,
+  CursorInteger,
+  CursorText,
+  CursorTime,
+  decodeCursor,
+  encodeCursor,
+} from '../http/pagination.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageListQuery, ImageSort } from './schemas.ts';
@@ -48,7 +55,7 @@ const ORDERS: Record<ImageSort, Order> = {
 const CursorSchema = {
   createdAt: Type.Tuple([Type.Literal('createdAt'), CursorTime, CursorId]),
   filename: Type.Tuple([Type.Literal('filename'), CursorText, CursorId]),
-  size: Type.Tuple([Type.Literal('size'), Type.RegExp(/^\d{1,18}$/), CursorId]),
+  size: Type.Tuple([Type.Literal('size'), CursorInteger, CursorId]),
 };
 
 const READ_VALUE = {
@@ -141,7 +148,7 @@ export class ImageStore {
     if (query.uploaded_before) filters.push({ createdAt: { lt: new Date(query.uploaded_before) } });
     if (query.name_contains)
       filters.push({ filename: { contains: escapeLike(query.name_contains), mode: 'insensitive' } });
-    if (query.cursor) filters.push(afterCursor(query.cursor, order));
+    if (query.cursor !== undefined) filters.push(afterCursor(query.cursor, order));
     const images = await this.#database.prisma.image.findMany({
       where: { ownerId: owner, AND: filters },
       orderBy: [{ [order.column]: order.direction }, { id: order.direction }],

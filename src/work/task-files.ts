@@ -12,6 +12,12 @@ export function pictureFile(input: InputFiles | undefined): SourceFile {
   return { path: input.path, format: input.format };
 }
 
+/** The path of an input's bytes. */
+export function contentFile(input: InputFiles | undefined): string {
+  if (input === undefined || input.path === null) throw new Error('The task has no file at this place.');
+  return input.path;
+}
+
 /** The path of an input's JSON document. */
 export function documentFile(input: InputFiles | undefined): string {
   if (input === undefined || input.documentPath === null)

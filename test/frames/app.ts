@@ -5,7 +5,7 @@ import { createTestApp, multipartBody, type TestApp } from '../support/app.ts';
 export interface FramesApp extends TestApp {
   /** Uploads a log given as text or bytes. */
   uploadLog(file: string | Buffer, query?: string, filename?: string): Promise<LightMyRequestResponse>;
-  get(url: string, accept?: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
+  get(url: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
   /** Rows in the tables of this slice. */
   countRows(): Promise<{ frames: number; frame_sets: number }>;
 }
@@ -21,8 +21,7 @@ export async function createFramesApp(t: Test, settings: Record<string, string> 
       const { body, headers } = multipartBody([{ bytes, filename, field: 'file', type: 'text/csv' }]);
       return app.inject({ method: 'POST', url: `/upload${query}`, payload: body, headers });
     },
-    get: (url, accept, headers = {}) =>
-      app.inject({ method: 'GET', url, headers: { ...(accept ? { accept } : {}), ...headers } }),
+    get: (url, headers = {}) => app.inject({ method: 'GET', url, headers }),
     countRows: async () => {
       const { rows } = await services.database.pool.query(
         'SELECT (SELECT count(*)::int FROM frames) AS frames, (SELECT count(*)::int FROM frame_sets) AS frame_sets',

@@ -23,11 +23,11 @@ async function pixelsOf({ image }: Frame): Promise<number[][]> {
   return Array.from({ length: info.width }, (_, x) => [...data.subarray(4 * x, 4 * x + 4)]);
 }
 
-async function follow({ get }: FramesApp, url: string, accept?: string): Promise<string[]> {
+async function follow({ get }: FramesApp, url: string): Promise<string[]> {
   const pages: string[] = [];
   let next: string | undefined = url;
   while (next) {
-    const response = await get(next, accept);
+    const response = await get(next);
     if (response.statusCode !== 200) throw new Error(`${next}: ${response.body}`);
     pages.push(response.body);
     next = /<([^>]+)>; rel="next"/.exec(String(response.headers.link ?? ''))?.[1];
@@ -69,7 +69,7 @@ t.test('frames as JSON, NDJSON, CSV and bytes', async (t) => {
     '2.5 is rounded up',
   );
 
-  const ndjson = await get('/frames', 'application/x-ndjson');
+  const ndjson = await get('/frames/export?format=ndjson');
   t.match(ndjson.headers['content-type'], /ndjson/);
   t.strictSame(
     ndjson.body
@@ -78,16 +78,15 @@ t.test('frames as JSON, NDJSON, CSV and bytes', async (t) => {
       .map((line) => JSON.parse(line)),
     frames,
   );
-  t.equal((await get('/frames?depth_min=500', 'application/x-ndjson')).body.trim(), '');
+  t.equal((await get('/frames/export?format=ndjson&depth_min=500')).body.trim(), '');
 
-  const csv = await get('/frames', 'text/csv');
+  const csv = await get('/frames/export');
   t.match(csv.body, /^depth,col1,col2,col3,col4\n100,1,3,5,7\n100.1,2,4,6,\n/);
-  const bytes = await get('/frames', 'application/octet-stream');
+  const bytes = await get('/frames/export?format=raw');
   t.strictSame(
     [...bytes.rawPayload],
     readCsv(csv.body).flatMap((row) => row.pixels.map((level) => level ?? 0)),
   );
-  t.equal((await get('/frames', 'text/html')).statusCode, 406);
   t.strictSame((await get('/frames?depth_min=500')).json(), []);
 });
 
@@ -192,12 +191,12 @@ t.test('frames are read by index, however dear the planner takes it to be', asyn
     return rows[0].seq_scan;
   };
   const before = await tableScans();
-  for (const [query, accept] of [
-    ['limit=40', 'application/json'],
-    ['limit=40&order=file', 'application/json'],
-    [`frame_set_id=${small}&normalization=dynamic`, 'image/png'],
-  ] as const) {
-    t.equal((await get(`/frames?${query}`, accept)).statusCode, 200, query);
+  for (const url of [
+    '/frames?limit=40',
+    '/frames?limit=40&order=file',
+    `/frames/picture?frame_set_id=${small}&normalization=dynamic`,
+  ]) {
+    t.equal((await get(url)).statusCode, 200, url);
   }
   t.equal(await tableScans(), before);
 });
@@ -211,12 +210,18 @@ t.test('other widths come from the originals; several widths need one', async (t
   );
   const widths = (await get('/frames')).json().map(({ width }: Frame) => width);
   t.strictSame([...new Set(widths)], [4, 3]);
-  for (const accept of ['text/csv', 'application/octet-stream', 'image/png']) {
-    const response = await get('/frames', accept);
-    t.equal(response.statusCode, 422, accept);
+  for (const url of ['/frames/export', '/frames/export?format=raw', '/frames/picture']) {
+    const response = await get(url);
+    t.equal(response.statusCode, 422, url);
     t.equal(response.json().errors[0].path, '/width');
   }
-  const csv = readCsv((await get('/frames?width=6', 'text/csv')).body);
+  const ndjson = (await get('/frames/export?format=ndjson')).body.trimEnd().split('\n');
+  t.strictSame(
+    ndjson.map((line) => JSON.parse(line).width),
+    widths,
+    'each line has its own width',
+  );
+  const csv = readCsv((await get('/frames/export?width=6')).body);
   const originals = Array.from({ length: 12 }, (_, column) => (column * 3) % 256);
   const halves = Array.from({ length: 6 }, (_, x) =>
     Math.floor(((originals[2 * x] as number) + (originals[2 * x + 1] as number) + 1) / 2),
@@ -240,9 +245,7 @@ t.test('normalization is that of the whole frame set, on every page', async (t) 
 
   const least = Math.min(...rows.flat());
   const most = Math.max(...rows.flat());
-  const fixed = readCsv(
-    (await get('/frames?normalization=static&depth_min=10&depth_max=20', 'text/csv')).body,
-  );
+  const fixed = readCsv((await get('/frames/export?normalization=static&depth_min=10&depth_max=20')).body);
   const expected = rows.filter((_, row) => depth(row) >= 10 && depth(row) <= 20);
   t.strictSame(
     fixed.map(({ pixels }) => pixels),
@@ -253,43 +256,63 @@ t.test('normalization is that of the whole frame set, on every page', async (t) 
     const near = rows.filter((_, other) => Math.abs(depth(other) - depth(index)) <= 1.5).flat();
     return row.map((level) => spread(level, Math.min(...near), Math.max(...near)));
   });
-  const url = '/frames?normalization=dynamic&window=3';
-  const whole = await get(url, 'text/csv');
+  const url = '/frames/export?normalization=dynamic&window=3';
+  const whole = await get(url);
   t.equal(whole.headers['x-normalization-window'], '3');
   t.strictSame(
     readCsv(whole.body).map(({ pixels }) => pixels),
     dynamic,
   );
-  const pages = await follow(frames, `${url}&limit=37`, 'text/csv');
+  const pages = await follow(frames, `${url}&limit=37`);
   t.strictSame(
     pages.flatMap((page) => readCsv(page)).map(({ pixels }) => pixels),
     dynamic,
   );
-  const part = readCsv((await get(`${url}&depth_min=10&depth_max=12`, 'text/csv')).body);
+  const part = readCsv((await get(`${url}&depth_min=10&depth_max=12`)).body);
   t.strictSame(
     part.map(({ pixels }) => pixels),
     dynamic.filter((_, row) => depth(row) >= 10 && depth(row) <= 12),
     'the window reaches beyond what is asked for',
   );
-  t.equal((await get(`${url}&order=file`, 'text/csv')).statusCode, 200, 'depths rise in the file');
+  t.equal((await get(`${url}&order=file`)).statusCode, 200, 'depths rise in the file');
   await uploadLog(writeLog(5, 5, undefined, (row) => -row));
   t.equal((await get(`${url}&order=file`)).statusCode, 422, 'here they do not');
 });
 
-t.test('a frame by its id, as JSON and as PNG', async (t) => {
-  const { uploadLog, get } = await createFramesApp(t);
+t.test('a frame by its id, and its picture', async (t) => {
+  const { app, uploadLog, get } = await createFramesApp(t);
   const { id: frameSetId } = (await uploadLog(writeLog(20, 6))).json();
   const [, frame] = (await get('/frames')).json();
   const one = await get(`/frames/${frame.id}`);
   t.strictSame(one.json(), { ...frame, frame_set_id: frameSetId, row: 2 });
-  const png = await get(`/frames/${frame.id}`, 'image/png');
+  const png = await get(`/frames/${frame.id}/picture`);
   t.strictSame(png.rawPayload, Buffer.from(frame.image, 'base64'));
+  t.match(png.headers, {
+    'content-type': 'image/png',
+    'content-disposition': /frame-\d+\.png/,
+    etag: /^"[0-9a-f]{64}"$/,
+  });
+  const picture = `/frames/${frame.id}/picture`;
+  t.equal((await get(picture, { 'if-none-match': String(png.headers.etag) })).statusCode, 304);
+  t.equal((await get(`${picture}?width=9`, { 'if-none-match': String(png.headers.etag) })).statusCode, 200);
+  const head = await app.inject({ method: 'HEAD', url: picture });
+  t.strictSame([head.statusCode, head.rawPayload.length], [200, 0]);
+  t.equal(head.headers['content-length'], String(png.rawPayload.length));
+  const part = await get(picture, { range: 'bytes=1-3' });
+  t.strictSame([part.statusCode, part.body], [206, 'PNG']);
   const wide = await get(`/frames/${frame.id}?width=300&normalization=dynamic&colormap=turbo_r`);
   t.equal(wide.json().width, 300);
-  t.equal((await get(`/frames/${frame.id + 100}`)).statusCode, 404);
-  t.equal((await get('/frames/0')).statusCode, 422);
-  t.equal((await get('/frames/abc')).statusCode, 422);
-  t.equal((await get(`/frames/${2 ** 53 - 1}`)).statusCode, 404);
+  for (const rest of ['', '/picture']) {
+    t.equal((await get(`/frames/${frame.id + 100}${rest}`)).statusCode, 404);
+    t.equal((await get(`/frames/0${rest}`)).statusCode, 422);
+    t.equal((await get(`/frames/abc${rest}`)).statusCode, 422);
+    t.equal((await get(`/frames/${2 ** 53 - 1}${rest}`)).statusCode, 404);
+    for (const query of ['colormap=nope', 'width=0', 'format=png', 'height=2', 'limit=1', 'depth_min=1']) {
+      const refused = await get(`/frames/${frame.id}${rest}?${query}`);
+      t.equal(refused.statusCode, 422, `${rest}?${query}`);
+      t.equal(refused.json().errors[0].path, `/${query.split('=')[0]}`);
+    }
+  }
 });
 
 t.test('frame sets: list, rename, unit, delete', async (t) => {
@@ -355,24 +378,56 @@ t.test("someone else's frames are not there", async (t) => {
 t.test('conditional requests and HEAD', async (t) => {
   const { app, uploadLog, get } = await createFramesApp(t);
   await uploadLog(writeLog(10, 4));
-  for (const accept of ['application/json', 'text/csv', 'image/png']) {
-    const response = await get('/frames', accept);
+  for (const url of [
+    '/frames?',
+    '/frames/export?',
+    '/frames/export?format=ndjson&',
+    '/frames/export?format=raw&',
+    '/frames/picture?',
+    '/frames/picture?format=webp&',
+    '/frames/picture?format=auto&',
+  ]) {
+    const response = await get(url);
+    t.equal(response.statusCode, 200, url);
     const etag = String(response.headers.etag);
-    t.equal((await get('/frames', accept, { 'if-none-match': etag })).statusCode, 304, accept);
-    t.equal((await get('/frames?colormap=grey', accept, { 'if-none-match': etag })).statusCode, 200);
-    const head = await app.inject({ method: 'HEAD', url: '/frames', headers: { accept } });
+    t.match(etag, /^W\/"[\w-]{43}"$/);
+    for (const known of [etag, etag.slice(2), `"x", ${etag}`, '*']) {
+      const unchanged = await get(url, { 'if-none-match': known });
+      t.equal(unchanged.statusCode, 304, `${url} ${known}`);
+      t.equal(unchanged.rawPayload.length, 0);
+      t.equal(unchanged.headers.etag, etag);
+    }
+    for (const known of ['"x"', `${etag.slice(0, -2)}"`]) {
+      t.equal((await get(url, { 'if-none-match': known })).statusCode, 200, `${url} ${known}`);
+    }
+    t.equal((await get(`${url}colormap=grey`, { 'if-none-match': etag })).statusCode, 200);
+    const head = await app.inject({ method: 'HEAD', url });
     t.equal(head.statusCode, 200);
-    t.equal(head.headers['x-frame-count'], '10');
     t.equal(head.rawPayload.length, 0);
-    await uploadLog(writeLog(10, 4), `?force=true`);
-    t.equal(
-      (await get('/frames', accept, { 'if-none-match': etag })).statusCode,
-      200,
-      'there is more to see',
-    );
-    const sets = (await get('/frame-sets')).json().items;
-    await app.inject({ method: 'DELETE', url: `/frame-sets/${sets[0].id}` });
+    for (const name of [
+      'content-type',
+      'content-disposition',
+      'etag',
+      'vary',
+      'x-frame-count',
+      'x-frame-width',
+    ]) {
+      t.equal(head.headers[name], response.headers[name], `${url} ${name}`);
+    }
+    const { id } = (await uploadLog(writeLog(10, 4), '?force=true')).json();
+    t.equal((await get(url, { 'if-none-match': etag })).statusCode, 200, 'there is more to see');
+    await app.inject({ method: 'DELETE', url: `/frame-sets/${id}` });
   }
+  const tags = await Promise.all(
+    [
+      '/frames',
+      '/frames/export',
+      '/frames/export?format=raw',
+      '/frames/picture',
+      '/frames/picture?height=3',
+    ].map(async (url) => (await get(url)).headers.etag),
+  );
+  t.equal(new Set(tags).size, tags.length, 'each form has a tag of its own');
 });
 
 t.test('colour maps are listed with a swatch', async (t) => {
@@ -391,13 +446,8 @@ t.test('colour maps are listed with a swatch', async (t) => {
 t.test('a frame set that is deleted while it is read breaks the answer off', async (t) => {
   const { app, uploadLog, send } = await createFramesApp(t);
   const { id } = (await uploadLog(writeLog(60_000, 10))).json();
-  const read = async (accept: string) => {
-    const response = await app.inject({
-      method: 'GET',
-      url: '/frames',
-      headers: { accept },
-      payloadAsStream: true,
-    });
+  const read = async (url: string) => {
+    const response = await app.inject({ method: 'GET', url, payloadAsStream: true });
     const stream = response.stream();
     let text = '';
     for await (const chunk of stream) {
@@ -406,7 +456,7 @@ t.test('a frame set that is deleted while it is read breaks the answer off', asy
     }
     return text;
   };
-  const ndjson = await read('application/x-ndjson');
+  const ndjson = await read('/frames/export?format=ndjson');
   const last = JSON.parse(ndjson.trimEnd().split('\n').at(-1) ?? '');
   t.match(last, { error: { code: 'conflict' } });
 });

@@ -25,7 +25,7 @@ t.test(
   async (t) => {
     const { uploadLog, get } = await createFramesApp(t);
     await uploadLog(sharedFile('image-log.csv'));
-    const response = await get('/frames', 'image/png');
+    const response = await get('/frames/picture');
     t.match(response.headers, {
       'content-type': 'image/png',
       'x-frame-count': '5460',
@@ -37,12 +37,12 @@ t.test(
     const row = await decode(Buffer.from(frames[0].image, 'base64'));
     for (let x = 0; x < 150; x++) t.strictSame(picture.at(x, 2729), row.at(x, 0));
     for (const format of ['webp', 'jpeg']) {
-      const other = await get('/frames', `image/${format}`);
+      const other = await get(`/frames/picture?format=${format}`);
       const metadata = await sharp(other.rawPayload).metadata();
       t.strictSame([metadata.format, metadata.width, metadata.height], [format, 150, 5460]);
     }
     t.strictSame(
-      (await decode((await get('/frames', 'image/webp')).rawPayload)).at(70, 1000),
+      (await decode((await get('/frames/picture?format=webp')).rawPayload)).at(70, 1000),
       picture.at(70, 1000),
       'WebP is lossless',
     );
@@ -56,7 +56,7 @@ t.test('height bins rows: average, then normalize, then colour', async (t) => {
     '?width=3',
   );
   const grey = async (query: string) => {
-    const picture = await decode((await get(`/frames?colormap=grey&${query}`, 'image/png')).rawPayload);
+    const picture = await decode((await get(`/frames/picture?colormap=grey&${query}`)).rawPayload);
     return Array.from({ length: picture.height }, (_, y) => picture.at(1, y)[0]);
   };
   t.strictSame(await grey('height=4'), [20, 80, 140, 200]);
@@ -85,41 +85,39 @@ t.test('scale=depth leaves gaps transparent', async (t) => {
     writeLog(20, 2, () => 100, depth),
     '?width=2',
   );
-  const picture = await decode(
-    (await get('/frames?height=40&scale=depth&colormap=grey', 'image/png')).rawPayload,
-  );
+  const picture = await decode((await get('/frames/picture?height=40&scale=depth&colormap=grey')).rawPayload);
   const alphas = Array.from({ length: 40 }, (_, y) => picture.at(0, y)[3]);
   t.strictSame(alphas, [...Array(10).fill(255), ...Array(20).fill(0), ...Array(10).fill(255)]);
-  const jpeg = await decode((await get('/frames?height=40&scale=depth', 'image/jpeg')).rawPayload);
+  const jpeg = await decode((await get('/frames/picture?format=jpeg&height=40&scale=depth')).rawPayload);
   t.ok((jpeg.at(0, 20)[0] as number) > 250, 'white where there is no transparency');
-  t.equal((await get('/frames?scale=depth', 'image/png')).statusCode, 422, 'it needs a height');
-  t.equal((await get('/frames?scale=depth&height=9&order=file', 'image/png')).statusCode, 422);
+  t.equal((await get('/frames/picture?scale=depth')).statusCode, 422, 'it needs a height');
+  t.equal((await get('/frames/picture?scale=depth&height=9&order=file')).statusCode, 422);
 });
 
 t.test('pictures have bounds', async (t) => {
   const { uploadLog, get } = await createFramesApp(t, { MAX_OUTPUT_PIXELS: '100000' });
   await uploadLog(writeLog(20_000, 10), '?width=10');
-  const large = await get('/frames', 'image/png');
+  const large = await get('/frames/picture');
   t.equal(large.statusCode, 422);
   t.equal(large.json().code, 'output_too_large');
-  t.equal((await get('/frames?height=10000', 'image/png')).statusCode, 200);
-  t.equal((await get('/frames?height=10001', 'image/png')).statusCode, 422);
-  t.equal((await get('/frames?limit=500', 'image/png')).statusCode, 200);
+  t.equal((await get('/frames/picture?height=10000')).statusCode, 200);
+  t.equal((await get('/frames/picture?height=10001')).statusCode, 422);
+  t.equal((await get('/frames/picture?limit=500')).statusCode, 200);
   t.equal(
-    (await get('/frames?depth_min=-5&depth_max=-4', 'image/png')).statusCode,
+    (await get('/frames/picture?depth_min=-5&depth_max=-4')).statusCode,
     404,
     'nothing makes no picture',
   );
   const tall = await createFramesApp(t);
   await tall.uploadLog(writeLog(20_000, 2), '?width=2');
-  const webp = await tall.get('/frames', 'image/webp');
+  const webp = await tall.get('/frames/picture?format=webp');
   t.match(webp.json().detail, /16383/, 'WebP has 16,383 pixels a side at most');
-  t.equal((await tall.get('/frames?height=65500', 'image/jpeg')).statusCode, 200);
-  const tooTall = await tall.get('/frames?height=65501', 'image/jpeg');
+  t.equal((await tall.get('/frames/picture?format=jpeg&height=65500')).statusCode, 200);
+  const tooTall = await tall.get('/frames/picture?format=jpeg&height=65501');
   t.equal(tooTall.statusCode, 422, 'libjpeg writes no more than 65,500 rows');
   t.match(tooTall.json().detail, /65500 pixels a side/);
   t.notOk('etag' in tooTall.headers, 'a failure has no header of a picture');
-  const chosen = await tall.get('/frames', 'image/webp,image/*;q=0.8');
+  const chosen = await tall.get('/frames/picture?format=auto', { accept: 'image/webp,image/*;q=0.8' });
   t.equal(chosen.headers['content-type'], 'image/png', 'the next format that the client takes');
 });
 
@@ -138,11 +136,11 @@ t.test('frame sets that meet in a picture', async (t) => {
     ),
     '?width=4',
   );
-  const picture = await decode((await get('/frames?colormap=grey', 'image/png')).rawPayload);
+  const picture = await decode((await get('/frames/picture?colormap=grey')).rawPayload);
   t.strictSame(
     Array.from({ length: 20 }, (_, y) => picture.at(0, y)[0]),
     Array.from({ length: 20 }, (_, y) => (y % 2 ? 150 : 50)),
   );
-  const binned = await decode((await get('/frames?colormap=grey&height=10', 'image/png')).rawPayload);
+  const binned = await decode((await get('/frames/picture?colormap=grey&height=10')).rawPayload);
   t.equal(binned.at(0, 5)[0], 100);
 });

@@ -33,7 +33,7 @@ t.test('the classic log: stored whole, its empty last row reported', { skip: CLA
       'image-log.csv'
     ].area_average_150;
     for (const [depth, pixels] of Object.entries(expected)) {
-      const csv = await get(`/frames?depth_min=${depth}&depth_max=${depth}`, 'text/csv');
+      const csv = await get(`/frames/export?depth_min=${depth}&depth_max=${depth}`);
       t.strictSame(readCsv(csv.body), [{ depth: Number(depth), pixels }]);
     }
   });
@@ -47,7 +47,7 @@ t.test('the classic log: stored whole, its empty last row reported', { skip: CLA
     t.equal(texts.length, 5460);
     let found = 0;
     const find = async (text: string) => {
-      const response = await get(`/frames?depth_min=${text}&depth_max=${text}`, 'text/csv');
+      const response = await get(`/frames/export?depth_min=${text}&depth_max=${text}`);
       if (
         response.body.split('\n')[1]?.startsWith(`${Number(text)},`) &&
         response.headers['x-frame-count'] === '1'
@@ -59,7 +59,7 @@ t.test('the classic log: stored whole, its empty last row reported', { skip: CLA
   });
 
   await t.test('the originals come back as they were', async (t) => {
-    const csv = await get('/frames?source=original&order=file', 'text/csv');
+    const csv = await get('/frames/export?source=original&order=file');
     const lines = file.toString().trimEnd().split('\n').slice(1, -1);
     t.strictSame(
       readCsv(csv.body).map(({ depth, pixels }) => [depth, ...pixels]),
@@ -263,7 +263,7 @@ t.test('what is legal although it looks odd', async (t) => {
   for (const [name, file, query, rows] of legal) {
     const response = await uploadLog(file, query);
     t.equal(response.statusCode, 201, `${name}: ${response.json().detail ?? ''}`);
-    const csv = await get(`/frames?source=original&frame_set_id=${response.json().id}`, 'text/csv');
+    const csv = await get(`/frames/export?source=original&frame_set_id=${response.json().id}`);
     t.strictSame(
       readCsv(csv.body).map(({ depth, pixels }) => [depth, ...pixels]),
       rows,
@@ -276,7 +276,7 @@ t.test('10,000 columns', async (t) => {
   const { uploadLog, get } = await createFramesApp(t);
   const response = await uploadLog(writeLog(40, 10_000));
   t.equal(response.statusCode, 201);
-  const csv = await get('/frames?source=original&depth_min=100.5&depth_max=100.5', 'text/csv');
+  const csv = await get('/frames/export?source=original&depth_min=100.5&depth_max=100.5');
   const [row] = readCsv(csv.body);
   t.equal(row?.pixels.length, 10_000);
   t.equal(row?.pixels.at(-1), (5 * 7 + 9_999 * 3) % 256);

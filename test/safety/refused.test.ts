@@ -337,7 +337,7 @@ t.test('no parameter of any operation makes the server fail', async (t) => {
     const url = (id: string) => `${fill(operation, id)}${isResize && !hasBody ? '?width=5' : ''}`;
     const body = bodyFor(operation.path);
     const foreign = foreignIds[operation.path.split('/')[1] ?? ''];
-    const missing = operation.path === '/frames/{id}' ? '987654321' : MISSING_ID;
+    const missing = operation.path.startsWith('/frames/') ? '987654321' : MISSING_ID;
     for (const [whose, id] of [
       ['missing', missing],
       ["someone else's", foreign],
