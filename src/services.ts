@@ -4,10 +4,10 @@ import { Admission, type QueueStats } from './admission.ts';
 import { StoredInputs } from './artifacts/inputs.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { BlobReader } from './blobs/blob-reader.ts';
-import { openDiskCache } from './blobs/disk-cache.ts';
+import { type DiskCache, openDiskCache } from './blobs/disk-cache.ts';
 import { createMemoryCache } from './blobs/memory-cache.ts';
 import { PostgresBlobStore } from './blobs/postgres-blob-store.ts';
-import { openTemporaryFolder } from './blobs/temporary-folder.ts';
+import { openTemporaryFolder, type TemporaryFolder } from './blobs/temporary-folder.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
@@ -27,6 +27,7 @@ import { Inputs } from './work/inputs.ts';
 import { LocalRunner } from './work/local-runner.ts';
 import { Maker } from './work/make.ts';
 import type { Operation } from './work/operation.ts';
+import type { Runner } from './work/runner.ts';
 import { stagedFiles } from './work/staged-files.ts';
 
 /** Everything that the routes work with, opened and ready. */
@@ -35,9 +36,13 @@ export interface Services {
   database: Database;
   operations: ReadonlyMap<string, Operation>;
   imageProcesses: ProcessPool;
+  inputs: Inputs;
+  runner: Runner;
   images: ImageStore;
   artifacts: ArtifactStore;
   maker: Maker;
+  diskCache: DiskCache;
+  documentFolder: TemporaryFolder;
   blobs: BlobReader;
   uploads: UploadServices;
   frameSets: FrameSetStore;
@@ -137,27 +142,29 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   });
   const frameSetInputs = new FrameSetInputs({ frameSets, pool: database.pool, temporaryFolder });
   const stored = new StoredInputs(images, artifacts, diskCache);
+  const inputs = new Inputs({
+    image: stored,
+    artifact: stored,
+    frame_set: frameSetInputs,
+    staged_file: stagedFiles,
+  });
+  const runner = new LocalRunner({
+    operations: OPERATIONS_BY_NAME,
+    pool: imageProcesses,
+    limits: {
+      maxPixels: config.MAX_PIXELS,
+      maxTotalPixels: config.MAX_TOTAL_PIXELS,
+      maxOutputPixels: config.MAX_OUTPUT_PIXELS,
+      maxDecodeBytes: config.MAX_DECODE_BYTES,
+    },
+    timeoutMs: config.OPERATION_TIMEOUT_MS,
+    observe: (operation, outcome, seconds) =>
+      metrics.imageOperations.observe({ operation, outcome }, seconds),
+  });
   const maker = new Maker({
     operations: OPERATIONS_BY_NAME,
-    inputs: new Inputs({
-      image: stored,
-      artifact: stored,
-      frame_set: frameSetInputs,
-      staged_file: stagedFiles,
-    }),
-    runner: new LocalRunner({
-      operations: OPERATIONS_BY_NAME,
-      pool: imageProcesses,
-      limits: {
-        maxPixels: config.MAX_PIXELS,
-        maxTotalPixels: config.MAX_TOTAL_PIXELS,
-        maxOutputPixels: config.MAX_OUTPUT_PIXELS,
-        maxDecodeBytes: config.MAX_DECODE_BYTES,
-      },
-      timeoutMs: config.OPERATION_TIMEOUT_MS,
-      observe: (operation, outcome, seconds) =>
-        metrics.imageOperations.observe({ operation, outcome }, seconds),
-    }),
+    inputs,
+    runner,
     artifacts,
     diskCache,
     documentFolder,
@@ -169,9 +176,13 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     database,
     operations: OPERATIONS_BY_NAME,
     imageProcesses,
+    inputs,
+    runner,
     images,
     artifacts,
     maker,
+    diskCache,
+    documentFolder,
     blobs: new BlobReader(diskCache, memoryCache),
     uploads: {
       images,

@@ -3,11 +3,12 @@ import type { TObject, TSchema } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobReader } from '../blobs/blob-reader.ts';
+import type { BlobRef } from '../blobs/blob-store.ts';
 import { ObjectWithDefaults } from '../schema.ts';
 import type { Artifact } from '../work/artifact.ts';
-import type { StoredRef } from '../work/inputs.ts';
+import type { InputPart, StoredRef } from '../work/inputs.ts';
 import type { Maker, PlannedWork } from '../work/make.ts';
-import type { Operation } from '../work/operation.ts';
+import type { FileKind, Operation } from '../work/operation.ts';
 import type {
   ArtifactPost,
   BytesAnswer,
@@ -52,9 +53,6 @@ const RESOURCES = [
 type Resource = (typeof RESOURCES)[number];
 
 const { etag, location, 'content-location': contentLocation, 'content-range': range } = RESPONSE_HEADERS;
-
-/** The part of an artifact that a route answers with: its bytes, or the document that goes with them. */
-type Part = 'content' | 'document';
 
 /**
  * The routes that operations declare, on images and on artifacts, with one contract: `POST` makes an artifact and answers with
@@ -107,7 +105,7 @@ class OperationRoutes {
       async (request, reply) => {
         const artifact = await this.#options.findArtifact(request.owner, idOf(request));
         this.#options.maker.requireStoredBy(operation, artifact);
-        return this.#sendPart(request, reply, artifact, part, REVALIDATED);
+        return this.#sendPart(request, reply, operation, artifact, part, REVALIDATED);
       },
     );
   }
@@ -269,7 +267,7 @@ class OperationRoutes {
           bodyOf(request),
         );
         const { artifact } = await this.#make(request, reply, work, post.form, 'cached');
-        return this.#sendPart(request, reply, artifact, 'content', 'no-store');
+        return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
       },
     );
   }
@@ -302,7 +300,7 @@ class OperationRoutes {
           queryOf(request),
         );
         const { artifact } = await this.#make(request, reply, work, get.form, 'cached');
-        return this.#sendPart(request, reply, artifact, get.part, REVALIDATED);
+        return this.#sendPart(request, reply, operation, artifact, get.part, REVALIDATED);
       },
     );
   }
@@ -354,29 +352,25 @@ class OperationRoutes {
     }
   }
 
-  /** Sends a part of a stored artifact. */
+  /** Sends a part of a stored artifact: its bytes, or the document that goes with them. */
   #sendPart(
     request: FastifyRequest,
     reply: FastifyReply,
+    operation: Operation,
     artifact: Artifact,
-    part: Part,
+    part: InputPart,
     cacheControl: string,
   ): Promise<FastifyReply> {
     const { blobs } = this.#options;
-    const blob = part === 'content' ? artifact : artifact.document;
-    if (blob === null) throw new Error(`Artifact ${artifact.id} has no document.`);
-    const file =
-      part === 'content'
-        ? { path: 'content', mediaType: artifact.mediaType, filename: artifact.filename }
-        : { path: 'segments', mediaType: 'application/json', filename: `${artifact.filename}.json` };
-    reply.header('content-location', `/artifacts/${artifact.id}/${file.path}`);
+    const { content, path, mediaType, filename } = partOf(operation, artifact, part);
+    reply.header('content-location', `/artifacts/${artifact.id}/${path}`);
     return sendContent(request, reply, {
-      sha256: blob.sha256.toString('hex'),
-      size: blob.size,
-      mediaType: file.mediaType,
-      filename: file.filename,
+      sha256: content.sha256.toString('hex'),
+      size: content.size,
+      mediaType,
+      filename,
       cacheControl,
-      open: (wanted) => blobs.open(blob, wanted),
+      open: (wanted) => blobs.open(content, wanted),
     });
   }
 
@@ -407,6 +401,27 @@ class OperationRoutes {
       throw relocateFaults(error, placeOf(request, form));
     }
   }
+}
+
+interface StoredPart extends FileKind {
+  content: BlobRef;
+  /** Below the artifact's own path. */
+  path: string;
+}
+
+function partOf(operation: Operation, artifact: Artifact, part: InputPart): StoredPart {
+  const { document, filename, mediaType } = artifact;
+  if (part === 'content') return { content: artifact, path: 'content', mediaType, filename };
+  const route = operation.parts.find((candidate) => candidate.part === 'document');
+  if (document === null || route === undefined || operation.documentName === undefined) {
+    throw new Error(`Artifact ${artifact.id} of ${operation.name} has no document to send.`);
+  }
+  return {
+    content: document,
+    path: route.path,
+    mediaType: 'application/json',
+    filename: operation.documentName(filename),
+  };
 }
 
 /** Where the same view is found again, with all its parameters. */

@@ -46,6 +46,7 @@ export const segmentation = defineOperation({
   canonicalize: (given) => completeParams(given as SegmentationParams),
   stores: 'mask',
   makes: ({ filename }) => ({ filename: `${stemOf(filename)}${LABEL_MAP_SUFFIX}`, mediaType: 'image/png' }),
+  documentName: (filename) => `${filename.slice(0, -LABEL_MAP_SUFFIX.length)}-segments.json`,
   routes: [
     {
       path: 'segmentation',

@@ -97,6 +97,8 @@ export interface Operation<Params extends object = object, Result extends object
   stores: 'picture' | 'histogram' | 'mask' | null;
   /** The file that it makes. Without it, the result is all. */
   makes?(subject: Input, params: Params): FileKind;
+  /** The name of the document that goes with a file of this name, if there is one. */
+  documentName?(filename: string): string;
   routes: readonly OperationRoute[];
   /** Routes to the parts of what it stores, below `/artifacts/{id}`. */
   parts: readonly StoredPartRoute[];

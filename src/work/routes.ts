@@ -1,4 +1,5 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
+import type { InputPart } from './inputs.ts';
 import type { Operation } from './operation.ts';
 
 /** How a request says parameters: what it holds, and the way from there to the parameters and, for faults, back. */
@@ -53,7 +54,7 @@ export interface BytesGet extends RouteText {
   form: RequestForm<TObject>;
   /** Parameters that go together. */
   example?: Record<string, unknown>;
-  part: 'content' | 'document';
+  part: InputPart;
   bytes: BytesAnswer;
 }
 
@@ -72,7 +73,7 @@ export interface StoredPartRoute {
   operationId: string;
   summary: string;
   description: string;
-  part: 'content' | 'document';
+  part: InputPart;
   bytes: BytesAnswer;
 }
 

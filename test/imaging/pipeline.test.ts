@@ -1,7 +1,7 @@
 import swagger from '@fastify/swagger';
 import t, { type Test } from 'tap';
 import { AppError } from '../../src/errors.ts';
-import { oneStep } from '../../src/imaging/one-step.ts';
+import { flatRequest } from '../../src/imaging/flat-request.ts';
 import { OPERATION_NAMES, OPERATIONS } from '../../src/imaging/operations/registry.ts';
 import {
   canonicalizePipeline,
@@ -17,11 +17,11 @@ import { SAMPLES, WATERMARK } from './samples.ts';
 function canonical(
   request: object,
   inputFormat: ImageFormat = 'jpeg',
-  acceptsFormats: ImageFormat[] = [],
+  accepts: readonly string[] = [],
 ): Pipeline {
   return canonicalizePipeline({ operations: [], ...request } as PipelineRequest, {
     inputFormat,
-    acceptsFormats,
+    accepts: () => accepts,
   });
 }
 
@@ -43,11 +43,10 @@ async function createApp(t: Test) {
     canonical(request.body as object),
   );
   for (const name of ['resize', 'crop', 'convert'] as const) {
-    const { body, query, fromBody, fromQuery } = oneStep(name);
-    app.post(`/${name}`, { schema: { body } }, (request) => canonical(fromBody(request.body as never)));
-    app.get(`/${name}`, { schema: { querystring: query } }, (request) =>
-      canonical(fromQuery(request.query as never)),
-    );
+    const { schema, read } = flatRequest(name);
+    const { $id: _id, ...querystring } = schema;
+    app.post(`/${name}`, { schema: { body: schema } }, (request) => canonical(read(request.body as never) as object));
+    app.get(`/${name}`, { schema: { querystring } }, (request) => canonical(read(request.query as never) as object));
   }
   return async (method: 'GET' | 'POST', url: string, payload?: object) => {
     const response = await app.inject({ method, url, ...(payload ? { payload } : {}) });
@@ -301,15 +300,14 @@ t.test('one operation, as body or query, is the pipeline of one step', async (t)
 });
 
 t.test('paths of faults lead back to where the value stood', async (t) => {
-  const resize = oneStep('resize');
-  t.equal(resize.bodyPath('/operations/0/width'), '/width');
-  t.equal(resize.bodyPath('/output/quality'), '/output/quality');
-  t.equal(resize.queryPath('/operations/0/background'), '/background');
-  t.equal(resize.queryPath('/output/background'), '/output_background');
-  t.equal(resize.queryPath('/input/page'), '/page');
-  t.equal(oneStep('crop').bodyPath('/operations/0'), '');
-  t.equal(oneStep('convert').bodyPath('/output/lossless'), '/lossless');
-  t.equal(oneStep('convert').queryPath('/output/format'), '/format');
+  const resize = flatRequest('resize');
+  t.equal(resize.locate('/operations/0/width'), '/width');
+  t.equal(resize.locate('/output/quality'), '/quality');
+  t.equal(resize.locate('/operations/0/background'), '/background');
+  t.equal(resize.locate('/output/matte'), '/matte');
+  t.equal(resize.locate('/input/page'), '/page');
+  t.equal(flatRequest('crop').locate('/operations/0'), '');
+  t.equal(flatRequest('convert').locate('/output/lossless'), '/lossless');
 });
 
 t.test('the schemas are components of an OpenAPI document', async (t) => {

@@ -7,9 +7,9 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { AppError, type ErrorCode } from '../../src/errors.ts';
-import { createImageEngine, type ImageEngine, type ImageEngineOptions } from '../../src/imaging/engine.ts';
 import { canonicalizePipeline } from '../../src/imaging/pipeline.ts';
 import type { SourceFile } from '../../src/pictures/types.ts';
+import { createEngine, type Engine, type EngineOptions } from '../support/engine.ts';
 import { allowedMs } from '../support/time.ts';
 import { LIMITS, seededRandom } from './fixtures.ts';
 
@@ -37,8 +37,8 @@ async function writePicture(
   return { path: file, format };
 }
 
-function openEngine(t: Test, options: Partial<ImageEngineOptions> = {}): ImageEngine {
-  const engine = createImageEngine({
+function openEngine(t: Test, options: Partial<EngineOptions> = {}): Engine {
+  const engine = createEngine({
     concurrency: 1,
     queue: 10,
     timeoutMs: 20_000,
@@ -50,25 +50,25 @@ function openEngine(t: Test, options: Partial<ImageEngineOptions> = {}): ImageEn
 }
 
 /** A minute's work where nothing ends it: AVIF of 6 MP at the highest effort. */
-function encodeForLong(engine: ImageEngine, signal?: AbortSignal) {
+function encodeForLong(engine: Engine, signal?: AbortSignal) {
   results += 1;
   const outputPath = path.join(folder, `result-${results}.avif`);
   const request = { operations: [], output: { format: 'avif', effort: 9 } };
   const pipeline = canonicalizePipeline(request as never, { inputFormat: 'jpeg' });
-  const done = engine.transform({ source: slow, inputs: {}, pipeline, outputPath }, { signal });
+  const done = engine.transform({ source: slow, pipeline, outputPath }, { signal });
   return { done, outputPath };
 }
 
 /** A few milliseconds' work. */
 function shrink(
-  engine: ImageEngine,
+  engine: Engine,
   { source = quick, signal }: { source?: SourceFile; signal?: AbortSignal } = {},
 ) {
   results += 1;
   const outputPath = path.join(folder, `result-${results}.png`);
   const request = { operations: [{ op: 'resize', width: 10 + (results % 20) }], output: { format: 'png' } };
   const pipeline = canonicalizePipeline(request as never, { inputFormat: source.format });
-  const done = engine.transform({ source, inputs: {}, pipeline, outputPath }, { signal });
+  const done = engine.transform({ source, pipeline, outputPath }, { signal });
   return { done, outputPath };
 }
 
@@ -354,16 +354,16 @@ t.test(
 
 t.test('when the parent is killed, its busy and idle processes end', onLinux, async (t) => {
   const main = path.join(folder, 'parent.mjs');
-  const module = (name: string) => JSON.stringify(new URL(`../../src/imaging/${name}`, import.meta.url).href);
+  const engine = JSON.stringify(new URL('../support/engine.ts', import.meta.url).href);
   const pipeline = canonicalizePipeline({ operations: [], output: { format: 'avif', effort: 9 } } as never, {
     inputFormat: 'jpeg',
   });
-  const task = { source: slow, inputs: {}, pipeline, outputPath: path.join(folder, 'orphan.avif') };
+  const task = { source: slow, pipeline, outputPath: path.join(folder, 'orphan.avif') };
   writeFileSync(
     main,
-    `import { createImageEngine } from ${module('engine.ts')};
+    `import { createEngine } from ${engine};
     const limits = ${JSON.stringify(LIMITS)};
-    const engine = createImageEngine({ concurrency: 2, queue: 1, timeoutMs: 60000, limits });
+    const engine = createEngine({ concurrency: 2, queue: 1, timeoutMs: 60000, limits });
     await engine.inspect(${JSON.stringify(quick)});
     engine.transform(${JSON.stringify(task)});
     setTimeout(() => process.send(engine.stats().pids), 500);`,

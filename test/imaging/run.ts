@@ -4,10 +4,11 @@ import path from 'node:path';
 import sharp from 'sharp';
 import type { Test } from 'tap';
 import { AppError } from '../../src/errors.ts';
+import type { TransformResult } from '../../src/imaging/encode.ts';
 import { canonicalizePipeline, type PipelineRequest } from '../../src/imaging/pipeline.ts';
 import { runTransform } from '../../src/imaging/stages.ts';
 import { sniffImageFormat } from '../../src/pictures/sniff.ts';
-import type { ImageLimits, SourceFile, TransformResult } from '../../src/pictures/types.ts';
+import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 
 export const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,

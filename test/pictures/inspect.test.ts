@@ -5,7 +5,8 @@ import t from 'tap';
 import { AppError, type ErrorCode } from '../../src/errors.ts';
 import { inspectImage, MAX_PAGES } from '../../src/pictures/inspect.ts';
 import { sniffImageFormat } from '../../src/pictures/sniff.ts';
-import type { ImageLimits, ImageMetadata } from '../../src/pictures/types.ts';
+import type { ImageMetadata } from '../../src/pictures/metadata.ts';
+import type { ImageLimits } from '../../src/pictures/types.ts';
 import {
   LIMITS,
   MISSING_DATA,

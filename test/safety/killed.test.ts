@@ -8,16 +8,16 @@ import { cpuSeconds, eventually, isAlive } from './processes.ts';
 
 t.test('an AVIF encoder that takes too long is killed', async (t) => {
   const { port, services, temporaryFiles, works } = await listen(t, { OPERATION_TIMEOUT_MS: '1000' });
-  const { engine } = services;
+  const { imageProcesses } = services;
   const id = await uploadId(port, await noise(3000, 2000));
-  const before = engine.stats().pids;
+  const before = imageProcesses.stats().pids;
   const answer = await exchange(port, postJson(`/images/${id}/transform`, ENDLESS));
   t.equal(answer.status, 422);
   t.equal(problemOf(answer)?.code, 'operation_timeout');
   t.ok(answer.ms < allowedMs(1500), `${Math.round(answer.ms)} ms`);
   t.ok(await eventually(() => before.some((pid) => !isAlive(pid)), 500), 'its process is gone');
   await sleep(1000);
-  const { pids } = engine.stats();
+  const { pids } = imageProcesses.stats();
   const used = await cpuSeconds(pids);
   await sleep(500);
   t.ok((await cpuSeconds(pids)) - used < 0.1, 'the processors are idle 1 s later');
@@ -28,15 +28,15 @@ t.test('an AVIF encoder that takes too long is killed', async (t) => {
 
 t.test('an image process that dies fails its one request', async (t) => {
   const { port, services, temporaryFiles } = await listen(t, { IMAGE_CONCURRENCY: '2' });
-  const { engine } = services;
+  const { imageProcesses } = services;
   const id = await uploadId(port, await noise(1500, 1000));
-  await eventually(() => engine.stats().pids.length === 2);
+  await eventually(() => imageProcesses.stats().pids.length === 2);
   for (const signal of ['SIGKILL', 'SIGSEGV', 'SIGABRT'] as const) {
     const failing = exchange(port, postJson(`/images/${id}/transform`, ENDLESS), { timeoutMs: 20_000 });
-    t.ok(await eventually(() => engine.stats().running === 1));
+    t.ok(await eventually(() => imageProcesses.stats().running === 1));
     // A process that was replaced takes its time to start.
     await sleep(1500);
-    const pids = engine.stats().pids;
+    const pids = imageProcesses.stats().pids;
     const loads = await Promise.all(pids.map(async (pid) => ({ pid, used: await cpuSeconds([pid]) })));
     await sleep(300);
     const busy = await Promise.all(
@@ -67,11 +67,11 @@ t.test('an image process that dies fails its one request', async (t) => {
 
 t.test('a client that goes away takes along what it has in the line', async (t) => {
   const { port, services } = await listen(t, { IMAGE_CONCURRENCY: '1', IMAGE_QUEUE: '10' });
-  const { engine } = services;
+  const { imageProcesses } = services;
   const id = await uploadId(port, await noise(1500, 1000));
   const running = await openConnection(port);
   running.write(postJson(`/images/${id}/transform`, ENDLESS));
-  t.ok(await eventually(() => engine.stats().running === 1));
+  t.ok(await eventually(() => imageProcesses.stats().running === 1));
   const waiting = await Promise.all(
     Array.from({ length: 5 }, async (_, index) => {
       const client = await openConnection(port);
@@ -79,16 +79,16 @@ t.test('a client that goes away takes along what it has in the line', async (t) 
       return client;
     }),
   );
-  t.ok(await eventually(() => engine.stats().waiting === 5), 'five wait');
+  t.ok(await eventually(() => imageProcesses.stats().waiting === 5), 'five wait');
   for (const client of waiting) client.destroy();
-  t.ok(await eventually(() => engine.stats().waiting === 0, 500), 'none waits');
+  t.ok(await eventually(() => imageProcesses.stats().waiting === 0, 500), 'none waits');
   running.destroy();
-  t.ok(await eventually(() => engine.stats().running === 0, 1500), 'none runs');
+  t.ok(await eventually(() => imageProcesses.stats().running === 0, 1500), 'none runs');
 });
 
 t.test('past the line the answer is 503, at once', async (t) => {
   const { port, services, works } = await listen(t, { IMAGE_CONCURRENCY: '1', IMAGE_QUEUE: '2' });
-  const { engine } = services;
+  const { imageProcesses } = services;
   const id = await uploadId(port, await noise(1500, 1000));
   const clients = await Promise.all([1, 2, 3].map(() => openConnection(port)));
   for (const [index, client] of clients.entries()) {
@@ -96,7 +96,7 @@ t.test('past the line the answer is 503, at once', async (t) => {
       postJson(`/images/${id}/transform`, { ...ENDLESS, output: { ...ENDLESS.output, quality: 80 + index } }),
     );
   }
-  t.ok(await eventually(() => engine.stats().running + engine.stats().waiting === 3), 'all places are taken');
+  t.ok(await eventually(() => imageProcesses.stats().running + imageProcesses.stats().waiting === 3), 'all places are taken');
   const ready = await exchange(port, 'GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
   t.equal(ready.status, 503, 'ready says so');
   for (const [name, answer] of [
@@ -109,6 +109,6 @@ t.test('past the line the answer is 503, at once', async (t) => {
     t.ok(answer.ms < 300, `${name}: ${Math.round(answer.ms)} ms`);
   }
   for (const client of clients) client.destroy();
-  t.ok(await eventually(() => engine.stats().running === 0, 3000));
+  t.ok(await eventually(() => imageProcesses.stats().running === 0, 3000));
   t.ok(await works(), 'and works on');
 });

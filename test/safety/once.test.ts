@@ -80,7 +80,7 @@ t.test('equal uploads at the same moment are one image', async (t) => {
 
 t.test('49 of 50 clients that leave stop nothing, the last one stops the computation', async (t) => {
   const { port, services, temporaryFiles } = await listen(t, { OPERATION_TIMEOUT_MS: '120000' });
-  const { engine } = services;
+  const { imageProcesses } = services;
   const id = await uploadId(port, await noise(1000, 800));
   // Long enough for 49 to leave while it runs.
   const slow = { operations: [], output: { format: 'avif', effort: 4, quality: 70 } };
@@ -88,25 +88,25 @@ t.test('49 of 50 clients that leave stop nothing, the last one stops the computa
     [slow, true],
     [ENDLESS, false],
   ] as const) {
-    const before = engine.stats();
+    const before = imageProcesses.stats();
     const clients = await Promise.all(times(() => openConnection(port)));
     for (const client of clients) client.write(postJson(`/images/${id}/transform`, transform));
-    t.ok(await eventually(() => engine.stats().running === 1), 'it runs, once');
+    t.ok(await eventually(() => imageProcesses.stats().running === 1), 'it runs, once');
     await sleep(300);
     const [last, ...others] = clients;
     for (const client of others) client.destroy();
     await sleep(500);
-    t.match(engine.stats(), { running: 1, waiting: 0 }, 'it still runs');
+    t.match(imageProcesses.stats(), { running: 1, waiting: 0 }, 'it still runs');
     if (stays) {
       const answer = await readAnswer(last as never, { timeoutMs: 90_000 });
       t.equal(answer.status, 201, 'the last one has its answer');
-      t.equal(engine.stats().restarts, before.restarts, 'no process was ended');
+      t.equal(imageProcesses.stats().restarts, before.restarts, 'no process was ended');
     } else {
       last?.destroy();
-      t.ok(await eventually(() => engine.stats().running === 0, 1500), 'it is stopped');
+      t.ok(await eventually(() => imageProcesses.stats().running === 0, 1500), 'it is stopped');
       t.ok(await eventually(() => before.pids.some((pid) => !isAlive(pid)), 1000), 'its process is killed');
       await sleep(1000);
-      const { pids } = engine.stats();
+      const { pids } = imageProcesses.stats();
       const used = await cpuSeconds(pids);
       await sleep(500);
       t.ok((await cpuSeconds(pids)) - used < 0.1, 'the processors are idle');

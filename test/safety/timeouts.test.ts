@@ -145,5 +145,5 @@ t.test('an answer that the server takes long to make is no silence of the client
   });
   t.equal(answer.status, 200);
   t.ok(answer.ms > IDLE_MS, `${Math.round(answer.ms)} ms`);
-  t.equal(services.engine.stats().restarts, 0);
+  t.equal(services.imageProcesses.stats().restarts, 0);
 });

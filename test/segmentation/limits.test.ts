@@ -85,7 +85,7 @@ t.test('a segmentation that takes too long ends after its time, and its place is
   const next = await app.inject(`/images/${small}/resize?width=50`);
   t.equal(next.statusCode, 200, next.body.slice(0, 200));
   t.comment(`the next one took ${(performance.now() - again).toFixed(0)} ms with the start of a process`);
-  t.match(services.engine.stats(), { running: 0, waiting: 0 });
+  t.match(services.imageProcesses.stats(), { running: 0, waiting: 0 });
   const { rows } = await services.database.pool.query(
     "SELECT parameters->>'method' AS method FROM artifacts",
   );

@@ -9,6 +9,7 @@ import { createApp } from '../../src/app.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { openServices, type Services } from '../../src/services.ts';
 import { createTestDatabase } from './database.ts';
+import { remakeArtifacts } from './remake.ts';
 
 export interface TestApp {
   app: FastifyInstance;
@@ -35,9 +36,16 @@ export interface UploadFile {
 /**
  * The whole application, on a database and folders of its own, as `src/server.ts` composes it.
  *
+ * At its end, every artifact that the test has made is made again from what is stored of it.
+ *
  * @param settings environment variables; with DATABASE_URL, a database that is the caller's
+ * @param options `hasForeignRows`: the test writes artifacts by SQL, which no operation can make again
  */
-export async function createTestApp(t: Test, settings: Record<string, string> = {}): Promise<TestApp> {
+export async function createTestApp(
+  t: Test,
+  settings: Record<string, string> = {},
+  { hasForeignRows = false }: { hasForeignRows?: boolean } = {},
+): Promise<TestApp> {
   const databaseUrl = settings.DATABASE_URL ?? (await createTestDatabase(t)).url;
   const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-test-'));
   const config = loadConfig({ DATA_DIR: folder, ...settings, DATABASE_URL: databaseUrl });
@@ -47,9 +55,14 @@ export async function createTestApp(t: Test, settings: Record<string, string> = 
   });
   let app: FastifyInstance | undefined;
   t.teardown(async () => {
-    await app?.close();
-    await services.close();
-    await rm(folder, { recursive: true, force: true });
+    try {
+      const isOurs = settings.DATABASE_URL === undefined && !hasForeignRows;
+      if (app !== undefined && isOurs) await requireSameArtifacts(services, config);
+    } finally {
+      await app?.close();
+      await services.close();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
   app = await createApp(config, services);
   await app.ready();
@@ -65,6 +78,12 @@ export async function createTestApp(t: Test, settings: Record<string, string> = 
     send: (method, url, body, headers = {}) =>
       ready.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) }),
   };
+}
+
+/** @throws Error naming every artifact that comes out otherwise the second time */
+async function requireSameArtifacts(services: Services, { CACHE_BYTES }: Config): Promise<void> {
+  const { differences } = await remakeArtifacts(services, { cacheBytes: CACHE_BYTES });
+  if (differences.length > 0) throw new Error(`Made again:\n${differences.join('\n')}`);
 }
 
 /** A multipart body of files, written by hand so that tests can also write wrong ones. */
