@@ -6,7 +6,7 @@ import { measurementsToCsv } from './formats/csv.ts';
 import { toGeoJson } from './formats/geojson.ts';
 import { readLabelMap } from './formats/label-map.ts';
 import { encodeOverlay } from './formats/overlay.ts';
-import { decodePicture } from './picture.ts';
+import { readPicture } from './read-picture.ts';
 import type { DerivedRepresentation } from './representation.ts';
 import type { SegmentationResult } from './schemas.ts';
 import { type WrittenFile, writeNew } from './task.ts';
@@ -28,7 +28,7 @@ export interface RepresentationTask {
 /**
  * Writes a stored segmentation in another form.
  *
- * @throws AppError `validation_failed` for a label that is not there, `output_too_large`, what `decodePicture` throws
+ * @throws AppError `validation_failed` for a label that is not there, `output_too_large`, what `readPicture` throws
  */
 export async function runRepresentation(task: RepresentationTask): Promise<WrittenFile> {
   return writeNew(task.outputPath, await render(task));
@@ -43,7 +43,7 @@ async function render(task: RepresentationTask): Promise<Buffer> {
     case 'overlay':
       if (picture === null) throw new Error('An overlay lies on a picture.');
       return encodeOverlay(
-        await decodePicture(picture.source, picture.page, task.limits),
+        await readPicture(picture.source, picture.page, task.limits),
         await readLabelMap(labelMapPath),
         representation,
         representation.overlay_format,

@@ -18,7 +18,7 @@ import type { SegmentationParams } from './schemas.ts';
 import type { WrittenFile } from './task.ts';
 
 /** Raised when the same parameters give other segments than before. */
-const SEGMENTATION_VERSION = 1;
+const SEGMENTATION_VERSION = 2;
 
 /** Raised when the same segments are given in other bytes than before. */
 const REPRESENTATION_VERSION = 1;
