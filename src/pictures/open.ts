@@ -168,7 +168,7 @@ async function hasTiles({ path }: SourceFile, page: number | undefined): Promise
     let index = 0;
     for (const directory of tiffDirectories(readAt)) {
       if (page === undefined || index === page) {
-        const isTiled = directory.has(TILE_WIDTH_TAG);
+        const isTiled = directory.tags.has(TILE_WIDTH_TAG);
         if (isTiled || page !== undefined) return isTiled;
       }
       index += 1;
