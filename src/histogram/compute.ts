@@ -1,10 +1,13 @@
 import { parameterError } from '../errors.ts';
+import { readingOwn } from '../pictures/decode-failure.ts';
+import type { PixelLimits } from '../pictures/limits.ts';
+import { openPicture, storedForm } from '../pictures/open.ts';
 import { releaseArray } from '../pictures/release.ts';
-import type { ImageLimits, SourceFile } from '../pictures/types.ts';
-import { decodeFrame, type Frame, openFrame } from './decode.ts';
+import type { Size, SourceFile } from '../pictures/types.ts';
 import { checkAgainstPicture, checkParams } from './params.ts';
 import type { Raster } from './raster.ts';
 import { histogramOfRaster } from './raster-histogram.ts';
+import { countedForm, readRaster } from './read-raster.ts';
 import type { HistogramParams, HistogramResult } from './schemas.ts';
 
 /** Work for an image process. */
@@ -13,7 +16,7 @@ export interface HistogramTask {
   /** The label map that `params.mask` names. */
   mask?: SourceFile;
   params: HistogramParams;
-  limits: Pick<ImageLimits, 'maxPixels'>;
+  limits: PixelLimits;
 }
 
 /**
@@ -27,24 +30,30 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
   const { source, params, limits } = task;
   checkParams(params);
   const { page, region } = params;
+  const picture = await openPicture(source, {
+    page,
+    autoOrient: params.auto_orient,
+    limits,
+    pagePath: '/page',
+  });
+  const { width, height } = picture.size;
+  const { colorSpace, bitDepth, isConverted } = storedForm(picture);
+  const channels = checkAgainstPicture(params, countedForm(picture));
+  const mask = params.mask === undefined ? undefined : await readMask(task, picture.size);
   // The counts of a whole picture are the same in any orientation, and turning costs more than counting.
-  const options = { page, oriented: params.auto_orient, limits };
-  const frame = await openFrame(source, options);
-  const channels = checkAgainstPicture(params, frame);
-  const located = region !== undefined || params.mask !== undefined;
-  const mask = params.mask === undefined ? undefined : await decodeMask(task, frame);
-  const raster = await decodeFrame({ ...frame, turned: frame.turned && located }, region);
+  const isLocated = region !== undefined || mask !== undefined;
+  const raster = await readRaster(isLocated ? picture : { ...picture, autoOrient: false }, region);
   const counted = histogramOfRaster(raster, channels, params, mask);
   releaseArray(raster.samples);
   if (mask !== undefined) releaseArray(mask.samples);
   return {
-    width: frame.width,
-    height: frame.height,
+    width,
+    height,
     page,
-    pages: frame.pages,
-    bit_depth: frame.bitDepth,
-    color_space: frame.colorSpace,
-    converted_from: frame.convertedFrom,
+    pages: picture.pages,
+    bit_depth: bitDepth,
+    color_space: colorSpace,
+    converted_from: isConverted ? picture.header.space : null,
     region: region ?? null,
     cumulative: params.cumulative,
     normalized: params.normalize,
@@ -53,20 +62,22 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
 }
 
 /** A label map must be as large as the picture is in the orientation asked for, and have a single channel of labels. */
-async function decodeMask({ mask, params, limits }: HistogramTask, frame: Frame): Promise<Raster> {
+async function readMask({ mask, params, limits }: HistogramTask, { width, height }: Size): Promise<Raster> {
   if (mask === undefined) throw new Error('The task names a mask but no file of it');
-  const labels = await openFrame(mask, { page: 0, oriented: false, limits });
-  if (labels.colorSpace !== 'grey' || labels.alpha !== null) {
+  const options = { page: 0, autoOrient: false, limits, pagePath: '/page' };
+  const labels = await readingOwn(openPicture(mask, options));
+  const form = countedForm(labels);
+  if (form.colorSpace !== 'grey' || form.alpha !== null) {
     throw parameterError(
       '/mask',
       'Expected a mask with one channel of labels but received a picture with more',
     );
   }
-  if (labels.width !== frame.width || labels.height !== frame.height) {
+  if (form.width !== width || form.height !== height) {
     throw parameterError(
       '/mask',
-      `Expected a mask of the picture’s size, ${frame.width}×${frame.height}, but received one of ${labels.width}×${labels.height}`,
+      `Expected a mask of the picture’s size, ${width}×${height}, but received one of ${form.width}×${form.height}`,
     );
   }
-  return decodeFrame(labels, params.region);
+  return readingOwn(readRaster(labels, params.region));
 }

@@ -1,5 +1,5 @@
 import sharp, { type Sharp } from 'sharp';
-import type { Size } from './operations/operation.ts';
+import { type Pixels, toPixels } from '../pictures/pixels.ts';
 import type { Picture } from './source.ts';
 
 /** Decoded pixels: 8-bit sRGB, frames×H×W×channels, row-major, alpha not multiplied in. */
@@ -8,14 +8,13 @@ export interface Raster extends Picture {
   channels: 3 | 4;
 }
 
-interface Pixels {
-  data: Buffer;
-  size: Size;
+/** Pixels in colour; grey is repeated. */
+export interface ColorPixels extends Pixels {
   channels: 3 | 4;
 }
 
 /** A raster over the given pixels of all frames, one below the other. */
-export function createRaster({ data, size, channels }: Pixels, frames: number, isGrey: boolean): Raster {
+export function createRaster({ data, size, channels }: ColorPixels, frames: number, isGrey: boolean): Raster {
   const { width, height } = size;
   return {
     data,
@@ -33,13 +32,13 @@ export function createRaster({ data, size, channels }: Pixels, frames: number, i
   };
 }
 
-/** Runs a sharp pipeline to pixels. */
-export async function toPixels(image: Sharp): Promise<Pixels> {
-  const { data, info } = await image.raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
-  const size = { width: info.width, height: info.height };
-  // sharp gives grey pictures one channel.
-  if (info.channels === 1) return { data: joinChannels(data, 1, undefined), size, channels: 3 };
-  return { data, size, channels: info.channels === 4 ? 4 : 3 };
+/** Runs a sharp pipeline to pixels in colour. */
+export async function toColorPixels(image: Sharp): Promise<ColorPixels> {
+  const { data, size, channels } = await toPixels(image);
+  if (channels === 3 || channels === 4) return { data, size, channels };
+  // A picture that an operation made grey.
+  if (channels === 1) return { data: joinChannels(data, 1, undefined), size, channels: 3 };
+  throw new Error('sharp gives grey with alpha as colour');
 }
 
 /** The frame of a raster as a still one; its pixels are shared, not copied. */

@@ -1,22 +1,24 @@
 import { AppError, type Fault } from '../errors.ts';
+import { decoding } from '../pictures/decode-failure.ts';
 import { FORMATS } from '../pictures/formats.ts';
-import type { ImageLimits } from '../pictures/types.ts';
+import type { ImageLimits, Size } from '../pictures/types.ts';
 import { isGrey, parseColor } from './color.ts';
 import { encode, type TransformResult } from './encode.ts';
 import { openWithMetadata } from './metadata-carrier.ts';
-import {
-  type Apply,
-  type At,
-  type CompileContext,
-  pointerAt,
-  referenceKey,
-  type Size,
-} from './operations/operation.ts';
+import { type Apply, type At, type CompileContext, pointerAt, referenceKey } from './operations/operation.ts';
 import { type AnyOperation, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { holdsAlpha } from './output.ts';
 import type { TransformTask } from './pipeline.ts';
-import { createRaster, frameOf, joinChannels, type Raster, sheetOf, splitAlpha, toPixels } from './raster.ts';
-import { decoding, openSource, type Picture, type SourcePicture } from './source.ts';
+import {
+  createRaster,
+  frameOf,
+  joinChannels,
+  type Raster,
+  sheetOf,
+  splitAlpha,
+  toColorPixels,
+} from './raster.ts';
+import { openSource, type Picture, type SourcePicture } from './source.ts';
 
 /** One operation, made ready for the picture before it. */
 interface Stage {
@@ -44,7 +46,8 @@ export async function runTransform(task: TransformTask): Promise<TransformResult
   const source = await openSource(task.source, pipeline.input, output, limits);
   checkAnimation(source, task);
 
-  let picture: SourcePicture | Raster = source;
+  // Encoders would write the extra bands, too.
+  let picture: SourcePicture | Raster = source.hasExtraBands ? await decode(source, task) : source;
   for (const [index, step] of operations.entries()) {
     const stage = await prepare(step, index, picture, task);
     if (!isRaster(picture) && !canDecode(stage, picture)) picture = await decode(picture, task);
@@ -152,7 +155,7 @@ function contextOf({ size, hasAlpha }: Picture, at: At, { inputs, limits }: Tran
       const file = inputs[referenceKey(reference)];
       if (file === undefined) throw new Error(`No file was given for ${referenceKey(reference)}`);
       const input = await openSource(file, { page: 0, auto_orient: true }, STRIPPED, limits);
-      const pixels = await decoding(file, toPixels(input.open()));
+      const pixels = await decoding(file, toColorPixels(input.open()));
       return { image: createRaster(pixels, 1, false).open(), size: pixels.size };
     },
   };
@@ -187,7 +190,7 @@ function canEncode(
 }
 
 async function decode(source: SourcePicture, task: TransformTask): Promise<Raster> {
-  const { data, size, channels } = await decoding(task.source, toPixels(source.open()));
+  const { data, size, channels } = await decoding(task.source, toColorPixels(source.open()));
   const { frames, isGrey: grey } = source;
   return createRaster(
     { data, size: { width: size.width, height: size.height / frames }, channels },
@@ -198,7 +201,11 @@ async function decode(source: SourcePicture, task: TransformTask): Promise<Raste
 
 async function run(stage: Stage, picture: SourcePicture | Raster, task: TransformTask): Promise<Raster> {
   if (!isRaster(picture)) {
-    return createRaster(await decoding(task.source, toPixels(stage.apply(picture.open()))), 1, stage.isGrey);
+    return createRaster(
+      await decoding(task.source, toColorPixels(stage.apply(picture.open()))),
+      1,
+      stage.isGrey,
+    );
   }
   const { frames } = picture;
   if (frames === 1) return runStill(stage, picture);
@@ -220,9 +227,9 @@ async function run(stage: Stage, picture: SourcePicture | Raster, task: Transfor
 
 async function runStill({ operation, apply, isGrey: grey }: Stage, raster: Raster): Promise<Raster> {
   if (!raster.hasAlpha || !operation.leavesAlpha)
-    return createRaster(await toPixels(apply(raster.open())), 1, grey);
+    return createRaster(await toColorPixels(apply(raster.open())), 1, grey);
   const { color, alpha } = splitAlpha(raster);
-  const { data, size } = await toPixels(apply(color.open()));
+  const { data, size } = await toColorPixels(apply(color.open()));
   return createRaster({ data: joinChannels(data, 3, alpha), size, channels: 4 }, 1, grey);
 }
 

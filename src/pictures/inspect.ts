@@ -1,20 +1,21 @@
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { AppError } from '../errors.ts';
-import { undecodable } from './decode-error.ts';
+import { decoding } from './decode-failure.ts';
 import { estimateDecodeBytes } from './decode-memory.ts';
 import { readExif } from './exif.ts';
+import { FORMATS } from './formats.ts';
+import { alphaOf, pagesOf, readHeader } from './header.ts';
+import { checkPixels, checkTotalPixels, tooManyPixels } from './limits.ts';
 import { restrictLoaders } from './loaders.ts';
 import type { ImageDetails, ImageMetadata } from './metadata.ts';
+import { failureLevel } from './open.ts';
 import { countPages } from './page-count.ts';
-import type { ImageFormat, ImageLimits, InspectTask } from './types.ts';
+import type { ImageLimits, InspectTask, SourceFile } from './types.ts';
 
 restrictLoaders();
 
 /** Frames of an animation or pages of a TIFF. */
 export const MAX_PAGES = 10_000;
-
-/** The limits are checked by this module, from the header, before anything is decoded. */
-const OPEN: SharpOptions = { failOn: 'warning', limitInputPixels: false };
 
 /** How much each side is reduced on the way to the sink. libvips' shrink takes at most 1,000,000. */
 const SINK_SHRINK = 512;
@@ -27,21 +28,20 @@ const SINK_SHRINK = 512;
  *   or too much memory
  */
 export async function inspectImage({ file, limits }: InspectTask): Promise<ImageMetadata> {
-  if (countPages(file, MAX_PAGES) > MAX_PAGES) throw tooManyPages();
-  const header = await readHeader(file.path, file.format);
-  // What libheif counts are pictures beside the primary one, which alone is read.
-  const pages = file.format === 'avif' ? 1 : (header.pages ?? 1);
+  // Before libvips opens it.
+  if ((await decoding(file, countPages(file, MAX_PAGES))) > MAX_PAGES) throw tooManyPages();
+  const header = await readHeader(file);
+  const pages = pagesOf(file, header);
   if (pages > MAX_PAGES) throw tooManyPages();
-  checkFrame(header, file.format, limits);
-  checkTotal(header.width * header.height * pages, limits);
-  await decodeAll(file.path, file.format, pages, limits);
+  checkFrame(file, header, pages, limits);
+  await decodeAll(file, header, pages, limits);
   return {
     format: file.format,
     width: header.autoOrient.width,
     height: header.autoOrient.height,
     channels: header.channels,
     depth: header.depth,
-    has_alpha: header.hasAlpha,
+    has_alpha: alphaOf(header).hasAlpha,
     pages,
     orientation: header.orientation ?? null,
     color_space: header.space,
@@ -50,49 +50,41 @@ export async function inspectImage({ file, limits }: InspectTask): Promise<Image
   };
 }
 
-async function readHeader(path: string, format: ImageFormat, page = 0): Promise<Metadata> {
-  const header = await sharp(path, page === 0 ? OPEN : { ...OPEN, page })
-    .metadata()
-    .catch((error: unknown) => {
-      throw undecodable(format, error);
-    });
-  const found = header.format === 'heif' ? 'avif' : header.format;
-  if (found === format) return header;
-  throw undecodable(format, new Error(`its content is ${found}`));
-}
-
 /** Decodes every frame into a sink of a few pixels, in constant memory where the format streams. */
 async function decodeAll(
-  path: string,
-  format: ImageFormat,
+  file: SourceFile,
+  header: Metadata,
   pages: number,
   limits: ImageLimits,
 ): Promise<void> {
+  const options: SharpOptions = { failOn: await failureLevel(file), limitInputPixels: false };
   try {
-    await decodeToSink(path, pages === 1 ? {} : { pages: -1 });
+    await decoding(file, decodeToSink(file, header, { ...options, ...(pages === 1 ? {} : { pages: -1 }) }));
   } catch (error) {
-    const isMixed = error instanceof Error && /page \d+ differs from page 0/.test(error.message);
-    if (!isMixed) throw undecodable(format, error);
-    await decodePageByPage(path, format, pages, limits);
+    if (!isOfMixedPages(error)) throw error;
+    await decodePageByPage(file, options, pages, limits);
   }
 }
 
-/** For a TIFF whose pages differ in size or kind, which libvips does not open as one. */
+/** A TIFF whose pages differ in size or kind is not opened as one by libvips. */
+function isOfMixedPages(error: unknown): boolean {
+  const cause = error instanceof AppError ? error.cause : undefined;
+  return cause instanceof Error && /page \d+ differs from page 0/.test(cause.message);
+}
+
 async function decodePageByPage(
-  path: string,
-  format: ImageFormat,
+  file: SourceFile,
+  options: SharpOptions,
   pages: number,
   limits: ImageLimits,
 ): Promise<void> {
   let totalPixels = 0;
   for (let page = 0; page < pages; page += 1) {
-    const header = await readHeader(path, format, page);
-    checkFrame(header, format, limits, page);
+    const header = await readHeader(file, page);
+    checkFrame(file, header, 1, limits, `page ${page}`);
     totalPixels += header.width * header.height;
-    checkTotal(totalPixels, limits);
-    await decodeToSink(path, { page }).catch((error: unknown) => {
-      throw undecodable(format, error);
-    });
+    checkTotalPixels(totalPixels, limits);
+    await decoding(file, decodeToSink(file, header, { ...options, page }));
   }
 }
 
@@ -102,44 +94,36 @@ async function decodePageByPage(
  * WebP 248 instead of 834. (`kernel: 'nearest'` would skip rows.) Profiles are not applied: they cost more than the
  * decoding and sharp does without a bad one.
  */
-async function decodeToSink(path: string, pages: Pick<SharpOptions, 'page' | 'pages'>): Promise<void> {
-  const image = sharp(path, { ...OPEN, ...pages, ignoreIcc: true });
-  const { width, height, pageHeight = height } = await image.metadata();
-  await image
-    .resize(Math.ceil(width / SINK_SHRINK), Math.ceil(pageHeight / SINK_SHRINK), { fit: 'fill' })
+async function decodeToSink(
+  { path }: SourceFile,
+  { width, height }: Metadata,
+  options: SharpOptions,
+): Promise<void> {
+  await sharp(path, { ...options, ignoreIcc: true })
+    .resize(Math.ceil(width / SINK_SHRINK), Math.ceil(height / SINK_SHRINK), { fit: 'fill' })
     .raw()
     .toBuffer();
 }
 
-function checkFrame(header: Metadata, format: ImageFormat, limits: ImageLimits, page?: number): void {
-  const { width, height } = header;
-  const which = page === undefined ? 'A frame' : `Page ${page}`;
-  if (width * height > limits.maxPixels) {
-    throw new AppError(
-      'too_many_pixels',
-      `${which} has ${width} × ${height} = ${width * height} pixels; at most ${limits.maxPixels} are accepted`,
-    );
-  }
-  const bytes = estimateDecodeBytes(format, header);
-  if (bytes > limits.maxDecodeBytes) {
-    throw new AppError(
-      'too_many_pixels',
-      `Decoding ${width} × ${height} pixels of ${header.isProgressive ? 'progressive ' : ''}${format} would need about ` +
-        `${toMiB(bytes)} MiB of memory; at most ${toMiB(limits.maxDecodeBytes)} MiB may be used`,
-    );
-  }
-}
-
-function checkTotal(pixels: number, limits: ImageLimits): void {
-  if (pixels <= limits.maxTotalPixels) return;
-  throw new AppError(
-    'too_many_pixels',
-    `All frames together have at least ${pixels} pixels; at most ${limits.maxTotalPixels} are accepted`,
+function checkFrame(
+  file: SourceFile,
+  header: Metadata,
+  frames: number,
+  limits: ImageLimits,
+  name?: string,
+): void {
+  checkPixels(header, frames, limits, name);
+  const bytes = estimateDecodeBytes(file.format, header);
+  if (bytes <= limits.maxDecodeBytes) return;
+  const kind = `${header.isProgressive ? 'progressive ' : ''}${FORMATS[file.format].name}`;
+  throw tooManyPixels(
+    `a picture that can be decoded in ${toMiB(limits.maxDecodeBytes)} MiB of memory`,
+    `a ${kind} of ${header.width}×${header.height} pixels, which needs about ${toMiB(bytes)} MiB`,
   );
 }
 
 function tooManyPages(): AppError {
-  return new AppError('too_many_pixels', `The image has more than the ${MAX_PAGES} pages that are accepted`);
+  return tooManyPixels(`at most ${MAX_PAGES} frames or pages`, 'more');
 }
 
 function toMiB(bytes: number): number {

@@ -3,6 +3,12 @@
  * no pixels go through a pipe.
  */
 
+/** Width and height of one frame, in pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
 /** Bounds that every image task is held to. Pixels are width × height, summed over frames where it says total. */
 export interface ImageLimits {
   /** Of one frame of an input. */

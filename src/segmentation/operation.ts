@@ -15,7 +15,7 @@ declare module '../work/operation.ts' {
 }
 
 /** Raised when the same parameters give other segments than before. */
-const SEGMENTATION_VERSION = 1;
+const SEGMENTATION_VERSION = 2;
 
 const tag = 'measurement';
 

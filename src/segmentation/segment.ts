@@ -7,8 +7,9 @@ import { measureSegments } from './measure.ts';
 import { METHODS } from './methods/index.ts';
 import type { Classification, MethodInput } from './methods/method.ts';
 import { closeMask, fillHoles, openMask } from './morphology.ts';
-import { colorChannels, decodePicture, type Picture, reducePicture } from './picture.ts';
+import { colorChannels, type Picture, reducePicture } from './picture.ts';
 import { transparentPixels } from './plane.ts';
+import { readPicture } from './read-picture.ts';
 import type { Point, SegmentationParams, SegmentationResult } from './schemas.ts';
 
 export interface Segmentation {
@@ -31,7 +32,7 @@ export async function segmentFile(
   params: SegmentationParams,
   limits: ImageLimits,
 ): Promise<Segmentation> {
-  const picture = await decodePicture(source, params.page, limits);
+  const picture = await readPicture(source, params.page, limits);
   const segmentation = await segmentPicture(picture, params);
   releaseArray(picture.data);
   return segmentation;

@@ -389,12 +389,12 @@ t.test('damaged and oversized pictures', async (t) => {
   writeFileSync(at('cut.png'), whole.subarray(0, whole.length / 2));
   await t.rejects(histogramOf(at('cut.png')), { code: 'undecodable_image' });
   const { computeHistogram } = await import('../../src/histogram/compute.ts');
-  const { withDefaults } = await import('./support.ts');
+  const { LIMITS, withDefaults } = await import('./support.ts');
   await t.rejects(
     computeHistogram({
       source: { path: rgbFile, format: 'png' },
       params: withDefaults(),
-      limits: { maxPixels: 61 * 47 - 1 },
+      limits: { ...LIMITS, maxPixels: 61 * 47 - 1 },
     }),
     { code: 'too_many_pixels' },
   );

@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { AppError } from '../../src/errors.ts';
 import { computeHistogram } from '../../src/histogram/compute.ts';
 import type { Raster } from '../../src/histogram/raster.ts';
 import type { HistogramParams, HistogramResult } from '../../src/histogram/schemas.ts';
+import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
+import type { SourceFile } from '../../src/pictures/types.ts';
 
 export const SHARED = path.resolve(import.meta.dirname, '../../../shared/data');
 
@@ -22,6 +24,13 @@ export function withDefaults(params: Partial<HistogramParams> = {}): HistogramPa
   };
 }
 
+export const LIMITS = { maxPixels: 50_000_000, maxTotalPixels: 200_000_000 };
+
+/** A file as it is known after its upload; one that is no picture is called a PNG. */
+function sourceOf(file: string): SourceFile {
+  return { path: file, format: sniffImageFormat(readFileSync(file).subarray(0, SNIFF_BYTES)) ?? 'png' };
+}
+
 export interface Given extends Partial<HistogramParams> {
   /** File of the label map; `mask` is set. */
   maskFile?: string;
@@ -30,10 +39,10 @@ export interface Given extends Partial<HistogramParams> {
 export function histogramOf(file: string, { maskFile, ...params }: Given = {}): Promise<HistogramResult> {
   const mask = maskFile === undefined ? {} : { mask: '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11' };
   return computeHistogram({
-    source: { path: file, format: 'png' },
-    ...(maskFile === undefined ? {} : { mask: { path: maskFile, format: 'png' } }),
+    source: sourceOf(file),
+    ...(maskFile === undefined ? {} : { mask: sourceOf(maskFile) }),
     params: withDefaults({ ...mask, ...params }),
-    limits: { maxPixels: 50_000_000 },
+    limits: LIMITS,
   });
 }
 

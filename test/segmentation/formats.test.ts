@@ -3,11 +3,11 @@ import t from 'tap';
 import { binaryMask, encodeBinaryMask } from '../../src/segmentation/formats/binary-mask.ts';
 import { measurementsToCsv } from '../../src/segmentation/formats/csv.ts';
 import { toGeoJson } from '../../src/segmentation/formats/geojson.ts';
-import { encodeLabelMap, readLabelMap } from '../../src/segmentation/formats/label-map.ts';
+import { encodeLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import { encodeOverlay, labelColor, renderOverlay } from '../../src/segmentation/formats/overlay.ts';
 import { traceRings } from '../../src/segmentation/formats/rings.ts';
 import type { LabelMap } from '../../src/segmentation/labels.ts';
-import { blobs, drawing, labelDrawing, segmentPixels } from './support.ts';
+import { blobs, drawing, labelDrawing, readLabels, segmentPixels } from './support.ts';
 
 t.test('a label map comes back from its PNG as it was', async (t) => {
   const wide: LabelMap = {
@@ -22,7 +22,7 @@ t.test('a label map comes back from its PNG as it was', async (t) => {
   ]) {
     const png = await encodeLabelMap(labels);
     t.match(await sharp(png).metadata(), { format: 'png', depth, channels: 1, width: labels.width });
-    t.same(await readLabelMap(png), {
+    t.same(await readLabels(png), {
       ...labels,
       data: depth === 'uchar' ? Buffer.from(labels.data) : labels.data,
     });

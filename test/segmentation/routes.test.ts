@@ -2,10 +2,9 @@ import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import { METHOD_NAMES, type Segment } from '../../src/segmentation/schemas.ts';
 import { createTestApp, SHARED_DATA, sharedFile, type TestApp } from '../support/app.ts';
-import { askOracle, encodeLabels, oracleSkip, overlap } from './support.ts';
+import { askOracle, encodeLabels, oracleSkip, overlap, readLabels } from './support.ts';
 
 const skipShared = { skip: SHARED_DATA ? false : 'the shared data is not there' };
 
@@ -129,7 +128,7 @@ t.test('every form of a stored mask', async (t) => {
   };
   const labelMap = await form('format=label_map');
   t.equal(labelMap.headers['content-type'], 'image/png');
-  const { data: labels } = await readLabelMap(labelMap.rawPayload);
+  const { data: labels } = await readLabels(labelMap.rawPayload);
   t.strictSame([...new Set(labels)].sort(), [0, 1, 2, 3]);
   t.strictSame((await send('GET', `/artifacts/${mask}/content`)).rawPayload, labelMap.rawPayload);
 
@@ -345,7 +344,7 @@ t.test('histograms of a mask, of a label and per label', async (t) => {
   const { artifact, segmentation } = (
     await send('POST', `/images/${id}/segmentation`, { connectivity: 4 })
   ).json();
-  const { data: labels } = await readLabelMap((await send('GET', artifact.content_url)).rawPayload);
+  const { data: labels } = await readLabels((await send('GET', artifact.content_url)).rawPayload);
   const counts = (channel: number, isMember: (label: number) => boolean) => {
     const found = Array(256).fill(0);
     labels.forEach((label, index) => {
@@ -420,8 +419,8 @@ t.test('coins: components, the watershed oracle, multi-Otsu', skipShared, async 
   });
   const watershed = (await send('GET', `/images/${id}/segmentation?${query}`)).json();
   t.equal(watershed.segmentation.segment_count, 24);
-  const found = (await readLabelMap((await send('GET', watershed.artifact.content_url)).rawPayload)).data;
-  const oracle = (await readLabelMap(sharedFile('oracles/coins-labels.png'))).data;
+  const found = (await readLabels((await send('GET', watershed.artifact.content_url)).rawPayload)).data;
+  const oracle = (await readLabels(sharedFile('oracles/coins-labels.png'))).data;
   for (let coin = 1; coin <= 24; coin++) {
     const hits = found.filter((_, i) => oracle[i] === coin && found[i] !== 0).sort();
     const label = hits[hits.length >> 1];
@@ -451,7 +450,7 @@ t.test('COCO over HTTP decodes in pycocotools to the label map', { skip: oracleS
           ]),
         ),
       );
-      const labels = await readLabelMap((await send('GET', artifact.content_url)).rawPayload);
+      const labels = await readLabels((await send('GET', artifact.content_url)).rawPayload);
       cases.push({ labels: encodeLabels(labels), annotations });
     }
   }
@@ -512,7 +511,7 @@ t.test('every method on pictures at the edges', async (t) => {
       const { artifact, segmentation } = response.json();
       t.match(segmentation, { method, width, height });
       if (name === 'transparent') t.equal(segmentation.segment_count, 0, method);
-      const map = await readLabelMap((await send('GET', artifact.content_url)).rawPayload);
+      const map = await readLabels((await send('GET', artifact.content_url)).rawPayload);
       t.equal(
         map.data.filter((label) => label !== 0).length,
         segmentation.foreground_area,
@@ -561,7 +560,7 @@ t.test('more than 255 segments need 16 bits; max_segments keeps the largest', as
   const { send, id } = await appWithImage(t, picture);
   const all = (await send('GET', `/images/${id}/segmentation?connectivity=4`)).json();
   t.match(all.segmentation, { segment_count: 1023, bit_depth: 16 });
-  const { data } = await readLabelMap((await send('GET', all.artifact.content_url)).rawPayload);
+  const { data } = await readLabels((await send('GET', all.artifact.content_url)).rawPayload);
   t.equal(Math.max(...data), 1023);
   const few = (await send('GET', `/images/${id}/segmentation?connectivity=4&max_segments=2`)).json()
     .segmentation;

@@ -1,8 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
+import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import type { LabelMap } from '../../src/segmentation/labels.ts';
 import { resolveParams } from '../../src/segmentation/params.ts';
 import type { Picture } from '../../src/segmentation/picture.ts';
@@ -20,25 +24,38 @@ const SHARED = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
 
 /** A file of the shared test data, and why a test that needs it is skipped where it is absent. */
 export function sharedFile(name: string): { path: string; skip: string | false } {
-  const path = SHARED + name;
-  return { path, skip: existsSync(path) ? false : `../shared/data/${name} is absent` };
+  const file = SHARED + name;
+  return { path: file, skip: existsSync(file) ? false : `../shared/data/${name} is absent` };
 }
 
-export function sourceOf(path: string): SourceFile {
+export function sourceOf(file: string): SourceFile {
   return {
-    path,
-    format: path.endsWith('.jpg')
+    path: file,
+    format: file.endsWith('.jpg')
       ? 'jpeg'
-      : path.endsWith('.gif')
+      : file.endsWith('.gif')
         ? 'gif'
-        : path.endsWith('.tif')
+        : file.endsWith('.tif')
           ? 'tiff'
           : 'png',
   };
 }
 
-export function segment(path: string, params: object): Promise<Segmentation> {
-  return segmentFile(sourceOf(path), resolveParams(params), LIMITS);
+/** Reads a label map from its file or from the bytes of an answer. */
+export async function readLabels(input: string | Buffer): Promise<LabelMap> {
+  if (typeof input === 'string') return readLabelMap(input);
+  const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-labels-'));
+  try {
+    const file = path.join(folder, 'labels.png');
+    await writeFile(file, input);
+    return await readLabelMap(file);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+export function segment(file: string, params: object): Promise<Segmentation> {
+  return segmentFile(sourceOf(file), resolveParams(params), LIMITS);
 }
 
 export function segmentPixels(picture: Picture, params: object): Promise<Segmentation> {
@@ -135,7 +152,7 @@ export function overlap(length: number, isA: (i: number) => boolean, isB: (i: nu
 }
 
 /** H×W×3 of a file, alpha left out. */
-export async function readRgb(path: string): Promise<Picture> {
-  const { data, info } = await sharp(path).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+export async function readRgb(file: string): Promise<Picture> {
+  const { data, info } = await sharp(file).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, channels: 3, data };
 }

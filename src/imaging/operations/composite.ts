@@ -1,14 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, parameterError } from '../../errors.ts';
+import type { Size } from '../../pictures/types.ts';
 import { StringEnum, Uuid } from '../../schema.ts';
 import { GRAVITIES, placeByGravity } from './gravity.ts';
-import {
-  type CompileContext,
-  defineOperation,
-  type ParameterFault,
-  type Reference,
-  type Size,
-} from './operation.ts';
+import { type CompileContext, defineOperation, type ParameterFault, type Reference } from './operation.ts';
 
 /** Blend modes by their CSS and PDF names (W3C Compositing and Blending), and Porter–Duff operators. */
 const BLENDS = [

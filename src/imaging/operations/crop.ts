@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../errors.ts';
+import type { Size } from '../../pictures/types.ts';
 import { StringEnum } from '../../schema.ts';
 import {
   type Gravity,
@@ -9,7 +10,7 @@ import {
   placeByGravity,
   type Strategy,
 } from './gravity.ts';
-import { type At, defineOperation, type ParameterFault, type Size } from './operation.ts';
+import { type At, defineOperation, type ParameterFault } from './operation.ts';
 
 const MAX_SIDE = 65_535;
 

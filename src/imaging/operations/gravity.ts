@@ -1,4 +1,4 @@
-import type { Size } from './operation.ts';
+import type { Size } from '../../pictures/types.ts';
 
 /** Places in a picture, by compass point. */
 export const GRAVITIES = [

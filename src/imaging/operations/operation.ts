@@ -1,12 +1,7 @@
 import { type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
 import type { Sharp } from 'sharp';
+import type { Size } from '../../pictures/types.ts';
 import { ObjectWithDefaults } from '../../schema.ts';
-
-/** Width and height of one frame, in pixels. */
-export interface Size {
-  width: number;
-  height: number;
-}
 
 /** A JSON Pointer to a parameter of the operation at hand, for faults. `at('')` is the operation itself. */
 export type At = (parameter: string) => string;

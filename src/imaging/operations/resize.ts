@@ -1,8 +1,9 @@
 import { Type } from '@sinclair/typebox';
+import type { Size } from '../../pictures/types.ts';
 import { StringEnum } from '../../schema.ts';
 import { Color, isGrey, isTranslucent, parseColor } from '../color.ts';
 import { isStrategy, POSITIONS } from './gravity.ts';
-import { defineOperation, type Size } from './operation.ts';
+import { defineOperation } from './operation.ts';
 
 const FITS = ['cover', 'contain', 'fill', 'inside', 'outside'] as const;
 /** These fill a box of both width and height. */

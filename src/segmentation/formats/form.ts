@@ -99,15 +99,15 @@ export function defineForm<const Name extends string, Params extends TObject>(
 async function loadForm<Params extends object>(
   render: (source: FormSource, params: Params) => Promise<Uint8Array>,
 ): Promise<RunTask<Params>> {
-  const [{ readLabelMap }, { decodePicture }] = await Promise.all([
+  const [{ readLabelMap }, { readPicture }] = await Promise.all([
     import('./label-map.ts'),
-    import('../picture.ts'),
+    import('../read-picture.ts'),
   ]);
   return async ({ inputs: [mask, picture], params, limits, outputPath }) => {
     const source: FormSource = {
       labels: () => readLabelMap(pictureFile(mask).path),
       segments: async () => JSON.parse(await readFile(documentFile(mask), 'utf8')) as SegmentationResult,
-      picture: (page) => decodePicture(pictureFile(picture), page, limits),
+      picture: (page) => readPicture(pictureFile(picture), page, limits),
       filename: picture?.filename ?? '',
       limits,
     };

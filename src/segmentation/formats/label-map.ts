@@ -1,8 +1,10 @@
 import sharp from 'sharp';
-import { restrictLoaders } from '../../pictures/loaders.ts';
+import { decoding, readingOwn } from '../../pictures/decode-failure.ts';
+import type { PixelLimits } from '../../pictures/limits.ts';
+import { openPicture, openStored, storedForm } from '../../pictures/open.ts';
+import { samplesOf, toPixels } from '../../pictures/pixels.ts';
+import type { SourceFile } from '../../pictures/types.ts';
 import type { LabelMap } from '../labels.ts';
-
-restrictLoaders();
 
 /**
  * A label map as a greyscale PNG, lossless: 8 bits a pixel, or 16 where the labels need them.
@@ -16,19 +18,26 @@ export async function encodeLabelMap({ width, height, data }: LabelMap): Promise
     .toBuffer();
 }
 
-/** Reads a label map that `encodeLabelMap` made, from its file or its bytes. */
-export async function readLabelMap(input: string | Buffer): Promise<LabelMap> {
-  const image = sharp(input, { limitInputPixels: false });
-  const { depth } = await image.metadata();
-  const is16Bit = depth === 'ushort';
-  const { data, info } = await image
-    .toColourspace(is16Bit ? 'grey16' : 'b-w')
-    .raw({ depth: is16Bit ? 'ushort' : 'uchar' })
-    .toBuffer({ resolveWithObject: true });
-  const { width, height } = info;
-  return {
-    width,
-    height,
-    data: is16Bit ? new Uint16Array(data.buffer, data.byteOffset, width * height) : data,
-  };
+/**
+ * Reads a label map that `encodeLabelMap` made.
+ *
+ * @throws Error if it cannot be decoded: nobody but this service wrote it
+ */
+export function readLabelMap(path: string): Promise<LabelMap> {
+  return readingOwn(decodeLabelMap({ path, format: 'png' }));
+}
+
+/** What was made within the limits of its day is read under any. */
+const NO_LIMITS: PixelLimits = { maxPixels: Infinity, maxTotalPixels: Infinity };
+
+async function decodeLabelMap(file: SourceFile): Promise<LabelMap> {
+  const picture = await openPicture(file, {
+    page: 0,
+    autoOrient: false,
+    limits: NO_LIMITS,
+    pagePath: '/page',
+  });
+  const { bitDepth } = storedForm(picture);
+  const { data } = await decoding(file, toPixels(openStored(picture), bitDepth));
+  return { ...picture.size, data: samplesOf(data, bitDepth) };
 }

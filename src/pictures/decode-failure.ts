@@ -1,0 +1,111 @@
+import { storageUnavailable, toStorageError } from '../blobs/storage-errors.ts';
+import { AppError } from '../errors.ts';
+import { FORMATS } from './formats.ts';
+import { readingAt } from './read-at.ts';
+import type { ImageFormat, SourceFile } from './types.ts';
+
+/**
+ * What reading a client's file gives, with sharp or otherwise. All reading of clients' files goes through here.
+ *
+ * @throws AppError `undecodable_image`, saying what the decoder found, in place of sharp's errors about the file's bytes;
+ *   `storage_unavailable` where the disk is full or broken. Other failures of the service itself come as they are:
+ *   a missing or unreadable file, no memory, a fault in the code.
+ */
+export async function decoding<Result>(file: SourceFile, result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (error) {
+    throw toDecodeFailure(file, error);
+  }
+}
+
+/**
+ * What reading a file gives that this service wrote, such as a label map: nobody else is to blame if it is damaged.
+ *
+ * @throws Error in place of `undecodable_image`
+ */
+export async function readingOwn<Result>(result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'undecodable_image') throw error;
+    throw new Error(`A file of the service is damaged. ${error.detail}`, { cause: error });
+  }
+}
+
+/** A refusal of a client's file for what is in it. */
+export function undecodable(format: ImageFormat, reason: string, cause?: unknown): AppError {
+  const detail = `The ${FORMATS[format].name} image cannot be decoded: ${reason}`;
+  return new AppError('undecodable_image', detail, { cause });
+}
+
+/** What the system says of a full or broken disk; libvips passes it on after `system error: `. */
+const STORAGE_FAILURE =
+  /No space left on device|Disk quota exceeded|Input\/output error|Read-only file system|Too many open files/i;
+
+/**
+ * Failures that libvips reports of the system, not of the file's bytes. Memory: vips_tracked, libjpeg, libheif, libtiff. An
+ * allocation past a limit of libheif or libtiff is the file's fault.
+ */
+const SYSTEM_FAILURES = [
+  /^Input file is missing/,
+  /^system error: /m,
+  /out of memory|insufficient memory|(?:failed|unable) to allocate|memory allocation error(?!: security limit)/i,
+];
+
+function toDecodeFailure(file: SourceFile, error: unknown): unknown {
+  // sharp throws plain errors; a TypeError or a RangeError is a fault of this code or a lack of memory.
+  if (!(error instanceof Error) || error.name !== 'Error' || error instanceof AppError) return error;
+  if ('syscall' in error) return toStorageError(error) ?? error;
+  const { message } = error;
+  // The result is written where the source is read, so that a full disk comes this way, too.
+  if (STORAGE_FAILURE.test(message)) return storageUnavailable(error);
+  if (SYSTEM_FAILURES.some((pattern) => pattern.test(message))) return error;
+  const failure = readThrough(file.path);
+  if (failure !== undefined) return toStorageError(failure) ?? failure;
+  return undecodable(file.format, toReason(message), error);
+}
+
+const CHUNK_BYTES = 1024 * 1024;
+
+/**
+ * What keeps a file from being read; undefined if it can be. sharp says of a directory, a file that the disk cannot read and an
+ * empty one what it says of a bad picture: "Input file contains unsupported image format".
+ */
+function readThrough(path: string): unknown {
+  try {
+    return readingAt(path, (readAt) => {
+      let length = 0;
+      for (let more = CHUNK_BYTES; more > 0; length += more) more = readAt(length, CHUNK_BYTES).length;
+      // What was accepted for its first bytes had some.
+      return length === 0 ? new Error(`${path} is empty`) : undefined;
+    });
+  } catch (error) {
+    return error;
+  }
+}
+
+/** What sharp and libvips say around the reason itself. */
+const NOISE = [
+  /^Input file (has corrupt header|contains unsupported image format):?\s*/,
+  /^Warning treated as error due to failOn setting$/,
+  /^error in tile \d+ x \d+$/,
+  /^.*: bad seek to -?\d+$/,
+  /^(Vips\w+|\w+2vips|vips\w+|\w+load|vips_\w+|heif|webp):\s*/,
+  /^(source input):\s*/,
+];
+
+/** Characters kept of a decoder's message. */
+const MAX_REASON = 200;
+
+function toReason(message: string): string {
+  const lines = message
+    .split('\n')
+    .map((line) => NOISE.reduce((text, noise) => text.replace(noise, ''), line.trim()))
+    .map((line) => line.replace(/\p{Cc}/gu, ' ').replace(/(?:[A-Za-z]:)?[/\\]\S*/g, 'the file'))
+    .filter((line) => line !== '');
+  const [first = 'its header is corrupt or of an unsupported kind'] = lines;
+  // What libpng's reader says at the end of a cut-off file, and of damaged data.
+  if (first === 'libpng read error') return 'its data ends early or is damaged';
+  return first.slice(0, MAX_REASON).toWellFormed();
+}

@@ -1,0 +1,90 @@
+import { readFileSync } from 'node:fs';
+import { AppError } from '../../src/errors.ts';
+import { computeHistogram } from '../../src/histogram/compute.ts';
+import { canonicalizePipeline, type PipelineRequest } from '../../src/imaging/pipeline.ts';
+import { runTransform } from '../../src/imaging/stages.ts';
+import { inspectImage } from '../../src/pictures/inspect.ts';
+import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
+import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
+import { resolveParams } from '../../src/segmentation/params.ts';
+import { segmentFile } from '../../src/segmentation/segment.ts';
+import { withDefaults } from '../histogram/support.ts';
+import { LIMITS } from '../imaging/fixtures.ts';
+
+export interface Reading {
+  page?: number;
+  limits?: Partial<ImageLimits>;
+}
+
+/** Everything that decodes clients' files. */
+export interface User {
+  name: string;
+  /** JSON Pointer of its parameter `page`; undefined where it takes none. */
+  pagePath: string | undefined;
+  read(source: SourceFile, reading?: Reading): Promise<unknown>;
+}
+
+/** @param outputPath where results are written */
+export function usersOfPictures(outputPath: string): User[] {
+  const transform =
+    (...operations: object[]): User['read'] =>
+    (source, { page, limits } = {}) => {
+      const input = page === undefined ? {} : { input: { page } };
+      const request = { ...input, operations, output: { format: 'png' } };
+      return runTransform({
+        source,
+        inputs: {},
+        pipeline: canonicalizePipeline(request as PipelineRequest, { inputFormat: source.format }),
+        outputPath,
+        limits: { ...LIMITS, ...limits },
+      });
+    };
+  return [
+    {
+      name: 'inspect',
+      pagePath: undefined,
+      read: (file, { limits } = {}) => inspectImage({ file, limits: { ...LIMITS, ...limits } }),
+    },
+    { name: 'convert', pagePath: '/input/page', read: transform() },
+    { name: 'resize', pagePath: '/input/page', read: transform({ op: 'resize', width: 20 }) },
+    { name: 'flip', pagePath: '/input/page', read: transform({ op: 'flip' }) },
+    {
+      name: 'histogram',
+      pagePath: '/page',
+      read: (source, { page = 0, limits } = {}) =>
+        computeHistogram({ source, params: withDefaults({ page }), limits: { ...LIMITS, ...limits } }),
+    },
+    {
+      name: 'segmentation',
+      pagePath: '/page',
+      read: (source, { page = 0, limits } = {}) =>
+        segmentFile(source, resolveParams({ page }), { ...LIMITS, ...limits }),
+    },
+  ];
+}
+
+/** A file as it is known after its upload. */
+export function sniffed(file: string): SourceFile {
+  const format = sniffImageFormat(readFileSync(file).subarray(0, SNIFF_BYTES));
+  if (format === undefined) throw new Error(`${file} is no picture`);
+  return { path: file, format };
+}
+
+/** What it is refused for; fails where it is not. */
+export async function failureOf(promise: Promise<unknown>): Promise<Error> {
+  let value: unknown;
+  try {
+    value = await promise;
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+  throw new Error(`It was accepted: ${JSON.stringify(value).slice(0, 200)}`);
+}
+
+/** A refusal of a client's file; fails for any other failure. */
+export async function refusalOf(promise: Promise<unknown>): Promise<AppError> {
+  const error = await failureOf(promise);
+  if (error instanceof AppError) return error;
+  throw error;
+}
