@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../errors.ts';
+import { escapePointer } from '../faults.ts';
 import { refuseEncoded } from './content-encoding.ts';
-import { escapePointer } from './validation.ts';
 
 export interface FormLimits {
   /** Most bytes of one file; what is longer is cut there and `isTooLarge`. */
