@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { AppError, type Fault } from '../errors.ts';
+import type { Fault } from '../errors.ts';
+import { parameterErrors, parameterFault } from '../faults.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import type { ImageFormat, ImageLimits, SourceFile } from '../pictures/types.ts';
 import { ObjectWithDefaults, withDefaults } from '../schema.ts';
@@ -122,7 +123,8 @@ export function canonicalizePipeline(
   { inputFormat, acceptsFormats = [] }: CanonicalizeOptions,
 ): Pipeline {
   const faults: Fault[] = [];
-  const report = (path: string, message: string) => faults.push({ location: 'body', path, message });
+  const report = (path: string, expected: string, received: unknown) =>
+    faults.push(parameterFault(path, expected, received));
 
   const operations: OperationStep[] = [];
   let given: OutputRequest = request.output ?? {};
@@ -131,15 +133,18 @@ export function canonicalizePipeline(
     const at = pointerAt(index);
     if (step.op === 'convert') {
       const { op: _op, ...options } = step;
-      if (index < request.operations.length - 1) report(at('op'), 'convert must be the last operation');
-      if (request.output !== undefined)
-        report('/output', 'does not go with a convert operation, which says the same');
+      if (index < request.operations.length - 1) {
+        report(at('op'), 'an operation other than convert, which goes last,', step.op);
+      }
+      if (request.output !== undefined) {
+        report('/output', 'no value together with a convert operation, which says the same,', request.output);
+      }
       given = options;
       outputPath = at('');
       continue;
     }
     const { step: canonical, faults: stepFaults } = canonicalizeStep(step);
-    for (const { parameter, message } of stepFaults) report(at(parameter), message);
+    for (const { parameter, expected, received } of stepFaults) report(at(parameter), expected, received);
     operations.push(canonical);
   }
 
@@ -147,8 +152,10 @@ export function canonicalizePipeline(
     given,
     resolveFormat(given.format, inputFormat, acceptsFormats),
   );
-  for (const { option, message } of outputFaults) report(`${outputPath}/${option}`, message);
-  if (faults.length > 0) throw validationError(faults);
+  for (const { parameter, expected, received } of outputFaults) {
+    report(`${outputPath}/${parameter}`, expected, received);
+  }
+  if (faults.length > 0) throw parameterErrors(faults);
   return { input: canonicalizeInput(request.input, inputFormat), operations, output };
 }
 
@@ -194,10 +201,4 @@ function resolveFormat(
   const preferred = AUTO_FORMATS.find((candidate) => accepted.includes(candidate));
   if (preferred !== undefined) return preferred;
   return accepted.length === 0 || accepted.includes(inputFormat) ? inputFormat : (accepted[0] ?? inputFormat);
-}
-
-function validationError(faults: readonly Fault[]): AppError {
-  const [first] = faults;
-  const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
-  return new AppError('validation_failed', `${first?.path} ${first?.message}${more}`, { errors: faults });
 }

@@ -1,6 +1,6 @@
 import swagger from '@fastify/swagger';
 import t, { type Test } from 'tap';
-import { AppError } from '../../src/errors.ts';
+import { AppError, type Fault } from '../../src/errors.ts';
 import { oneStep } from '../../src/imaging/one-step.ts';
 import { OPERATION_NAMES, OPERATIONS } from '../../src/imaging/operations/registry.ts';
 import {
@@ -25,13 +25,13 @@ function canonical(
   });
 }
 
-function faultsOf(request: object, inputFormat: ImageFormat = 'jpeg'): string[] {
+function faultsOf(request: object, inputFormat: ImageFormat = 'jpeg'): readonly Fault[] {
   try {
     canonical(request, inputFormat);
     return [];
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return error.errors.map(({ path }) => path);
+    return error.errors;
   }
 }
 
@@ -118,7 +118,7 @@ t.test('the route validates one branch, fills in defaults and reports every faul
   for (const [payload, paths] of bad) {
     const { status, paths: found } = await ask('POST', '/transform', payload);
     t.match(
-      { status, found: [...new Set(found)].sort() },
+      { status, found: found.sort() },
       { status: 422, found: [...paths].sort() },
       JSON.stringify(payload).slice(0, 90),
     );
@@ -136,7 +136,7 @@ t.test('faults among parameters, each with its path', async (t) => {
       { operations: [{ op: 'resize', width: 9, without_enlargement: true, without_reduction: true }] },
       ['/operations/0/without_reduction'],
     ],
-    [{ operations: [{ op: 'crop' }] }, ['/operations/0']],
+    [{ operations: [{ op: 'crop' }] }, ['/operations/0/width']],
     [{ operations: [{ op: 'crop', left: 1, width: 5 }] }, ['/operations/0/top', '/operations/0/height']],
     [{ operations: [{ op: 'crop', aspect_ratio: '1:1', width: 5 }] }, ['/operations/0/width']],
     [{ operations: [{ op: 'crop', aspect_ratio: '1:1', clip: true }] }, ['/operations/0/clip']],
@@ -145,7 +145,7 @@ t.test('faults among parameters, each with its path', async (t) => {
       ['/operations/0/position'],
     ],
     [{ operations: [{ op: 'crop', width: 5, position: 'attention' }] }, ['/operations/0/height']],
-    [{ operations: [{ op: 'extend' }] }, ['/operations/0']],
+    [{ operations: [{ op: 'extend' }] }, ['/operations/0/top']],
     [{ operations: [{ op: 'normalize', lower: 50, upper: 50 }] }, ['/operations/0/lower']],
     [{ operations: [{ op: 'composite', overlay: WATERMARK, left: 1 }] }, ['/operations/0/top']],
     [
@@ -153,10 +153,14 @@ t.test('faults among parameters, each with its path', async (t) => {
       ['/operations/0/gravity'],
     ],
     [
+      { operations: [{ op: 'composite', overlay: WATERMARK, top: 1, left: 1, tile: true }] },
+      ['/operations/0/tile'],
+    ],
+    [
       { operations: [{ op: 'composite', overlay: WATERMARK, tile: true, margin: 4 }] },
       ['/operations/0/margin'],
     ],
-    [{ operations: [{ op: 'resize' }, { op: 'crop' }] }, ['/operations/0/width', '/operations/1']],
+    [{ operations: [{ op: 'resize' }, { op: 'crop' }] }, ['/operations/0/width', '/operations/1/width']],
     [{ operations: [{ op: 'convert', format: 'png' }, { op: 'flip' }] }, ['/operations/0/op']],
     [{ operations: [{ op: 'convert', format: 'png' }], output: { quality: 3 } }, ['/output']],
     [
@@ -187,7 +191,45 @@ t.test('faults among parameters, each with its path', async (t) => {
     [{ output: { format: 'png', lossless: false, palette: false, color_profile: 'srgb' } }, []],
   ];
   for (const [request, paths, format] of cases) {
-    t.same(faultsOf(request, format).sort(), [...paths].sort(), JSON.stringify(request));
+    const found = faultsOf(request, format).map(({ path }) => path);
+    t.same(found.sort(), [...paths].sort(), JSON.stringify(request));
+  }
+});
+
+t.test('faults among parameters say what goes together', async (t) => {
+  for (const [request, ...messages] of [
+    [
+      { operations: [{ op: 'resize' }, { op: 'crop', left: 1, top: 1, width: 5 }] },
+      'Expected a width, a height or both for width but received nothing',
+      'Expected a value (a box needs left, top, width and height) for height but received nothing',
+    ],
+    [
+      { operations: [{ op: 'resize', width: 9, fit: 'contain', position: 'entropy' }] },
+      'Expected a compass point together with fit=contain for position but received "entropy"',
+    ],
+    [
+      { operations: [{ op: 'normalize', lower: 50, upper: 40 }] },
+      'Expected an integer below upper (40) for lower but received 50',
+    ],
+    [
+      { output: { format: 'webp', lossless: true, quality: 80, effort: 9 } },
+      'Expected no value together with lossless=true for quality but received 80',
+      'Expected an integer from 0 to 6 with format=webp for effort but received 9',
+    ],
+    [
+      { output: { mozjpeg: true, compression_level: 3 } },
+      'Expected no value with format=jpeg (only with png) for compression_level but received 3',
+    ],
+    [
+      { operations: [{ op: 'convert', format: 'png' }], output: { quality: 3 } },
+      'Expected no value together with a convert operation, which says the same, for output but received an object of 1 property',
+    ],
+  ] as const) {
+    t.same(
+      faultsOf(request).map(({ message }) => message),
+      messages,
+      JSON.stringify(request),
+    );
   }
 });
 

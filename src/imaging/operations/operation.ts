@@ -11,10 +11,11 @@ export interface Size {
 /** A JSON Pointer to a parameter of the operation at hand, for faults. `at('')` is the operation itself. */
 export type At = (parameter: string) => string;
 
-/** What is wrong with one parameter. */
+/** What is wrong with one parameter, for `parameterFault`. */
 export interface ParameterFault {
   parameter: string;
-  message: string;
+  expected: string;
+  received: unknown;
 }
 
 /** Another image or artifact that an operation needs. */
