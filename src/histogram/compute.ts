@@ -1,4 +1,4 @@
-import { parameterError } from '../errors.ts';
+import { parameterError, Words } from '../faults.ts';
 import { releaseArray } from '../pictures/release.ts';
 import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { decodeFrame, type Frame, openFrame } from './decode.ts';
@@ -57,15 +57,13 @@ async function decodeMask({ mask, params, limits }: HistogramTask, frame: Frame)
   if (mask === undefined) throw new Error('The task names a mask but no file of it');
   const labels = await openFrame(mask, { page: 0, oriented: false, limits });
   if (labels.colorSpace !== 'grey' || labels.alpha !== null) {
-    throw parameterError(
-      '/mask',
-      'Expected a mask with one channel of labels but received a picture with more',
-    );
+    throw parameterError('/mask', 'a mask with one channel of labels', new Words('a picture with more'));
   }
   if (labels.width !== frame.width || labels.height !== frame.height) {
     throw parameterError(
       '/mask',
-      `Expected a mask of the picture’s size, ${frame.width}×${frame.height}, but received one of ${labels.width}×${labels.height}`,
+      `a mask of the picture's size, ${frame.width}×${frame.height},`,
+      new Words(`one of ${labels.width}×${labels.height}`),
     );
   }
   return decodeFrame(labels, params.region);

@@ -91,7 +91,7 @@ t.test('wrong parameters are 422 at their place', async (t) => {
     ['bins=257', '/bins'],
     ['bins=8&edges=0&edges=9', '/edges'],
     ['edges=9&edges=0', '/edges/1'],
-    ['range=9&range=1', '/range'],
+    ['range=9&range=1', '/range/1'],
     ['channels=purple', '/channels/0'],
     ['channels=grey', '/channels/0'],
     ['percentiles=101', '/percentiles/0'],
