@@ -1,5 +1,6 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
-import { AppError, type Fault, parameterError } from '../errors.ts';
+import { AppError, type Fault } from '../errors.ts';
+import { parameterError } from '../faults.ts';
 import {
   METHOD_NAMES,
   METHOD_PARAMS,
@@ -70,15 +71,12 @@ function toFault({ keyword, instancePath, params, message, data }: ErrorObject):
 function methodName(given: unknown): MethodName {
   if (given === undefined || given === null) return 'otsu';
   if (typeof given !== 'object' || Array.isArray(given)) {
-    throw parameterError('', `Expected an object of segmentation parameters, got ${JSON.stringify(given)}.`);
+    throw parameterError('', 'an object of segmentation parameters', given);
   }
   const { method = 'otsu' } = given as { method?: unknown };
   const name = METHOD_NAMES.find((known) => known === method);
   if (name === undefined) {
-    throw parameterError(
-      '/method',
-      `Expected one of ${METHOD_NAMES.join(', ')}, got ${JSON.stringify(method)}.`,
-    );
+    throw parameterError('/method', `one of ${METHOD_NAMES.join(', ')}`, method);
   }
   return name;
 }
@@ -111,18 +109,18 @@ function checkCombination(params: SegmentationParams): void {
   switch (params.method) {
     case 'threshold':
       if (params.value === undefined && params.adaptive === undefined) {
-        throw parameterError('/value', 'Expected `value` (a global threshold) or `adaptive`, got neither.');
+        throw parameterError('/value', 'a global threshold, or adaptive instead,', undefined);
       }
       if (params.value !== undefined && params.adaptive !== undefined) {
-        throw parameterError('/adaptive', 'Expected `value` or `adaptive`, got both.');
+        throw parameterError('/adaptive', 'no value together with value', params.adaptive);
       }
       if (params.block_size % 2 === 0) {
-        throw parameterError('/block_size', `Expected an odd block size, got ${params.block_size}.`);
+        throw parameterError('/block_size', 'an odd integer', params.block_size);
       }
       return;
     case 'color':
       if (params.color === undefined && params.point === undefined) {
-        throw parameterError('/color', 'Expected `color`, or a `point` to take it from, got neither.');
+        throw parameterError('/color', 'a colour, or a point to take it from,', undefined);
       }
       return;
     case 'multi_otsu':
@@ -136,7 +134,8 @@ function checkCombination(params: SegmentationParams): void {
       else if (params.markers.low >= params.markers.high) {
         throw parameterError(
           '/markers/low',
-          `Expected a level below high (${params.markers.high}), got ${params.markers.low}.`,
+          `a level below high (${params.markers.high})`,
+          params.markers.low,
         );
       }
       return;
@@ -148,10 +147,7 @@ function checkCombination(params: SegmentationParams): void {
 function checkTwoClassMorphology(params: SegmentationParams): void {
   for (const name of ['open', 'close'] as const) {
     if (params[name] > 0) {
-      throw parameterError(
-        `/${name}`,
-        `Expected 0: ${params.method} gives several classes here, and ${name} works on two; got ${params[name]}.`,
-      );
+      throw parameterError(`/${name}`, `0, since ${params.method} gives several classes here,`, params[name]);
     }
   }
 }

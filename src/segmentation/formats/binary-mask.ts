@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { parameterError } from '../../errors.ts';
+import { parameterError } from '../../faults.ts';
 import type { LabelMap } from '../labels.ts';
 
 /**
@@ -18,7 +18,7 @@ export function binaryMask({ data }: LabelMap, label?: number): Uint8Array {
     area++;
   }
   if (label !== undefined && (label === 0 || area === 0)) {
-    throw parameterError('/label', `Expected a label of the segmentation, got ${label}.`);
+    throw parameterError('/label', 'a label of the segmentation', label);
   }
   return mask;
 }
