@@ -1,4 +1,4 @@
-import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
+import { type TObject, type TProperties, Type } from '@sinclair/typebox';
 import { ObjectWithDefaults } from '../schema.ts';
 import { OPERATIONS, type OperationName, type OperationStep } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type OutputRequest } from './output.ts';
@@ -8,7 +8,7 @@ import { type InputRequest, InputSchema, type PipelineRequest } from './pipeline
 export interface OneStep {
   /** The operation's parameters, `input` and `output`. Refers to `PIPELINE_SCHEMAS`. */
   body: TObject;
-  /** All of it flat. An output option that has the name of a parameter is called `output_…`. */
+  /** All of it flat. */
   query: TObject;
   /** @param body fits the schema `body` */
   fromBody(body: Record<string, unknown>): PipelineRequest;
@@ -38,18 +38,11 @@ export function oneStep(name: OperationName | 'convert'): OneStep {
   const input = Type.Optional(Type.Unsafe<InputRequest>({ $ref: 'PipelineInput#' }));
   const output = Type.Optional(Type.Unsafe<OutputRequest>({ $ref: 'PipelineOutput#' }));
 
-  const places = new Map<string, { section: Section; name: string; schema: TSchema }>();
-  const sections: [Section, TProperties][] = [
-    ['operation', params],
-    ['input', InputSchema.properties],
-    ['output', OUTPUT_PROPERTIES],
-  ];
-  for (const [section, properties] of sections) {
-    for (const [property, schema] of Object.entries(properties)) {
-      const flat = places.has(property) ? `${section}_${property}` : property;
-      places.set(flat, { section, name: property, schema });
-    }
-  }
+  const sections: Record<Section, TProperties> = {
+    operation: params,
+    input: InputSchema.properties,
+    output: OUTPUT_PROPERTIES,
+  };
 
   return {
     body: ObjectWithDefaults(
@@ -59,17 +52,18 @@ export function oneStep(name: OperationName | 'convert'): OneStep {
         title: `${title} request`,
       },
     ),
-    query: ObjectWithDefaults(Object.fromEntries([...places].map(([flat, { schema }]) => [flat, schema])), {
-      title: `${title} query`,
-    }),
+    query: ObjectWithDefaults(
+      { ...sections.operation, ...sections.input, ...sections.output },
+      { title: `${title} query` },
+    ),
     fromBody({ input: given, output: encoding, ...rest }) {
       return name === 'convert' ? toPipeline(name, {}, given, rest) : toPipeline(name, rest, given, encoding);
     },
     fromQuery(query) {
       const pick = (section: Section) => {
-        const entries = [...places]
-          .filter(([flat, place]) => place.section === section && query[flat] !== undefined)
-          .map(([flat, place]) => [place.name, query[flat]]);
+        const entries = Object.entries(query).filter(
+          ([parameter, value]) => parameter in sections[section] && value !== undefined,
+        );
         return entries.length === 0 ? undefined : Object.fromEntries(entries);
       };
       return toPipeline(name, pick('operation') ?? {}, pick('input'), pick('output'));
@@ -79,10 +73,8 @@ export function oneStep(name: OperationName | 'convert'): OneStep {
       return path.startsWith(own) ? `/${path.slice(own.length)}` : path === '/operations/0' ? '' : path;
     },
     queryPath(path) {
-      for (const [flat, place] of places) {
-        const start = `${SECTION_PATHS[place.section]}${place.name}`;
-        if (path === start || path.startsWith(`${start}/`)) return `/${flat}${path.slice(start.length)}`;
-      }
+      const start = Object.values(SECTION_PATHS).find((section) => path.startsWith(section));
+      if (start !== undefined) return `/${path.slice(start.length)}`;
       return path === '/operations/0' ? '' : path;
     },
   };

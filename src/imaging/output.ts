@@ -91,7 +91,7 @@ export const OUTPUT_PROPERTIES = {
       examples: [0.5],
     }),
   ),
-  background: optional(
+  matte: optional(
     OpaqueColor(
       'What shows through transparent parts where the format has no alpha: JPEG, TIFF with compression `jpeg`. Default: `#ffffff`.',
     ),
@@ -144,7 +144,7 @@ function optionDefaults(format: ImageFormat, given: OutputRequest): Omit<OutputR
         mozjpeg,
         ...(mozjpeg ? {} : { progressive: false }),
         chroma_subsampling: '4:2:0',
-        background: '#ffffff',
+        matte: '#ffffff',
         ...metadata,
       };
     }
@@ -165,7 +165,7 @@ function optionDefaults(format: ImageFormat, given: OutputRequest): Omit<OutputR
     case 'tiff':
       return {
         compression: 'lzw',
-        ...(given.compression === 'jpeg' ? { quality: 80, background: '#ffffff' } : {}),
+        ...(given.compression === 'jpeg' ? { quality: 80, matte: '#ffffff' } : {}),
         ...metadata,
       };
     case 'avif':
@@ -197,7 +197,7 @@ const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> 
   webp: { quality: 'no value together with lossless=true' },
   tiff: {
     quality: 'no value without compression=jpeg',
-    background: 'no value without compression=jpeg, since other compressions keep transparency,',
+    matte: 'no value without compression=jpeg, since other compressions keep transparency,',
   },
   avif: {
     quality: 'no value together with lossless=true',
@@ -237,7 +237,7 @@ export function resolveOutput(
     Object.entries(options).filter(([option, value]) => option in defaults && value !== undefined),
   );
   const merged: Output = { keep_metadata: false, color_profile: 'srgb', ...defaults, ...taken, format };
-  if (merged.background !== undefined) merged.background = canonicalColor(merged.background);
+  if (merged.matte !== undefined) merged.matte = canonicalColor(merged.matte);
   return { output: merged, faults };
 }
 
@@ -251,5 +251,5 @@ function expectedWithout(option: Option, format: ImageFormat): string {
 
 /** Whether the encoded picture can hold an alpha channel. */
 export function holdsAlpha(output: Output): boolean {
-  return FORMATS[output.format].alpha && output.background === undefined;
+  return FORMATS[output.format].alpha && output.matte === undefined;
 }

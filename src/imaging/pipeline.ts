@@ -10,7 +10,7 @@ import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/re
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that stored results stay what they were. */
-export const PIPELINE_VERSION = 1;
+export const PIPELINE_VERSION = 2;
 
 const MAX_OPERATIONS = 32;
 

@@ -55,13 +55,13 @@ export async function runTransform(task: TransformTask): Promise<TransformResult
     picture = await run(stage, picture, task);
   }
   const isFlattened = picture.hasAlpha && !holdsAlpha(output);
-  const background = output.background ?? '#ffffff';
+  const matte = output.matte ?? '#ffffff';
   const image =
     isRaster(picture) && keepsAnything(source)
       ? await openWithMetadata(picture, source.kept)
       : picture.open();
-  if (isFlattened) image.flatten({ background: parseColor(background) });
-  const grey = picture.isGrey && (!isFlattened || isGrey(background));
+  if (isFlattened) image.flatten({ background: parseColor(matte) });
+  const grey = picture.isGrey && (!isFlattened || isGrey(matte));
   return write(image, { ...picture, isGrey: grey }, source, task);
 }
 

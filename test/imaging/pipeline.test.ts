@@ -3,8 +3,10 @@ import t, { type Test } from 'tap';
 import { AppError, type Fault } from '../../src/errors.ts';
 import { oneStep } from '../../src/imaging/one-step.ts';
 import { OPERATION_NAMES, OPERATIONS } from '../../src/imaging/operations/registry.ts';
+import { OutputSchema } from '../../src/imaging/output.ts';
 import {
   canonicalizePipeline,
+  InputSchema,
   PIPELINE_SCHEMAS,
   type Pipeline,
   type PipelineRequest,
@@ -182,12 +184,12 @@ t.test('faults among parameters, each with its path', async (t) => {
       ['/output/chroma_subsampling'],
     ],
     [{ output: { format: 'tiff', quality: 80 } }, ['/output/quality']],
-    [{ output: { format: 'tiff', background: '#fff' } }, ['/output/background']],
+    [{ output: { format: 'tiff', matte: '#fff' } }, ['/output/matte']],
     [{ output: { format: 'jpeg', mozjpeg: true, progressive: true } }, ['/output/progressive']],
     [{ output: { format: 'jpeg', compression: 'lzw' } }, ['/output/compression']],
     [{ output: { mozjpeg: true } }, ['/output/mozjpeg'], 'png'],
     [{ output: { format: 'png', palette: true, quality: 80, colors: 16 } }, []],
-    [{ output: { format: 'tiff', compression: 'jpeg', quality: 80, background: '#fff' } }, []],
+    [{ output: { format: 'tiff', compression: 'jpeg', quality: 80, matte: '#fff' } }, []],
     [{ output: { format: 'png', lossless: false, palette: false, color_profile: 'srgb' } }, []],
   ];
   for (const [request, paths, format] of cases) {
@@ -264,7 +266,7 @@ t.test('equal work is equal data', async (t) => {
       { operations: [{ op: 'crop', aspect_ratio: '32:18' }] },
       { operations: [{ op: 'crop', aspect_ratio: '16:9', position: 'center' }] },
     ],
-    ['the format of the input', { output: { format: 'jpeg', background: '#FFF' } }, {}],
+    ['the format of the input', { output: { format: 'jpeg', matte: '#FFF' } }, {}],
     [
       'convert and output',
       { operations: [{ op: 'flip' }, { op: 'convert', format: 'webp' }] },
@@ -331,15 +333,19 @@ t.test('one operation, as body or query, is the pipeline of one step', async (t)
   );
   t.same((await ask('GET', '/convert?format=webp&lossless=true')).json, converted, 'convert as a query');
 
-  const both = (await ask('GET', '/resize?width=8&background=%23112233&output_background=%23445566')).json;
-  t.match(
-    both,
-    { operations: [{ background: '#112233' }], output: { background: '#445566' } },
-    'two backgrounds',
-  );
+  const both = (await ask('GET', '/resize?width=8&background=%23112233&matte=%23445566')).json;
+  t.match(both, { operations: [{ background: '#112233' }], output: { matte: '#445566' } }, 'two colours');
   t.equal((await ask('GET', '/resize?width=80&colour=red')).status, 422, 'unknown parameter');
   t.same((await ask('GET', '/resize?width=wide')).paths, ['/width']);
   t.same((await ask('POST', '/resize', { width: 0 })).paths, ['/width']);
+});
+
+t.test('no option of the input or the output has the name of a parameter', async (t) => {
+  for (const name of OPERATION_NAMES) {
+    const sections = [OPERATIONS[name].params, InputSchema, OutputSchema];
+    const names = sections.flatMap(({ properties }) => Object.keys(properties));
+    t.same([...new Set(names)], names, name);
+  }
 });
 
 t.test('paths of faults lead back to where the value stood', async (t) => {
@@ -347,7 +353,7 @@ t.test('paths of faults lead back to where the value stood', async (t) => {
   t.equal(resize.bodyPath('/operations/0/width'), '/width');
   t.equal(resize.bodyPath('/output/quality'), '/output/quality');
   t.equal(resize.queryPath('/operations/0/background'), '/background');
-  t.equal(resize.queryPath('/output/background'), '/output_background');
+  t.equal(resize.queryPath('/output/matte'), '/matte');
   t.equal(resize.queryPath('/input/page'), '/page');
   t.equal(oneStep('crop').bodyPath('/operations/0'), '');
   t.equal(oneStep('convert').bodyPath('/output/lossless'), '/lossless');
