@@ -12,7 +12,7 @@ import type { PlotOptions } from './plot.ts';
 import type { HistogramParams } from './schemas.ts';
 
 /** Raised when the same parameters give other numbers than before. */
-const HISTOGRAM_VERSION = 1;
+const HISTOGRAM_VERSION = 2;
 
 export interface HistogramServices {
   maker: ArtifactMaker;

@@ -22,18 +22,18 @@ export type PictureFacts = Pick<Raster, 'width' | 'height' | 'bitDepth' | 'color
  * @throws AppError `validation_failed` with every fault
  */
 export function checkParams(params: HistogramParams): void {
-  const { bins, edges, range, mask, label } = params;
+  const { bins, edges, level_range: range, mask, label } = params;
   const faults: Fault[] = [];
   const report = (path: string, expected: string, received: unknown) =>
     faults.push(parameterFault(path, expected, received));
   if (edges !== undefined) {
     if (bins !== undefined) report('/edges', 'no value together with bins', edges);
-    if (range !== undefined) report('/range', 'no value together with edges, which say it,', range);
+    if (range !== undefined) report('/level_range', 'no value together with edges, which say it,', range);
     const at = firstNotIncreasing(edges);
     if (at !== -1) report(`/edges/${at}`, `an edge above the one before it (${edges[at - 1]})`, edges[at]);
   }
   if (range !== undefined && firstNotIncreasing(range) !== -1) {
-    report('/range/1', `an upper edge above the lower one (${range[0]})`, range[1]);
+    report('/level_range/1', `an upper edge above the lower one (${range[0]})`, range[1]);
   }
   if (mask === undefined && label !== undefined) report('/label', 'no value without a mask', label);
   if (mask === undefined && params.per_label) report('/per_label', 'false without a mask', true);
@@ -66,7 +66,7 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
     report('/bins', `an integer from 1 to ${levels} with ${picture.bitDepth} bits a channel`, bins);
   }
   const top = Math.max(...channels.map((channel) => channelLevels(picture, channel)));
-  for (const name of ['edges', 'range'] as const) {
+  for (const name of ['edges', 'level_range'] as const) {
     const at = params[name]?.findIndex((edge) => edge > top) ?? -1;
     if (at !== -1) {
       report(`/${name}/${at}`, `a number from 0 to ${top}, the number of levels,`, params[name]?.[at]);

@@ -128,7 +128,7 @@ t.test('the statistics do not depend on bins, edges, range or how counts are giv
   for (const params of [
     { bins: 3 },
     { edges: [20, 21, 90] },
-    { range: [100, 110] },
+    { level_range: [100, 110] },
     { cumulative: true },
     { normalize: true },
   ]) {
@@ -330,12 +330,12 @@ t.test('parameters that do not fit each other or the picture are named', async (
   const table: [string, Parameters<typeof histogramOf>[1], string[]][] = [
     ['more bins than levels', { bins: 257 }, ['/bins']],
     ['bins and edges', { bins: 2, edges: [0, 1] }, ['/edges']],
-    ['range and edges', { range: [0, 9], edges: [0, 1] }, ['/range']],
+    ['range and edges', { level_range: [0, 9], edges: [0, 1] }, ['/level_range']],
     ['edges that fall', { edges: [0, 5, 4] }, ['/edges/2']],
     ['equal edges', { edges: [1, 1] }, ['/edges/1']],
     ['an edge above all levels', { edges: [0, 257] }, ['/edges/1']],
-    ['an empty range', { range: [5, 5] }, ['/range/1']],
-    ['a range above all levels', { range: [0, 300] }, ['/range/1']],
+    ['an empty range', { level_range: [5, 5] }, ['/level_range/1']],
+    ['a range above all levels', { level_range: [0, 300] }, ['/level_range/1']],
     ['a label without a mask', { label: 1 }, ['/label']],
     ['per_label without a mask', { per_label: true }, ['/per_label']],
     ['label and per_label without a mask', { label: 1, per_label: true }, ['/label', '/per_label']],
