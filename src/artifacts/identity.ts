@@ -20,6 +20,6 @@ export function artifactKey({ operation, version, inputs, parameters }: Artifact
     inputs: inputs.map(({ type, id }) => ({ type, id })),
     parameters,
   });
-  if (text === undefined) throw new TypeError('The identity of an artifact must be JSON.');
+  if (text === undefined) throw new TypeError('The identity of an artifact is not JSON.');
   return createHash('sha256').update(text).digest();
 }
