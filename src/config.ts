@@ -2,7 +2,9 @@ import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
-import { Value } from '@sinclair/typebox/value';
+import { StringEnum } from './schema.ts';
+import { schemaFaults } from './schema-faults.ts';
+import { validatorCompiler } from './validator.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
@@ -125,12 +127,10 @@ export const ConfigSchema = Type.Object({
   ),
   DISK_CACHE_BYTES: count('Bytes of originals and results that each process keeps on local disk.', GIB, 0),
   MEMORY_CACHE_BYTES: count('Bytes of small results that each process keeps in memory.', 64 * MIB, 0),
-  LOG_LEVEL: Type.Union(
-    (['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const).map((level) =>
-      Type.Literal(level),
-    ),
-    { description: 'Least severity that is logged.', default: 'info' },
-  ),
+  LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    description: 'Least severity that is logged.',
+    default: 'info',
+  }),
 });
 
 type RawConfig = Static<typeof ConfigSchema>;
@@ -140,6 +140,8 @@ export type Config = Omit<RawConfig, 'TEMP_IMAGE_DIR' | 'TEMP_JSON_DIR'> & {
   TEMP_IMAGE_DIR: string;
   TEMP_JSON_DIR: string;
 };
+
+const validate = validatorCompiler('text')(ConfigSchema);
 
 /** A setting that cannot be used. The message names each variable and what is wrong with it. */
 export class ConfigError extends Error {
@@ -153,25 +155,32 @@ export class ConfigError extends Error {
  * @throws ConfigError naming every variable that is wrong
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
-  const raw: Record<string, unknown> = {};
-  for (const name of Object.keys(ConfigSchema.properties)) {
-    const value = env[name]?.trim();
-    if (value !== undefined && value !== '') raw[name] = value;
+  const given = Object.entries(ConfigSchema.properties).flatMap(([name, { type }]) => {
+    const value = env[name]?.trim() ?? '';
+    return value === '' ? [] : [[name, type === 'boolean' ? booleanText(value) : value]];
+  });
+  const candidate: unknown = Object.fromEntries(given);
+  if (!isConfig(candidate)) {
+    const faults = schemaFaults(validate.errors).map(({ message }) => message);
+    throw new ConfigError(`Bad configuration:\n  ${faults.join('\n  ')}`);
   }
-  const candidate = Value.Default(ConfigSchema, Value.Convert(ConfigSchema, raw));
-  const faults = [...Value.Errors(ConfigSchema, candidate)].map(
-    (error) =>
-      `${error.path.slice(1)}: ${error.message} (it is ${JSON.stringify(env[error.path.slice(1)] ?? null)})`,
-  );
-  if (faults.length > 0) throw new ConfigError(`Bad configuration:\n  ${[...new Set(faults)].join('\n  ')}`);
-  const config = candidate as RawConfig;
-  const dataDir = path.resolve(config.DATA_DIR);
+  const dataDir = path.resolve(candidate.DATA_DIR);
   return {
-    ...config,
+    ...candidate,
     DATA_DIR: dataDir,
-    TEMP_IMAGE_DIR: path.resolve(config.TEMP_IMAGE_DIR ?? path.join(dataDir, 'temp_images')),
-    TEMP_JSON_DIR: path.resolve(config.TEMP_JSON_DIR ?? path.join(dataDir, 'temp_jsons')),
+    TEMP_IMAGE_DIR: path.resolve(candidate.TEMP_IMAGE_DIR ?? path.join(dataDir, 'temp_images')),
+    TEMP_JSON_DIR: path.resolve(candidate.TEMP_JSON_DIR ?? path.join(dataDir, 'temp_jsons')),
   };
+}
+
+function isConfig(candidate: unknown): candidate is RawConfig {
+  return validate(candidate);
+}
+
+/** `1` and `True` as `true`, `0` and `False` as `false`; any other text as it is. */
+function booleanText(text: string): string {
+  if (/^(1|true)$/i.test(text)) return 'true';
+  return /^(0|false)$/i.test(text) ? 'false' : text;
 }
 
 function isLoopback(host: string): boolean {

@@ -17,15 +17,43 @@ t.test('text is converted to the type that the setting has; an empty value count
   t.equal(config.PORT, 9000);
   t.equal(config.ALLOW_UNAUTHENTICATED, true);
   t.equal(config.HOST, '127.0.0.1');
+  for (const [text, value] of [
+    ['True', true],
+    ['1', true],
+    ['FALSE', false],
+    ['0', false],
+  ] as const) {
+    t.equal(loadConfig({ ALLOW_UNAUTHENTICATED: text }).ALLOW_UNAUTHENTICATED, value, text);
+  }
+});
+
+t.test('a public URL is taken, whatever it is, if it is a URL', async (t) => {
+  // The checker of settings knew no formats, and refused all that have one.
+  t.equal(loadConfig({ PUBLIC_URL: 'https://images.example.org' }).PUBLIC_URL, 'https://images.example.org');
 });
 
 t.test('every bad value is named, with what it was', async (t) => {
   const load = () =>
-    loadConfig({ PORT: '70000', LOG_LEVEL: 'loud', MAX_FILES: 'many', OPERATION_TIMEOUT_MS: '-1' });
+    loadConfig({
+      PORT: '70000',
+      MAX_FILES: 'many',
+      OPERATION_TIMEOUT_MS: '-1',
+      PUBLIC_URL: 'images',
+      ALLOW_UNAUTHENTICATED: 'yes',
+      LOG_LEVEL: 'loud',
+    });
   t.throws(load, ConfigError);
-  for (const name of ['PORT', 'LOG_LEVEL', 'MAX_FILES', 'OPERATION_TIMEOUT_MS']) {
-    t.throws(load, { message: new RegExp(`${name}: .*\\(it is `) });
-  }
+  t.throws(load, {
+    message: [
+      'Bad configuration:',
+      '  Expected an integer from 0 to 65535 for PORT but received 70000',
+      '  Expected a URI for PUBLIC_URL but received "images"',
+      '  Expected true or false for ALLOW_UNAUTHENTICATED but received "yes"',
+      '  Expected an integer from 1 to 1000 for MAX_FILES but received "many"',
+      '  Expected an integer from 1 to 9007199254740991 for OPERATION_TIMEOUT_MS but received -1',
+      '  Expected one of fatal, error, warn, info, debug, trace, silent for LOG_LEVEL but received "loud"',
+    ].join('\n'),
+  });
 });
 
 t.test('a container starts the API as `npm start` does', async (t) => {

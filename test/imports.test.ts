@@ -26,6 +26,7 @@ const OFFERED: Record<string, readonly string[]> = {
 
 /** Folders and files that compute and know nothing of HTTP and databases. */
 const PURE = [
+  /^(config|errors|faults|schema|schema-faults)\.ts$/,
   /^(imaging|pictures)\//,
   /^histogram\/(?!routes)/,
   /^segmentation\/(?!routes)/,

@@ -47,8 +47,8 @@ ${GENERATED}
 \`\`\`
 
 \`/resize\`, \`/crop\` and \`/convert\` are transforms with one step. As \`POST\` they take the parameters as a body, with
-\`input\` and \`output\` beside them; as \`GET\` everything is a flat query, and an output option that has the name of a
-parameter is called \`output_…\`. All of it works on artifacts as on images: \`/artifacts/{id}/…\`.
+\`input\` and \`output\` beside them; as \`GET\` everything is a flat query. All of it works on artifacts as
+on images: \`/artifacts/{id}/…\`.
 
 Animated GIF and WebP stay animated with the same timeline where every operation keeps animations; otherwise the answer is
 422 and names the operation.

@@ -4,17 +4,17 @@ import type { ChannelMeasures, HistogramParams } from './schemas.ts';
 /** Default number of bins of a channel with 256 or 65,536 levels. */
 const DEFAULT_BINS = 256;
 
-type Binning = Pick<HistogramParams, 'bins' | 'edges' | 'range'>;
+type Binning = Pick<HistogramParams, 'bins' | 'edges' | 'level_range'>;
 
 /**
- * The edges of a channel's bins: those asked for, or bins of equal width over the range. Edge i of n bins is
+ * The edges of a channel's bins: those asked for, or bins of equal width over the range of levels. Edge i of n bins is
  * lo + i (hi − lo) / n, the product first, so that an edge that is a whole number is exactly that.
  *
  * @param levels how many levels the channel has: 256, 65,536, or 360 for hue
  */
-export function binEdges({ bins, edges, range }: Binning, levels: number): number[] {
+export function binEdges({ bins, edges, level_range }: Binning, levels: number): number[] {
   if (edges !== undefined) return [...edges];
-  const [low = 0, high = levels] = range ?? [];
+  const [low = 0, high = levels] = level_range ?? [];
   const count = bins ?? (levels === HUE_LEVELS ? HUE_LEVELS : DEFAULT_BINS);
   return Array.from({ length: count + 1 }, (_, i) => (i === count ? high : low + (i * (high - low)) / count));
 }

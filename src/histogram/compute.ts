@@ -1,4 +1,4 @@
-import { parameterError } from '../errors.ts';
+import { parameterError, Words } from '../faults.ts';
 import { readingOwn } from '../pictures/decode-failure.ts';
 import type { PixelLimits } from '../pictures/limits.ts';
 import { openPicture, storedForm } from '../pictures/open.ts';
@@ -68,15 +68,13 @@ async function readMask({ mask, params, limits }: HistogramTask, { width, height
   const labels = await readingOwn(openPicture(mask, options));
   const form = countedForm(labels);
   if (form.colorSpace !== 'grey' || form.alpha !== null) {
-    throw parameterError(
-      '/mask',
-      'Expected a mask with one channel of labels but received a picture with more',
-    );
+    throw parameterError('/mask', 'a mask with one channel of labels', new Words('a picture with more'));
   }
   if (form.width !== width || form.height !== height) {
     throw parameterError(
       '/mask',
-      `Expected a mask of the picture’s size, ${width}×${height}, but received one of ${form.width}×${form.height}`,
+      `a mask of the picture's size, ${width}×${height},`,
+      new Words(`one of ${form.width}×${form.height}`),
     );
   }
   return readingOwn(readRaster(labels, params.region));

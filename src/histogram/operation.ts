@@ -15,7 +15,7 @@ declare module '../work/operation.ts' {
 }
 
 /** Raised when the same parameters give other numbers than before. */
-const HISTOGRAM_VERSION = 1;
+const HISTOGRAM_VERSION = 2;
 
 const tag = 'measurement';
 

@@ -1,4 +1,5 @@
-import { AppError, type Fault } from '../errors.ts';
+import type { Fault } from '../errors.ts';
+import { parameterError, parameterErrors, parameterFault, Words } from '../faults.ts';
 import { channelLevels } from './levels.ts';
 import { levelsOf, type Raster } from './raster.ts';
 import type { Channel, HistogramParams } from './schemas.ts';
@@ -9,6 +10,9 @@ import type { Channel, HistogramParams } from './schemas.ts';
  */
 export const MAX_COUNTS = 2 ** 21;
 
+/** What can be computed of every picture. */
+const COMPUTED: readonly Channel[] = ['luminance', 'hue', 'saturation', 'value'];
+
 /** What of a picture decides whether parameters fit it. */
 export type PictureFacts = Pick<Raster, 'width' | 'height' | 'bitDepth' | 'colorSpace' | 'alpha'>;
 
@@ -18,26 +22,23 @@ export type PictureFacts = Pick<Raster, 'width' | 'height' | 'bitDepth' | 'color
  * @throws AppError `validation_failed` with every fault
  */
 export function checkParams(params: HistogramParams): void {
-  const { bins, edges, range, mask, label } = params;
+  const { bins, edges, level_range: range, mask, label } = params;
   const faults: Fault[] = [];
-  const fault = (path: string, message: string) => faults.push({ location: 'body', path, message });
+  const report = (path: string, expected: string, received: unknown) =>
+    faults.push(parameterFault(path, expected, received));
   if (edges !== undefined) {
-    if (bins !== undefined) fault('/edges', 'Expected either bins or edges but received both');
-    if (range !== undefined) fault('/range', 'Expected no range where there are edges, which say it');
+    if (bins !== undefined) report('/edges', 'no value together with bins', edges);
+    if (range !== undefined) report('/level_range', 'no value together with edges, which say it,', range);
     const at = firstNotIncreasing(edges);
-    if (at !== -1) {
-      fault(`/edges/${at}`, `Expected edges that increase but received ${edges[at]} after ${edges[at - 1]}`);
-    }
+    if (at !== -1) report(`/edges/${at}`, `an edge above the one before it (${edges[at - 1]})`, edges[at]);
   }
   if (range !== undefined && firstNotIncreasing(range) !== -1) {
-    fault('/range', `Expected a lower and a greater upper edge but received ${range.join(' and ')}`);
+    report('/level_range/1', `an upper edge above the lower one (${range[0]})`, range[1]);
   }
-  if (mask === undefined && label !== undefined) fault('/label', 'Expected a mask together with label');
-  if (mask === undefined && params.per_label) fault('/per_label', 'Expected a mask together with per_label');
-  if (label !== undefined && params.per_label) {
-    fault('/per_label', `Expected either label or per_label but received both (label is ${label})`);
-  }
-  refuse(faults);
+  if (mask === undefined && label !== undefined) report('/label', 'no value without a mask', label);
+  if (mask === undefined && params.per_label) report('/per_label', 'false without a mask', true);
+  else if (label !== undefined && params.per_label) report('/per_label', 'false together with label', true);
+  if (faults.length > 0) throw parameterErrors(faults);
 }
 
 function firstNotIncreasing(values: readonly number[]): number {
@@ -53,24 +54,22 @@ function firstNotIncreasing(values: readonly number[]): number {
 export function checkAgainstPicture(params: HistogramParams, picture: PictureFacts): Channel[] {
   const { bins, region } = params;
   const faults: Fault[] = [];
-  const fault = (path: string, message: string) => faults.push({ location: 'body', path, message });
+  const report = (path: string, expected: string, received: unknown) =>
+    faults.push(parameterFault(path, expected, received));
   const channels = params.channels ?? ownChannels(picture);
+  const known = [...ownChannels(picture), ...COMPUTED];
   channels.forEach((channel, i) => {
-    const reason = whyMissing(channel, picture);
-    if (reason !== undefined) fault(`/channels/${i}`, reason);
+    if (!known.includes(channel)) report(`/channels/${i}`, `one of ${known.join(', ')}`, channel);
   });
   const levels = levelsOf(picture);
   if (bins !== undefined && bins > levels) {
-    fault(
-      '/bins',
-      `Expected at most ${levels} bins for a ${picture.bitDepth}-bit picture but received ${bins}`,
-    );
+    report('/bins', `an integer from 1 to ${levels} with ${picture.bitDepth} bits a channel`, bins);
   }
   const top = Math.max(...channels.map((channel) => channelLevels(picture, channel)));
-  for (const name of ['edges', 'range'] as const) {
+  for (const name of ['edges', 'level_range'] as const) {
     const at = params[name]?.findIndex((edge) => edge > top) ?? -1;
     if (at !== -1) {
-      fault(`/${name}/${at}`, `Expected an edge from 0 to ${top} but received ${params[name]?.[at]}`);
+      report(`/${name}/${at}`, `a number from 0 to ${top}, the number of levels,`, params[name]?.[at]);
     }
   }
   if (region !== undefined) {
@@ -79,14 +78,15 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
       ['top', 'height', picture.height],
     ] as const) {
       if (region[start] + region[extent] <= size) continue;
-      const name = region[start] >= size ? start : extent;
-      fault(
-        `/region/${name}`,
-        `Expected a box inside the picture of ${picture.width}×${picture.height} pixels but received ${start} ${region[start]} and ${extent} ${region[extent]}`,
+      const isOutside = region[start] >= size;
+      report(
+        `/region/${isOutside ? start : extent}`,
+        `a box inside the picture of ${picture.width}×${picture.height} pixels`,
+        isOutside ? region[start] : new Words(`${region[extent]} from ${start} ${region[start]} on`),
       );
     }
   }
-  refuse(faults);
+  if (faults.length > 0) throw parameterErrors(faults);
   return [...channels];
 }
 
@@ -98,30 +98,15 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
 export function checkAnswerSize(channels: number, bins: number, labels: number): void {
   const size = channels * bins * (labels + 1);
   if (size <= MAX_COUNTS) return;
-  refuse([
-    {
-      location: 'body',
-      path: labels > 0 ? '/per_label' : '/bins',
-      message: `Expected an answer of at most ${MAX_COUNTS} counts but ${channels} channels × ${bins} bins × ${labels} labels and the whole make ${size}; ask for fewer bins or channels`,
-    },
-  ]);
+  throw parameterError(
+    labels > 0 ? '/per_label' : '/bins',
+    `a request for at most ${MAX_COUNTS} counts (fewer bins or channels)`,
+    new Words(`one for ${size}: ${channels} channels × ${bins} bins × (${labels} labels and the whole)`),
+  );
 }
 
 /** The channels that a picture has as stored. */
 export function ownChannels({ colorSpace, alpha }: PictureFacts): Channel[] {
   const color: Channel[] = colorSpace === 'grey' ? ['grey'] : ['red', 'green', 'blue'];
   return alpha === null ? color : [...color, 'alpha'];
-}
-
-function whyMissing(channel: Channel, picture: PictureFacts): string | undefined {
-  const own = ownChannels(picture);
-  if (own.includes(channel) || ['luminance', 'hue', 'saturation', 'value'].includes(channel))
-    return undefined;
-  return `Expected a channel that the picture has (${own.join(', ')}) or that is computed of them (luminance, hue, saturation, value) but received ${channel}`;
-}
-
-function refuse(faults: readonly Fault[]): void {
-  const [first] = faults;
-  if (first === undefined) return;
-  throw new AppError('validation_failed', first.message, { errors: faults });
 }

@@ -81,7 +81,7 @@ export const HistogramParamsSchema = ObjectWithDefaults(
         minimum: 1,
         maximum: MAX_BINS,
         description:
-          'Bins of equal width over `range`: 1 to 256 for an 8-bit picture, to 65,536 for a 16-bit one. Default: 256, for hue 360. Not together with `edges`.',
+          'Bins of equal width over `level_range`: 1 to 256 for an 8-bit picture, to 65,536 for a 16-bit one. Default: 256, for hue 360. Not together with `edges`.',
         examples: [64],
       }),
     ),
@@ -90,11 +90,11 @@ export const HistogramParamsSchema = ObjectWithDefaults(
         minItems: 2,
         maxItems: MAX_BINS + 1,
         description:
-          'Bin edges, strictly increasing; n edges make n − 1 bins. A bin holds its lower edge and not its upper one, except the last, which holds both (as `numpy.histogram`). Default: bins of equal width. Not together with `bins` or `range`.',
+          'Bin edges, strictly increasing; n edges make n − 1 bins. A bin holds its lower edge and not its upper one, except the last, which holds both (as `numpy.histogram`). Default: bins of equal width. Not together with `bins` or `level_range`.',
         examples: [[0, 16, 64, 128, 256]],
       }),
     ),
-    range: Type.Optional(
+    level_range: Type.Optional(
       Type.Array(Type.Number({ minimum: 0, maximum: MAX_BINS }), {
         minItems: 2,
         maxItems: 2,

@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream';
 import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../errors.ts';
+import { escapePointer, mismatch, parameterErrors, parameterFault, Words } from '../faults.ts';
 import { refuseEncoded } from './content-encoding.ts';
-import { escapePointer } from './validation.ts';
 
 export interface FormLimits {
   /** Most bytes of one file; what is longer is cut there and `isTooLarge`. */
@@ -138,8 +138,15 @@ export async function* receiveForm(
         if (part.type === 'file') part.file.resume();
         // The parser gives none where the part's header names none, whatever its type says.
         const name: string = part.fieldname ?? '';
-        const message = name === field ? 'must be a file, with a filename' : 'is not a known field';
-        faults.push({ location: 'body', path: `/${escapePointer(name.slice(0, 100))}`, message });
+        faults.push(
+          name === field
+            ? parameterFault(`/${field}`, 'a file with a filename', new Words('a field without one'))
+            : {
+                location: 'body',
+                path: `/${escapePointer(name.slice(0, 100))}`,
+                message: mismatch('', `${field} as the only field`, name),
+              },
+        );
       }
     }
     tooLarge.throwIfAborted();
@@ -156,15 +163,9 @@ export async function* receiveForm(
   }
   if (fileCount === 0 && !faults.some(({ path }) => path === `/${field}`)) {
     const what = limits.maxFiles === 1 ? 'a file' : 'at least one file';
-    faults.push({ location: 'body', path: `/${field}`, message: `is required: ${what}` });
+    faults.push(parameterFault(`/${field}`, what, undefined));
   }
-  if (faults.length > 0) {
-    throw new AppError(
-      'validation_failed',
-      faults.map(({ path, message }) => `body${path} ${message}`).join('; '),
-      { errors: faults },
-    );
-  }
+  if (faults.length > 0) throw parameterErrors(faults);
 }
 
 function toLimitError(error: unknown, { maxFiles }: FormLimits): AppError | undefined {

@@ -27,7 +27,7 @@ import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
 import { acceptedTypes } from './negotiation.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from './problems.ts';
 import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from './responses.ts';
-import { compileParameters, type FaultPlace, relocateFaults } from './validation.ts';
+import { type FaultPlace, parameterCompiler, relocateFaults } from './validation.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -73,6 +73,7 @@ export async function operationRoutes(app: FastifyInstance, options: OperationRo
 class OperationRoutes {
   readonly #app: FastifyInstance;
   readonly #options: OperationRoutesOptions;
+  #compile: ReturnType<typeof parameterCompiler> | undefined;
   /** Compiled at the first use: it takes milliseconds each. */
   readonly #validators = new Map<Operation, (given: unknown) => void>();
 
@@ -330,11 +331,9 @@ class OperationRoutes {
 
   /** Holds parameters to the operation's schema, as a body is, and fills in its defaults. */
   #validate(operation: Operation, given: unknown): void {
-    let validate = this.#validators.get(operation);
-    if (validate === undefined) {
-      validate = compileParameters(this.#app, bodySchema(operation.params));
-      this.#validators.set(operation, validate);
-    }
+    this.#compile ??= parameterCompiler(this.#app.getSchemas());
+    const validate = this.#validators.get(operation) ?? this.#compile(bodySchema(operation.params));
+    this.#validators.set(operation, validate);
     validate(given);
   }
 

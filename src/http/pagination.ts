@@ -1,7 +1,7 @@
 import { FormatRegistry, type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { AppError } from '../errors.ts';
+import { parameterErrors, parameterFault } from '../faults.ts';
 
 export const DEFAULT_PAGE_SIZE = 50;
 export const MAX_PAGE_SIZE = 500;
@@ -67,10 +67,8 @@ export function encodeCursor(position: unknown): string {
 export function decodeCursor<T extends TSchema>(cursor: string, schema: T): Static<T> {
   const position = parseJson(Buffer.from(cursor, 'base64url').toString());
   if (!Value.Check(schema, position) || encodeCursor(position) !== cursor) {
-    const message = 'is not a cursor of this list; use next_cursor of the answer before, with the same sort';
-    throw new AppError('validation_failed', `cursor ${message}.`, {
-      errors: [{ location: 'query', path: '/cursor', message }],
-    });
+    const expected = 'a cursor of this list (next_cursor of the answer before, with the same sort)';
+    throw parameterErrors([{ ...parameterFault('/cursor', expected, cursor), location: 'query' }]);
   }
   return position;
 }

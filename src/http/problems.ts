@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { parameterErrors, parameterFault } from '../faults.ts';
 import { Nullable, StringEnum } from '../schema.ts';
 
 /** The one table from error code to HTTP status, title, and when it happens. */
@@ -156,13 +157,15 @@ export const PROBLEMS = {
   },
 } as const satisfies Record<ErrorCode, { status: number; title: string; when: string }>;
 
+const WRONG_WIDTH = parameterFault('/operations/0/width', 'an integer from 1 to 65535', 0);
+
 export const FaultSchema = Type.Object(
   {
     location: StringEnum(['body', 'query', 'path', 'header'], { description: 'The part of the request.' }),
     path: Type.String({
       description: 'JSON Pointer (RFC 6901) to the value in that part; empty for the whole of it.',
     }),
-    message: Type.String({ description: 'What was expected.' }),
+    message: Type.String({ description: 'What was expected, and what was received.' }),
     code: Type.Optional(Type.String({ description: 'Faults in a CSV file: the kind of fault.' })),
     row: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: rows after the header, from 1.' })),
     line: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: lines of the file, from 1.' })),
@@ -176,7 +179,7 @@ export const FaultSchema = Type.Object(
   {
     $id: 'Fault',
     description: 'One fault of a request.',
-    examples: [{ location: 'body', path: '/operations/0/width', message: 'must be >= 1' }],
+    examples: [WRONG_WIDTH],
   },
 );
 
@@ -203,11 +206,11 @@ export const ProblemSchema = Type.Object(
         type: '/problems/validation_failed',
         title: 'Validation failed',
         status: 422,
-        detail: 'The request has 1 fault: body/operations/0/width must be >= 1',
+        detail: WRONG_WIDTH.message,
         instance: '/images/5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11/transform',
         code: 'validation_failed',
         request_id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55',
-        errors: [{ location: 'body', path: '/operations/0/width', message: 'must be >= 1' }],
+        errors: [WRONG_WIDTH],
       },
     ],
   },
@@ -276,10 +279,10 @@ const COMMON_CODES: readonly ErrorCode[] = [
 /** Documents to show, by code: each response of the OpenAPI document refers to those that it can be. */
 export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem }> = Object.fromEntries(
   ERROR_CODES.map((code) => {
-    const error = new AppError(code, PROBLEMS[code].when, {
-      errors:
-        code === 'validation_failed' ? [{ location: 'query', path: '/width', message: 'must be >= 1' }] : [],
-    });
+    const error =
+      code === 'validation_failed'
+        ? parameterErrors([{ ...WRONG_WIDTH, location: 'query', path: '/width' }])
+        : new AppError(code, PROBLEMS[code].when);
     const request = { id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url: '/images' };
     return [code, { summary: PROBLEMS[code].title, value: toProblem(error, request) }];
   }),

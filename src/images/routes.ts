@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BlobReader } from '../blobs/blob-reader.ts';
 import { AppError, type ErrorCode } from '../errors.ts';
+import { parameterError } from '../faults.ts';
 import { clientSignal } from '../http/client-signal.ts';
 import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/content.ts';
 import type { Metrics } from '../http/metrics.ts';
@@ -152,11 +153,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
     async (request) => {
       const filename = sanitizeFilename(request.body.filename, '');
       if (filename === '') {
-        throw new AppError('validation_failed', 'The name holds nothing that a file name may hold.', {
-          errors: [
-            { location: 'body', path: '/filename', message: 'must hold something that a file name may hold' },
-          ],
-        });
+        throw parameterError('/filename', 'a name that a file may have', request.body.filename);
       }
       return toImageResponse(await images.rename(request.owner, request.params.id, filename), {
         includeGps: false,

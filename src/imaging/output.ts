@@ -3,6 +3,7 @@ import { FORMATS } from '../pictures/formats.ts';
 import { IMAGE_FORMATS, type ImageFormat } from '../pictures/types.ts';
 import { ObjectWithDefaults, StringEnum } from '../schema.ts';
 import { canonicalColor, OpaqueColor } from './color.ts';
+import type { ParameterFault } from './operations/operation.ts';
 
 const optional = Type.Optional;
 
@@ -184,30 +185,25 @@ const EFFORTS: Partial<Record<ImageFormat, readonly [number, number]>> = {
   avif: [0, 9],
 };
 
-/** Why an option does not go with what else is given; undefined where the format never takes it. */
+/** What is expected of an option that does not go with the others; undefined if the format never takes it. */
 const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> = {
-  jpeg: { progressive: 'comes with mozjpeg, which is always progressive' },
+  jpeg: { progressive: 'no value together with mozjpeg=true, which is always progressive,' },
   png: {
-    quality: 'goes with palette=true for PNG, which is lossless otherwise',
-    effort: 'goes with palette=true for PNG; compression_level sets the time spent otherwise',
-    colors: 'goes with palette=true for PNG',
-    dither: 'goes with palette=true for PNG',
+    quality: 'no value without palette=true, since PNG is lossless otherwise,',
+    effort: 'no value without palette=true (compression_level sets the time spent otherwise)',
+    colors: 'no value without palette=true',
+    dither: 'no value without palette=true',
   },
-  webp: { quality: 'does not go with lossless=true' },
+  webp: { quality: 'no value together with lossless=true' },
   tiff: {
-    quality: 'goes with compression=jpeg for TIFF',
-    matte: 'goes with compression=jpeg for TIFF; other compressions keep transparency',
+    quality: 'no value without compression=jpeg',
+    matte: 'no value without compression=jpeg, since other compressions keep transparency,',
   },
   avif: {
-    quality: 'does not go with lossless=true',
-    chroma_subsampling: 'does not go with lossless=true',
+    quality: 'no value together with lossless=true',
+    chroma_subsampling: 'no value together with lossless=true',
   },
 };
-
-export interface OutputFault {
-  option: Option;
-  message: string;
-}
 
 /**
  * The canonical options of a format, and what is wrong with the given ones: options that the format does not take are
@@ -216,23 +212,25 @@ export interface OutputFault {
 export function resolveOutput(
   given: OutputRequest,
   format: ImageFormat,
-): { output: Output; faults: OutputFault[] } {
+): { output: Output; faults: ParameterFault[] } {
   const defaults = optionDefaults(format, given);
   const { format: _requested, ...options } = given;
-  const faults: OutputFault[] = [];
+  const faults: ParameterFault[] = [];
   for (const option of Object.keys(options) as Option[]) {
     const value = options[option];
     if (value === undefined) continue;
     // Saying that what a format cannot do shall not be done is no fault, and changes nothing.
     const isOff = value === false || value === 'srgb';
-    if (!(option in defaults) && !isOff) faults.push({ option, message: misfit(option, format) });
+    if (!(option in defaults) && !isOff) {
+      faults.push({ parameter: option, expected: expectedWithout(option, format), received: value });
+    }
   }
   const range = EFFORTS[format];
   if (given.effort !== undefined && 'effort' in defaults && range !== undefined) {
     const [least, most] = range;
     if (given.effort < least || given.effort > most) {
-      const message = `must be from ${least} to ${most} for ${FORMATS[format].name}; got ${given.effort}`;
-      faults.push({ option: 'effort', message });
+      const expected = `an integer from ${least} to ${most} with format=${format}`;
+      faults.push({ parameter: 'effort', expected, received: given.effort });
     }
   }
   const taken = Object.fromEntries(
@@ -243,12 +241,12 @@ export function resolveOutput(
   return { output: merged, faults };
 }
 
-function misfit(option: Option, format: ImageFormat): string {
+/** What is expected of an option that the format does not take, as it is asked for. */
+function expectedWithout(option: Option, format: ImageFormat): string {
   const condition = CONDITIONS[format]?.[option];
   if (condition !== undefined) return condition;
   const takers = IMAGE_FORMATS.filter((candidate) => option in optionDefaults(candidate, {}));
-  const names = takers.map((taker) => FORMATS[taker].name).join(', ');
-  return `is no option of ${FORMATS[format].name}${names === '' ? '' : `; it is one of ${names}`}`;
+  return `no value with format=${format} (only with ${takers.join(', ')})`;
 }
 
 /** Whether the encoded picture can hold an alpha channel. */

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../errors.ts';
+import { parameterErrors, parameterFault } from '../faults.ts';
 import { FORMATS, formatOfMediaType } from '../pictures/formats.ts';
 import type { ImageFormat, ImageLimits, SourceFile } from '../pictures/types.ts';
 import { ObjectWithDefaults, TaggedUnion, withDefaults } from '../schema.ts';
@@ -9,7 +10,7 @@ import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/re
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that stored results stay what they were. */
-export const PIPELINE_VERSION = 1;
+export const PIPELINE_VERSION = 2;
 
 const MAX_OPERATIONS = 32;
 
@@ -116,7 +117,8 @@ export function canonicalizePipeline(
   { inputFormat, accepts = () => [] }: CanonicalizeOptions,
 ): Pipeline {
   const faults: Fault[] = [];
-  const report = (path: string, message: string) => faults.push({ location: 'body', path, message });
+  const report = (path: string, expected: string, received: unknown) =>
+    faults.push(parameterFault(path, expected, received));
 
   const operations: OperationStep[] = [];
   let given: OutputRequest = request.output ?? {};
@@ -125,15 +127,18 @@ export function canonicalizePipeline(
     const at = pointerAt(index);
     if (step.op === 'convert') {
       const { op: _op, ...options } = step;
-      if (index < request.operations.length - 1) report(at('op'), 'convert must be the last operation');
-      if (request.output !== undefined)
-        report('/output', 'does not go with a convert operation, which says the same');
+      if (index < request.operations.length - 1) {
+        report(at('op'), 'an operation other than convert, which goes last,', step.op);
+      }
+      if (request.output !== undefined) {
+        report('/output', 'no value together with a convert operation, which says the same,', request.output);
+      }
       given = options;
       outputPath = at('');
       continue;
     }
     const { step: canonical, faults: stepFaults } = canonicalizeStep(step);
-    for (const { parameter, message } of stepFaults) report(at(parameter), message);
+    for (const { parameter, expected, received } of stepFaults) report(at(parameter), expected, received);
     operations.push(canonical);
   }
 
@@ -141,8 +146,10 @@ export function canonicalizePipeline(
     given,
     resolveFormat(given.format, inputFormat, accepts),
   );
-  for (const { option, message } of outputFaults) report(`${outputPath}/${option}`, message);
-  if (faults.length > 0) throw validationError(faults);
+  for (const { parameter, expected, received } of outputFaults) {
+    report(`${outputPath}/${parameter}`, expected, received);
+  }
+  if (faults.length > 0) throw parameterErrors(faults);
   return { input: canonicalizeInput(request.input, inputFormat), operations, output };
 }
 
@@ -196,10 +203,4 @@ function resolveFormat(
     throw new AppError('not_acceptable', `Accept allows no picture: ${types.join(', ')}.`);
   }
   return inputFormat;
-}
-
-function validationError(faults: readonly Fault[]): AppError {
-  const [first] = faults;
-  const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
-  return new AppError('validation_failed', `${first?.path} ${first?.message}${more}`, { errors: faults });
 }

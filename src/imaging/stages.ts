@@ -1,4 +1,4 @@
-import { AppError, type Fault } from '../errors.ts';
+import { parameterError, Words } from '../faults.ts';
 import { decoding } from '../pictures/decode-failure.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import type { ImageLimits, Size } from '../pictures/types.ts';
@@ -58,13 +58,13 @@ export async function runTransform(task: TransformTask): Promise<TransformResult
     picture = await run(stage, picture, task);
   }
   const isFlattened = picture.hasAlpha && !holdsAlpha(output);
-  const background = output.matte ?? '#ffffff';
+  const matte = output.matte ?? '#ffffff';
   const image =
     isRaster(picture) && keepsAnything(source)
       ? await openWithMetadata(picture, source.kept)
       : picture.open();
-  if (isFlattened) image.flatten({ background: parseColor(background) });
-  const grey = picture.isGrey && (!isFlattened || isGrey(background));
+  if (isFlattened) image.flatten({ background: parseColor(matte) });
+  const grey = picture.isGrey && (!isFlattened || isGrey(matte));
   return write(image, { ...picture, isGrey: grey }, source, task);
 }
 
@@ -88,40 +88,29 @@ function checkAnimation({ frames, size }: SourcePicture, { pipeline, limits }: T
   if (keep_metadata || color_profile === 'keep') {
     reasons.push('metadata and profiles of animations are not kept');
   }
+  const oneFrame = `one frame of the animation, from 0 to ${frames - 1},`;
   if (reasons.length > 0) {
-    const errors = reasons.map(
-      (reason): Fault => ({
-        location: 'body',
-        path: '/input/page',
-        message: `${reason}; ${pageHint(frames)}`,
-      }),
-    );
-    throw new AppError(
-      'validation_failed',
-      `The picture is an animation: ${reasons.join('; ')}; ${pageHint(frames)}`,
-      { errors },
-    );
+    throw parameterError('/input/page', `${oneFrame} since ${reasons.join(' and ')},`, undefined);
   }
-  checkPixels(size, frames, limits, '/input/page', `; ${pageHint(frames)}`);
+  checkPixels(size, frames, limits, '/input/page', `${oneFrame} or all with`);
 }
 
-function pageHint(frames: number): string {
-  return `pick one frame with page, 0 to ${frames - 1}`;
-}
-
+/** @param expected what the result is of, before how many pixels it may have */
 function checkPixels(
   { width, height }: Size,
   frames: number,
   limits: ImageLimits,
   path: string,
-  hint = '',
+  expected = 'a result of',
 ): void {
   if (width * height * frames <= limits.maxOutputPixels) return;
   const all = frames === 1 ? '' : ` in ${frames} frames`;
-  const message = `gives ${width}×${height} pixels${all}; at most ${limits.maxOutputPixels} are allowed${hint}`;
-  throw new AppError('output_too_large', `The result would be too large: ${path} ${message}`, {
-    errors: [{ location: 'body', path, message }],
-  });
+  throw parameterError(
+    path,
+    `${expected} at most ${limits.maxOutputPixels} pixels`,
+    new Words(`${width}×${height}${all}`),
+    'output_too_large',
+  );
 }
 
 async function prepare(
@@ -247,10 +236,12 @@ async function write(
 ): Promise<TransformResult> {
   const { name, maxSide } = FORMATS[output.format];
   if (size.width > maxSide || size.height > maxSide) {
-    const message = `${name} holds at most ${maxSide} pixels a side; the result has ${size.width}×${size.height}`;
-    throw new AppError('output_too_large', message, {
-      errors: [{ location: 'body', path: '/output/format', message }],
-    });
+    throw parameterError(
+      '/output/format',
+      `a format that holds ${size.width}×${size.height} pixels (${name}: at most ${maxSide} a side)`,
+      output.format,
+      'output_too_large',
+    );
   }
   const encoding = encode(image, {
     output,

@@ -4,7 +4,7 @@ import { BYTES } from '../schema.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, plainForm } from '../work/routes.ts';
 import { SEGMENTATION_EXAMPLES, SEGMENTATION_QUERY_EXAMPLE } from './examples.ts';
-import { completeParams } from './params.ts';
+import { completeParams, nameMethod } from './params.ts';
 import { SEGMENTATION_QUERY } from './query-form.ts';
 import { SegmentationParams, SegmentationSummary } from './schemas.ts';
 
@@ -111,10 +111,3 @@ export const segmentation = defineOperation({
     return runSegmentation;
   },
 });
-
-/** Names the method in a body that names none, so that its schema is the one that is held to. */
-function nameMethod(body: unknown): unknown {
-  if (body === undefined || body === null) return { method: 'otsu' };
-  if (typeof body !== 'object' || Array.isArray(body) || 'method' in body) return body;
-  return { method: 'otsu', ...body };
-}

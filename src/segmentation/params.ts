@@ -1,5 +1,12 @@
-import { parameterError } from '../errors.ts';
+import { parameterError } from '../faults.ts';
 import type { SegmentationParams } from './schemas.ts';
+
+/** Names the method in a body that names none, so that its schema is the one that is held to. */
+export function nameMethod(body: unknown): unknown {
+  if (body === undefined || body === null) return { method: 'otsu' };
+  if (typeof body !== 'object' || Array.isArray(body) || 'method' in body) return body;
+  return { method: 'otsu', ...body };
+}
 
 /**
  * Parameters that fit the schema of their method, completed with the defaults that depend on others, so that equal work has
@@ -40,18 +47,18 @@ function checkCombination(params: SegmentationParams): void {
   switch (params.method) {
     case 'threshold':
       if (params.value === undefined && params.adaptive === undefined) {
-        throw parameterError('/value', 'Expected `value` (a global threshold) or `adaptive`, got neither.');
+        throw parameterError('/value', 'a global threshold, or adaptive instead,', undefined);
       }
       if (params.value !== undefined && params.adaptive !== undefined) {
-        throw parameterError('/adaptive', 'Expected `value` or `adaptive`, got both.');
+        throw parameterError('/adaptive', 'no value together with value', params.adaptive);
       }
       if (params.block_size % 2 === 0) {
-        throw parameterError('/block_size', `Expected an odd block size, got ${params.block_size}.`);
+        throw parameterError('/block_size', 'an odd integer', params.block_size);
       }
       return;
     case 'color':
       if (params.color === undefined && params.point === undefined) {
-        throw parameterError('/color', 'Expected `color`, or a `point` to take it from, got neither.');
+        throw parameterError('/color', 'a colour, or a point to take it from,', undefined);
       }
       return;
     case 'multi_otsu':
@@ -65,7 +72,8 @@ function checkCombination(params: SegmentationParams): void {
       else if (params.markers.low >= params.markers.high) {
         throw parameterError(
           '/markers/low',
-          `Expected a level below high (${params.markers.high}), got ${params.markers.low}.`,
+          `a level below high (${params.markers.high})`,
+          params.markers.low,
         );
       }
       return;
@@ -77,10 +85,7 @@ function checkCombination(params: SegmentationParams): void {
 function checkTwoClassMorphology(params: SegmentationParams): void {
   for (const name of ['open', 'close'] as const) {
     if (params[name] > 0) {
-      throw parameterError(
-        `/${name}`,
-        `Expected 0: ${params.method} gives several classes here, and ${name} works on two; got ${params[name]}.`,
-      );
+      throw parameterError(`/${name}`, `0, since ${params.method} gives several classes here,`, params[name]);
     }
   }
 }

@@ -1,4 +1,4 @@
-import { parameterError } from '../errors.ts';
+import { parameterError, Words } from '../faults.ts';
 import { releaseArray } from '../pictures/release.ts';
 import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { type ClassMap, connectRuns, extractRuns } from './components.ts';
@@ -104,7 +104,7 @@ function classify(input: MethodInput, params: SegmentationParams): Classificatio
 function checkCoordinates(params: SegmentationParams, { width, height }: Picture): void {
   const check = (path: string, { x, y }: Point) => {
     if (x < width && y < height) return;
-    throw parameterError(path, `Expected a pixel of the picture of ${width} × ${height}, got (${x}, ${y}).`);
+    throw parameterError(path, `a pixel of the picture of ${width}×${height}`, new Words(`(${x}, ${y})`));
   };
   const checkAll = (path: string, points: readonly Point[]) => {
     points.forEach((point, i) => {
@@ -121,7 +121,8 @@ function checkCoordinates(params: SegmentationParams, { width, height }: Picture
     if (box.x + box.width > width || box.y + box.height > height) {
       throw parameterError(
         '/box',
-        `Expected a box within the picture of ${width} × ${height}, got ${box.width} × ${box.height} at (${box.x}, ${box.y}).`,
+        `a box inside the picture of ${width}×${height}`,
+        new Words(`${box.width}×${box.height} at (${box.x}, ${box.y})`),
       );
     }
     checkAll('/foreground', params.foreground);

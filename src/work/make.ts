@@ -4,7 +4,7 @@ import type { BlobRef } from '../blobs/blob-store.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
 import type { TemporaryFolder } from '../blobs/temporary-folder.ts';
 import { AppError } from '../errors.ts';
-import { parameterError, wording } from '../faults.ts';
+import { parameterError, parameterErrors, parameterFault, Words } from '../faults.ts';
 import type { Artifact, NewArtifact, Retention } from './artifact.ts';
 import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
 import type { Facts, FileKind, InputKind, NamedInput, Operation, Outcome, WrittenFile } from './operation.ts';
@@ -309,8 +309,8 @@ function requireKind(input: Input, kind: InputKind): void {
 }
 
 function wrongKind(expected: InputKind, received: string): AppError {
-  const message = wording('id', `the id of a ${expected}`, `that of a ${received}`);
-  return new AppError('validation_failed', message, { errors: [{ location: 'path', path: '/id', message }] });
+  const fault = parameterFault('/id', `the id of a ${expected}`, new Words(`that of a ${received}`));
+  return parameterErrors([{ ...fault, location: 'path' }]);
 }
 
 function writtenBy(work: Work, { content }: Outcome): WrittenFile {

@@ -128,7 +128,7 @@ t.test('the statistics do not depend on bins, edges, range or how counts are giv
   for (const params of [
     { bins: 3 },
     { edges: [20, 21, 90] },
-    { range: [100, 110] },
+    { level_range: [100, 110] },
     { cumulative: true },
     { normalize: true },
   ]) {
@@ -330,14 +330,15 @@ t.test('parameters that do not fit each other or the picture are named', async (
   const table: [string, Parameters<typeof histogramOf>[1], string[]][] = [
     ['more bins than levels', { bins: 257 }, ['/bins']],
     ['bins and edges', { bins: 2, edges: [0, 1] }, ['/edges']],
-    ['range and edges', { range: [0, 9], edges: [0, 1] }, ['/range']],
+    ['range and edges', { level_range: [0, 9], edges: [0, 1] }, ['/level_range']],
     ['edges that fall', { edges: [0, 5, 4] }, ['/edges/2']],
     ['equal edges', { edges: [1, 1] }, ['/edges/1']],
     ['an edge above all levels', { edges: [0, 257] }, ['/edges/1']],
-    ['an empty range', { range: [5, 5] }, ['/range']],
-    ['a range above all levels', { range: [0, 300] }, ['/range/1']],
+    ['an empty range', { level_range: [5, 5] }, ['/level_range/1']],
+    ['a range above all levels', { level_range: [0, 300] }, ['/level_range/1']],
     ['a label without a mask', { label: 1 }, ['/label']],
     ['per_label without a mask', { per_label: true }, ['/per_label']],
+    ['label and per_label without a mask', { label: 1, per_label: true }, ['/label', '/per_label']],
     ['label and per_label', { label: 1, per_label: true, maskFile: labelFile }, ['/per_label']],
     ['a mask of another size', { maskFile: small }, ['/mask']],
     ['a mask that is a colour picture', { maskFile: rgbaMask }, ['/mask']],
@@ -353,6 +354,36 @@ t.test('parameters that do not fit each other or the picture are named', async (
   }
   t.same(await faultPaths(histogramOf(await store('g.png', grey16), { channels: ['red'] })), ['/channels/0']);
   t.same(await faultPaths(histogramOf(at('g.png'), { bins: 65_536 })), [], '65,536 bins of 16 bits are fine');
+});
+
+t.test('faults say what would fit', async (t) => {
+  const tooSmall = await store(
+    'narrow.png',
+    randomRaster({ width: 5, height: 5, stride: 1, bitDepth: 8, alpha: null }),
+  );
+  const table: [Parameters<typeof histogramOf>[1], string][] = [
+    [{ bins: 257 }, 'Expected an integer from 1 to 256 with 8 bits a channel for bins but received 257'],
+    [{ edges: [0, 5, 4] }, 'Expected an edge above the one before it (5) for edges[2] but received 4'],
+    [
+      { bins: 2, edges: [0, 1] },
+      'Expected no value together with bins for edges but received an array of 2 items',
+    ],
+    [
+      { channels: ['grey'] },
+      'Expected one of red, green, blue, luminance, hue, saturation, value for channels[0] but received "grey"',
+    ],
+    [
+      { region: { left: 52, top: 0, width: 10, height: 10 } },
+      'Expected a box inside the picture of 61×47 pixels for width but received 10 from left 52 on',
+    ],
+    [
+      { maskFile: tooSmall },
+      "Expected a mask of the picture's size, 61×47, for mask but received one of 5×5",
+    ],
+  ];
+  for (const [params, message] of table) {
+    await t.rejects(histogramOf(rgbFile, params), { message }, message);
+  }
 });
 
 t.test('an answer too large to be of use is refused', async (t) => {

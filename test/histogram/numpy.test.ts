@@ -12,7 +12,7 @@ interface Case {
   channel: Channel;
   percentiles: number[];
   bins?: number;
-  range?: number[];
+  level_range?: number[];
   edges?: number[];
   region?: Region;
   mask?: string;
@@ -74,7 +74,7 @@ async function jobs() {
       cases: cases(
         { channel: 'red' },
         { channel: 'green', bins: 37 },
-        { channel: 'blue', bins: 10, range: [30, 200] },
+        { channel: 'blue', bins: 10, level_range: [30, 200] },
         { channel: 'luminance', edges: [0, 0.5, 17, 200.25, 255] },
         { channel: 'saturation' },
         { channel: 'value', region },

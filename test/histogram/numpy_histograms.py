@@ -1,7 +1,7 @@
 """What numpy makes of raw pixels: reads a job as JSON from standard input, writes its answers as JSON.
 
 A job is {"pictures": [{"file", "dtype", "shape": [height, width, bands], "cases": [...]}]}, `file` raw samples; a case
-is {"channel", "percentiles", "bins", "range" or "edges", "region", "mask": file of uint16 labels, "label"}.
+is {"channel", "percentiles", "bins", "level_range" or "edges", "region", "mask": file of uint16 labels, "label"}.
 PNG files are read here, too, so that no decoder is shared with the code under test.
 """
 
@@ -96,7 +96,7 @@ def answer(pixels, case):
     if "edges" in case:
         counts, _ = np.histogram(values, bins=case["edges"])
     else:
-        counts, _ = np.histogram(values, bins=case.get("bins", 256), range=case.get("range", (0, top)))
+        counts, _ = np.histogram(values, bins=case.get("bins", 256), range=case.get("level_range", (0, top)))
     full = np.bincount(values, minlength=top)
     shares = full[full > 0] / len(values)
     return {

@@ -19,7 +19,10 @@ async function appWithImage(t: Parameters<typeof createTestApp>[0], bytes?: Buff
 
 t.test('a histogram has the counts of each channel, and is stored as an artifact', async (t) => {
   const { send, id } = await appWithImage(t);
-  const response = await send('GET', `/images/${id}/histogram?bins=8&range=0&range=80&percentiles=50`);
+  const response = await send(
+    'GET',
+    `/images/${id}/histogram?bins=8&level_range=0&level_range=80&percentiles=50`,
+  );
   t.equal(response.statusCode, 200);
   const histogram = response.json();
   t.match(histogram, { width: 4, height: 2, pixels: 8, bit_depth: 8, color_space: 'srgb' });
@@ -45,16 +48,21 @@ t.test('a histogram has the counts of each channel, and is stored as an artifact
   });
   t.equal(
     (
-      await send('GET', `/images/${id}/histogram?bins=8&range=0&range=80&percentiles=50`, undefined, {
-        'if-none-match': String(response.headers.etag),
-      })
+      await send(
+        'GET',
+        `/images/${id}/histogram?bins=8&level_range=0&level_range=80&percentiles=50`,
+        undefined,
+        {
+          'if-none-match': String(response.headers.etag),
+        },
+      )
     ).statusCode,
     304,
   );
 
   const posted = await send('POST', `/images/${id}/histogram`, {
     bins: 8,
-    range: [0, 80],
+    level_range: [0, 80],
     percentiles: [50],
   });
   t.equal(posted.statusCode, 200, 'the same question has the same artifact');
@@ -91,7 +99,7 @@ t.test('wrong parameters are 422 at their place', async (t) => {
     ['bins=257', '/bins'],
     ['bins=8&edges=0&edges=9', '/edges'],
     ['edges=9&edges=0', '/edges/1'],
-    ['range=9&range=1', '/range'],
+    ['level_range=9&level_range=1', '/level_range/1'],
     ['channels=purple', '/channels/0'],
     ['channels=grey', '/channels/0'],
     ['percentiles=101', '/percentiles/0'],

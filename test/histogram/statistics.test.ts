@@ -100,7 +100,7 @@ t.test('bins', async (t) => {
       [0, 1],
     ]) {
       const [low = 0, high = 0] = range;
-      const edges = binEdges({ bins: 5, range }, 256);
+      const edges = binEdges({ bins: 5, level_range: range }, 256);
       const binned = binLevels(counts, edges);
       t.same(binned.counts, countInto(levels, edges), `${low} to ${high}`);
       t.equal(binned.below, levels.filter((level) => level < low).length);
@@ -144,7 +144,7 @@ t.test('bins', async (t) => {
     const wrong: string[] = [];
     for (let bins = 1; bins <= 256; bins += 1) {
       for (const high of [255, 256, 360]) {
-        binEdges({ bins, range: [0, high] }, 360).forEach((edge, i) => {
+        binEdges({ bins, level_range: [0, high] }, 360).forEach((edge, i) => {
           const isWhole = (i * high) % bins === 0;
           if (isWhole && edge !== (i * high) / bins)
             wrong.push(`edge ${i} of ${bins} up to ${high}: ${edge}`);

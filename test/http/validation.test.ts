@@ -39,10 +39,29 @@ t.test('the faults of every part of a request are told at once, with their place
   t.equal(problem.code, 'validation_failed');
   t.equal(problem.instance, '/things/none');
   t.match(problem.request_id, /^[0-9a-f-]{36}$/);
-  const places = problem.errors
-    .map((fault: { location: string; path: string }) => fault.location + fault.path)
+  const faults = problem.errors
+    .map(({ location, path, message }: Record<string, string>) => `${location}${path} ${message}`)
     .sort();
-  t.strictSame(places, ['body/a~1b~0c', 'body/extra', 'body/size', 'path/id', 'query/colour', 'query/page']);
+  t.strictSame(faults, [
+    'body/a~1b~0c Expected true or false for a/b~c but received "yes"',
+    'body/extra Expected a known parameter but received "extra"',
+    'body/size Expected an integer of at least 1 for size but received "3"',
+    'path/id Expected a UUID for id but received "none"',
+    'query/colour Expected a known parameter but received "colour"',
+    'query/page Expected an integer of at least 1 for page but received 0',
+  ]);
+  t.equal(problem.detail, 'Expected a UUID for id but received "none" (and 5 more faults)');
+});
+
+t.test('a part that comes later in the request may have any number of faults', async (t) => {
+  // As arguments of one call, they were too many for the stack.
+  const app = await createBareApp(t);
+  const body = Type.Array(Type.String());
+  const params = Type.Object({ id: Type.String({ format: 'uuid' }) });
+  app.post('/lists/:id', { schema: { params, body } }, async () => ({}));
+  const payload = Array<number>(300_000).fill(1);
+  const response = await app.inject({ method: 'POST', url: '/lists/none', payload });
+  t.match(response.json(), { status: 422, detail: /\(and 300000 more faults\)$/ });
 });
 
 t.test(

@@ -140,7 +140,11 @@ t.test('an animation in a format without is refused', async (t) => {
   try {
     await transform(folder, file, { operations: [SAMPLES.trim], output: { format: 'png' } });
   } catch (error) {
-    t.match(error, { detail: /trim.*PNG.*pick one frame with page, 0 to 4/ }, 'all reasons, and the way out');
+    t.match(
+      error,
+      { detail: /one frame .* from 0 to 4, since trim .* and PNG .* for page / },
+      'all reasons, and the way out',
+    );
   }
   for (const step of [
     { op: 'resize', width: 20, height: 20, position: 'attention' },

@@ -1,10 +1,12 @@
 import swagger from '@fastify/swagger';
 import t, { type Test } from 'tap';
-import { AppError } from '../../src/errors.ts';
+import { AppError, type Fault } from '../../src/errors.ts';
 import { flatRequest } from '../../src/imaging/flat-request.ts';
 import { OPERATION_NAMES, OPERATIONS } from '../../src/imaging/operations/registry.ts';
+import { OutputSchema } from '../../src/imaging/output.ts';
 import {
   canonicalizePipeline,
+  InputSchema,
   PIPELINE_SCHEMAS,
   type Pipeline,
   type PipelineRequest,
@@ -25,13 +27,13 @@ function canonical(
   });
 }
 
-function faultsOf(request: object, inputFormat: ImageFormat = 'jpeg'): string[] {
+function faultsOf(request: object, inputFormat: ImageFormat = 'jpeg'): readonly Fault[] {
   try {
     canonical(request, inputFormat);
     return [];
   } catch (error) {
     if (!(error instanceof AppError)) throw error;
-    return error.errors.map(({ path }) => path);
+    return error.errors;
   }
 }
 
@@ -45,8 +47,12 @@ async function createApp(t: Test) {
   for (const name of ['resize', 'crop', 'convert'] as const) {
     const { schema, read } = flatRequest(name);
     const { $id: _id, ...querystring } = schema;
-    app.post(`/${name}`, { schema: { body: schema } }, (request) => canonical(read(request.body as never) as object));
-    app.get(`/${name}`, { schema: { querystring } }, (request) => canonical(read(request.query as never) as object));
+    app.post(`/${name}`, { schema: { body: schema } }, (request) =>
+      canonical(read(request.body as never) as object),
+    );
+    app.get(`/${name}`, { schema: { querystring } }, (request) =>
+      canonical(read(request.query as never) as object),
+    );
   }
   return async (method: 'GET' | 'POST', url: string, payload?: object) => {
     const response = await app.inject({ method, url, ...(payload ? { payload } : {}) });
@@ -117,7 +123,7 @@ t.test('the route validates one branch, fills in defaults and reports every faul
   for (const [payload, paths] of bad) {
     const { status, paths: found } = await ask('POST', '/transform', payload);
     t.match(
-      { status, found: [...new Set(found)].sort() },
+      { status, found: found.sort() },
       { status: 422, found: [...paths].sort() },
       JSON.stringify(payload).slice(0, 90),
     );
@@ -135,7 +141,7 @@ t.test('faults among parameters, each with its path', async (t) => {
       { operations: [{ op: 'resize', width: 9, without_enlargement: true, without_reduction: true }] },
       ['/operations/0/without_reduction'],
     ],
-    [{ operations: [{ op: 'crop' }] }, ['/operations/0']],
+    [{ operations: [{ op: 'crop' }] }, ['/operations/0/width']],
     [{ operations: [{ op: 'crop', left: 1, width: 5 }] }, ['/operations/0/top', '/operations/0/height']],
     [{ operations: [{ op: 'crop', aspect_ratio: '1:1', width: 5 }] }, ['/operations/0/width']],
     [{ operations: [{ op: 'crop', aspect_ratio: '1:1', clip: true }] }, ['/operations/0/clip']],
@@ -144,7 +150,7 @@ t.test('faults among parameters, each with its path', async (t) => {
       ['/operations/0/position'],
     ],
     [{ operations: [{ op: 'crop', width: 5, position: 'attention' }] }, ['/operations/0/height']],
-    [{ operations: [{ op: 'extend' }] }, ['/operations/0']],
+    [{ operations: [{ op: 'extend' }] }, ['/operations/0/top']],
     [{ operations: [{ op: 'normalize', lower: 50, upper: 50 }] }, ['/operations/0/lower']],
     [{ operations: [{ op: 'composite', overlay: WATERMARK, left: 1 }] }, ['/operations/0/top']],
     [
@@ -152,10 +158,14 @@ t.test('faults among parameters, each with its path', async (t) => {
       ['/operations/0/gravity'],
     ],
     [
+      { operations: [{ op: 'composite', overlay: WATERMARK, top: 1, left: 1, tile: true }] },
+      ['/operations/0/tile'],
+    ],
+    [
       { operations: [{ op: 'composite', overlay: WATERMARK, tile: true, margin: 4 }] },
       ['/operations/0/margin'],
     ],
-    [{ operations: [{ op: 'resize' }, { op: 'crop' }] }, ['/operations/0/width', '/operations/1']],
+    [{ operations: [{ op: 'resize' }, { op: 'crop' }] }, ['/operations/0/width', '/operations/1/width']],
     [{ operations: [{ op: 'convert', format: 'png' }, { op: 'flip' }] }, ['/operations/0/op']],
     [{ operations: [{ op: 'convert', format: 'png' }], output: { quality: 3 } }, ['/output']],
     [
@@ -177,16 +187,54 @@ t.test('faults among parameters, each with its path', async (t) => {
       ['/output/chroma_subsampling'],
     ],
     [{ output: { format: 'tiff', quality: 80 } }, ['/output/quality']],
-    [{ output: { format: 'tiff', background: '#fff' } }, ['/output/background']],
+    [{ output: { format: 'tiff', matte: '#fff' } }, ['/output/matte']],
     [{ output: { format: 'jpeg', mozjpeg: true, progressive: true } }, ['/output/progressive']],
     [{ output: { format: 'jpeg', compression: 'lzw' } }, ['/output/compression']],
     [{ output: { mozjpeg: true } }, ['/output/mozjpeg'], 'png'],
     [{ output: { format: 'png', palette: true, quality: 80, colors: 16 } }, []],
-    [{ output: { format: 'tiff', compression: 'jpeg', quality: 80, background: '#fff' } }, []],
+    [{ output: { format: 'tiff', compression: 'jpeg', quality: 80, matte: '#fff' } }, []],
     [{ output: { format: 'png', lossless: false, palette: false, color_profile: 'srgb' } }, []],
   ];
   for (const [request, paths, format] of cases) {
-    t.same(faultsOf(request, format).sort(), [...paths].sort(), JSON.stringify(request));
+    const found = faultsOf(request, format).map(({ path }) => path);
+    t.same(found.sort(), [...paths].sort(), JSON.stringify(request));
+  }
+});
+
+t.test('faults among parameters say what goes together', async (t) => {
+  for (const [request, ...messages] of [
+    [
+      { operations: [{ op: 'resize' }, { op: 'crop', left: 1, top: 1, width: 5 }] },
+      'Expected a width, a height or both for width but received nothing',
+      'Expected a value (a box needs left, top, width and height) for height but received nothing',
+    ],
+    [
+      { operations: [{ op: 'resize', width: 9, fit: 'contain', position: 'entropy' }] },
+      'Expected a compass point together with fit=contain for position but received "entropy"',
+    ],
+    [
+      { operations: [{ op: 'normalize', lower: 50, upper: 40 }] },
+      'Expected an integer below upper (40) for lower but received 50',
+    ],
+    [
+      { output: { format: 'webp', lossless: true, quality: 80, effort: 9 } },
+      'Expected no value together with lossless=true for quality but received 80',
+      'Expected an integer from 0 to 6 with format=webp for effort but received 9',
+    ],
+    [
+      { output: { mozjpeg: true, compression_level: 3 } },
+      'Expected no value with format=jpeg (only with png) for compression_level but received 3',
+    ],
+    [
+      { operations: [{ op: 'convert', format: 'png' }], output: { quality: 3 } },
+      'Expected no value together with a convert operation, which says the same, for output but received an object of 1 property',
+    ],
+  ] as const) {
+    t.same(
+      faultsOf(request).map(({ message }) => message),
+      messages,
+      JSON.stringify(request),
+    );
   }
 });
 
@@ -221,7 +269,7 @@ t.test('equal work is equal data', async (t) => {
       { operations: [{ op: 'crop', aspect_ratio: '32:18' }] },
       { operations: [{ op: 'crop', aspect_ratio: '16:9', position: 'center' }] },
     ],
-    ['the format of the input', { output: { format: 'jpeg', background: '#FFF' } }, {}],
+    ['the format of the input', { output: { format: 'jpeg', matte: '#FFF' } }, {}],
     [
       'convert and output',
       { operations: [{ op: 'flip' }, { op: 'convert', format: 'webp' }] },
@@ -288,15 +336,19 @@ t.test('one operation, as body or query, is the pipeline of one step', async (t)
   );
   t.same((await ask('GET', '/convert?format=webp&lossless=true')).json, converted, 'convert as a query');
 
-  const both = (await ask('GET', '/resize?width=8&background=%23112233&output_background=%23445566')).json;
-  t.match(
-    both,
-    { operations: [{ background: '#112233' }], output: { background: '#445566' } },
-    'two backgrounds',
-  );
+  const both = (await ask('GET', '/resize?width=8&background=%23112233&matte=%23445566')).json;
+  t.match(both, { operations: [{ background: '#112233' }], output: { matte: '#445566' } }, 'two colours');
   t.equal((await ask('GET', '/resize?width=80&colour=red')).status, 422, 'unknown parameter');
   t.same((await ask('GET', '/resize?width=wide')).paths, ['/width']);
   t.same((await ask('POST', '/resize', { width: 0 })).paths, ['/width']);
+});
+
+t.test('no option of the input or the output has the name of a parameter', async (t) => {
+  for (const name of OPERATION_NAMES) {
+    const sections = [OPERATIONS[name].params, InputSchema, OutputSchema];
+    const names = sections.flatMap(({ properties }) => Object.keys(properties));
+    t.same([...new Set(names)], names, name);
+  }
 });
 
 t.test('paths of faults lead back to where the value stood', async (t) => {

@@ -4,8 +4,8 @@ import sharp from 'sharp';
 import t from 'tap';
 import { AppError, type ErrorCode } from '../../src/errors.ts';
 import { inspectImage, MAX_PAGES } from '../../src/pictures/inspect.ts';
-import { sniffImageFormat } from '../../src/pictures/sniff.ts';
 import type { ImageMetadata } from '../../src/pictures/metadata.ts';
+import { sniffImageFormat } from '../../src/pictures/sniff.ts';
 import type { ImageLimits } from '../../src/pictures/types.ts';
 import {
   LIMITS,

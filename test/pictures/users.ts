@@ -6,10 +6,10 @@ import { runTransform } from '../../src/imaging/stages.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
 import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
-import { resolveParams } from '../../src/segmentation/params.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
 import { withDefaults } from '../histogram/support.ts';
 import { LIMITS } from '../imaging/fixtures.ts';
+import { resolveParams } from '../segmentation/support.ts';
 
 export interface Reading {
   page?: number;

@@ -96,7 +96,10 @@ t.test('past the line the answer is 503, at once', async (t) => {
       postJson(`/images/${id}/transform`, { ...ENDLESS, output: { ...ENDLESS.output, quality: 80 + index } }),
     );
   }
-  t.ok(await eventually(() => imageProcesses.stats().running + imageProcesses.stats().waiting === 3), 'all places are taken');
+  t.ok(
+    await eventually(() => imageProcesses.stats().running + imageProcesses.stats().waiting === 3),
+    'all places are taken',
+  );
   const ready = await exchange(port, 'GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
   t.equal(ready.status, 503, 'ready says so');
   for (const [name, answer] of [

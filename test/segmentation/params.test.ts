@@ -1,8 +1,7 @@
 import t from 'tap';
 import { AppError } from '../../src/errors.ts';
-import { resolveParams } from '../../src/segmentation/params.ts';
 import { METHOD_NAMES } from '../../src/segmentation/schemas.ts';
-import { drawing, segmentPixels } from './support.ts';
+import { drawing, resolveParams, segmentPixels } from './support.ts';
 
 const pathsOf = (error: unknown) =>
   error instanceof AppError ? error.errors.map(({ path }) => path) : [String(error)];
@@ -151,6 +150,40 @@ t.test('faults that show with the picture', async (t) => {
     const error = await segmentPixels(picture, params).catch((thrown: unknown) => thrown);
     t.match(error, { code: 'validation_failed' }, JSON.stringify(params));
     t.same(pathsOf(error), [path], JSON.stringify(params));
+  }
+});
+
+t.test('faults say what was expected and what was received', async (t) => {
+  const picture = drawing('.#', '#.', '..');
+  for (const [params, message] of [
+    [[], 'Expected an object of segmentation parameters but received an array of 0 items'],
+    [{ method: 'magic' }, `Expected one of ${METHOD_NAMES.join(', ')} for method but received "magic"`],
+    [
+      { method: 'threshold' },
+      'Expected a global threshold, or adaptive instead, for value but received nothing',
+    ],
+    [
+      { method: 'threshold', value: 1, adaptive: 'mean' },
+      'Expected no value together with value for adaptive but received "mean"',
+    ],
+    [
+      { method: 'kmeans', close: 1 },
+      'Expected 0, since kmeans gives several classes here, for close but received 1',
+    ],
+    [
+      { method: 'watershed', markers: { from: 'levels', low: 31, high: 30 } },
+      'Expected a level below high (30) for low but received 31',
+    ],
+    [
+      { method: 'color', point: { x: 2, y: 0 } },
+      'Expected a pixel of the picture of 2×3 for point but received (2, 0)',
+    ],
+    [
+      { method: 'grabcut', box: { x: 1, y: 0, width: 2, height: 1 } },
+      'Expected a box inside the picture of 2×3 for box but received 2×1 at (1, 0)',
+    ],
+  ] as const) {
+    await t.rejects(async () => segmentPixels(picture, params), { message }, message);
   }
 });
 

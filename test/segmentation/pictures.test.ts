@@ -4,12 +4,11 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
 import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
-import { resolveParams } from '../../src/segmentation/params.ts';
 import type { SegmentationResult } from '../../src/segmentation/schemas.ts';
 import { METHOD_NAMES, type MethodName } from '../../src/segmentation/schemas.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
 import { runSegmentation } from '../../src/segmentation/task.ts';
-import { LIMITS, segment, segmentPixels, sharedFile, sourceOf } from './support.ts';
+import { LIMITS, resolveParams, segment, segmentPixels, sharedFile, sourceOf } from './support.ts';
 
 /** A call of each method that fits a picture of any size. */
 const CALLS: Record<MethodName, (width: number, height: number) => object> = {
@@ -145,20 +144,22 @@ t.test('an image process’s task writes the label map and the measurements', as
   const source = sourceOf(path.join(folder, 'halves.png'));
   await (await halves()).toFile(source.path);
   const task = {
-    source,
+    inputs: [{ ...source, documentPath: null, filename: 'halves.png' }],
     params: resolveParams({}),
     outputPath: path.join(folder, 'labels.png'),
     documentPath: path.join(folder, 'segments.json'),
     limits: LIMITS,
   };
-  const { labelMap, document, summary } = await runSegmentation(task);
-  for (const [file, { size, sha256 }] of [
-    [task.outputPath, labelMap],
+  const { content, document, result: summary } = await runSegmentation(task);
+  for (const [file, said] of [
+    [task.outputPath, content],
     [task.documentPath, document],
   ] as const) {
     const written = await readFile(file);
-    t.equal(size, written.length);
-    t.equal(sha256, createHash('sha256').update(written).digest('hex'));
+    t.strictSame(said, {
+      size: written.length,
+      sha256: createHash('sha256').update(written).digest('hex'),
+    });
   }
   const { segments, ...rest } = JSON.parse(await readFile(task.documentPath, 'utf8'));
   t.same(rest, summary);

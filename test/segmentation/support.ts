@@ -5,12 +5,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
+import { parameterCompiler } from '../../src/http/validation.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import type { LabelMap } from '../../src/segmentation/labels.ts';
-import { resolveParams } from '../../src/segmentation/params.ts';
+import { completeParams, nameMethod } from '../../src/segmentation/params.ts';
 import type { Picture } from '../../src/segmentation/picture.ts';
 import { seededRandom } from '../../src/segmentation/random.ts';
+import { PARAM_SCHEMAS, type SegmentationParams } from '../../src/segmentation/schemas.ts';
 import { type Segmentation, segmentFile, segmentPicture } from '../../src/segmentation/segment.ts';
 
 export const LIMITS: ImageLimits = {
@@ -52,6 +54,19 @@ export async function readLabels(input: string | Buffer): Promise<LabelMap> {
   } finally {
     await rm(folder, { recursive: true });
   }
+}
+
+const holdToSchema = parameterCompiler(
+  Object.fromEntries(PARAM_SCHEMAS.map((schema) => [schema.$id, schema])),
+)({
+  $ref: 'SegmentationParams#',
+});
+
+/** Complete parameters from what a client may give, as a request to the service makes them. */
+export function resolveParams(given?: unknown): SegmentationParams {
+  const params = nameMethod(structuredClone(given));
+  holdToSchema(params);
+  return completeParams(params as SegmentationParams);
 }
 
 export function segment(file: string, params: object): Promise<Segmentation> {

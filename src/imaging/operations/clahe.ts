@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { parameterError } from '../../errors.ts';
+import { parameterError } from '../../faults.ts';
 import { defineOperation } from './operation.ts';
 
 const side = (name: 'width' | 'height') =>
@@ -32,7 +32,8 @@ export const clahe = defineOperation({
       if (params[name] > size[name]) {
         throw parameterError(
           at(name),
-          `must be at most ${size[name]}, the picture's ${name}; got ${params[name]}`,
+          `an integer of at most ${size[name]}, the picture's ${name},`,
+          params[name],
         );
       }
     }

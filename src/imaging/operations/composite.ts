@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { AppError, parameterError } from '../../errors.ts';
+import { parameterError, Words } from '../../faults.ts';
 import type { Size } from '../../pictures/types.ts';
 import { StringEnum, Uuid } from '../../schema.ts';
 import { GRAVITIES, placeByGravity } from './gravity.ts';
@@ -136,19 +136,16 @@ export const composite = defineOperation({
 });
 
 function faultsOf({ gravity, margin, left, top, tile }: CompositeParams): ParameterFault[] {
-  const faults = [];
+  const faults: ParameterFault[] = [];
+  const report = (parameter: string, expected: string, received: unknown) =>
+    faults.push({ parameter, expected, received });
   const hasOffset = left !== undefined || top !== undefined;
-  if (hasOffset && left === undefined)
-    faults.push({ parameter: 'left', message: 'is required where top is given' });
-  if (hasOffset && top === undefined)
-    faults.push({ parameter: 'top', message: 'is required where left is given' });
-  if (hasOffset && gravity !== undefined) {
-    faults.push({ parameter: 'gravity', message: 'does not go with left and top' });
-  }
-  if (hasOffset && tile) faults.push({ parameter: 'left', message: 'does not go with tile' });
-  if ((hasOffset || tile) && margin > 0) {
-    faults.push({ parameter: 'margin', message: 'goes with gravity only, and not with tile' });
-  }
+  if (hasOffset && left === undefined) report('left', 'a value together with top', left);
+  if (hasOffset && top === undefined) report('top', 'a value together with left', top);
+  if (hasOffset && gravity !== undefined) report('gravity', 'no value together with left and top', gravity);
+  if (hasOffset && tile) report('tile', 'false together with left and top', tile);
+  if (hasOffset && margin > 0) report('margin', '0 together with left and top', margin);
+  else if (tile && margin > 0) report('margin', '0 together with tile=true', margin);
   return faults;
 }
 
@@ -167,15 +164,12 @@ async function overlayPixels(
   const size =
     scale === undefined ? natural : scaledTo(natural, Math.max(1, Math.round(context.size.width * scale)));
   if (size.width * size.height > context.maxPixels) {
-    throw new AppError('output_too_large', 'The scaled overlay would be too large', {
-      errors: [
-        {
-          location: 'body',
-          path: context.at('scale'),
-          message: `would make the overlay ${size.width}×${size.height} pixels; at most ${context.maxPixels} are allowed`,
-        },
-      ],
-    });
+    throw parameterError(
+      context.at('scale'),
+      `an overlay of at most ${context.maxPixels} pixels`,
+      new Words(`one of ${size.width}×${size.height}`),
+      'output_too_large',
+    );
   }
   const { box, part } = visiblePart(params, size, context);
   const scaled = scale === undefined ? image : image.resize({ ...size, fit: 'fill' });
@@ -210,7 +204,8 @@ function visiblePart(
     const parameter = params.left === undefined ? 'margin' : width < 1 ? 'left' : 'top';
     throw parameterError(
       at(parameter),
-      `puts the overlay of ${overlay.width}×${overlay.height} outside the picture of ${size.width}×${size.height}`,
+      `a value that leaves some of the overlay of ${overlay.width}×${overlay.height} in the picture of ${size.width}×${size.height}`,
+      params[parameter],
     );
   }
   return {

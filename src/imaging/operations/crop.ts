@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { parameterError } from '../../errors.ts';
+import { parameterError } from '../../faults.ts';
 import type { Size } from '../../pictures/types.ts';
 import { StringEnum } from '../../schema.ts';
 import {
@@ -105,35 +105,37 @@ function isBox({ left, top }: Pick<CropParams, 'left' | 'top'>): boolean {
 }
 
 function faultsOf(params: CropParams): ParameterFault[] {
-  const { aspect_ratio, position, clip } = params;
-  const missing = (names: readonly ('left' | 'top' | 'width' | 'height')[], form: string) =>
+  const { aspect_ratio, clip } = params;
+  const missing = (names: readonly (keyof CropParams)[], form: string): ParameterFault[] =>
     names
       .filter((name) => params[name] === undefined)
-      .map((name) => ({ parameter: name, message: `is required where ${form}` }));
-  const excess = (names: readonly (keyof CropParams)[], form: string) =>
+      .map((name) => ({ parameter: name, expected: `a value (${form})`, received: undefined }));
+  const excess = (names: readonly (keyof CropParams)[], form: string): ParameterFault[] =>
     names
       .filter((name) => params[name] !== undefined)
-      .map((name) => ({ parameter: name, message: `does not go with ${form}` }));
+      .map((name) => ({
+        parameter: name,
+        expected: `no value together with ${form}`,
+        received: params[name],
+      }));
 
-  if (aspect_ratio !== undefined) {
-    const faults: ParameterFault[] = excess(['left', 'top', 'width', 'height'], 'aspect_ratio');
-    if (clip) faults.push({ parameter: 'clip', message: 'goes with a box (left, top, width, height) only' });
-    return faults;
-  }
-  if (isBox(params)) {
+  if (isBox(params) && aspect_ratio === undefined) {
     return [
-      ...missing(['left', 'top', 'width', 'height'], 'a box is given'),
-      ...excess(['position'], 'a box (left, top, width, height)'),
+      ...missing(['left', 'top', 'width', 'height'], 'a box needs left, top, width and height'),
+      ...excess(['position'], 'left and top'),
     ];
   }
-  if (params.width === undefined && params.height === undefined) {
-    const detail = position === undefined ? 'nothing' : 'position';
-    const message = `crop needs a box (left, top, width, height), an aspect_ratio, or width and height; got ${detail}`;
-    return [{ parameter: '', message }];
+  const unclipped = clip
+    ? [{ parameter: 'clip', expected: 'false without a box (left, top, width, height)', received: clip }]
+    : [];
+  if (aspect_ratio !== undefined) {
+    return [...excess(['left', 'top', 'width', 'height'], 'aspect_ratio'), ...unclipped];
   }
-  const faults: ParameterFault[] = missing(['width', 'height'], 'no box and no aspect_ratio is given');
-  if (clip) faults.push({ parameter: 'clip', message: 'goes with a box (left, top, width, height) only' });
-  return faults;
+  if (params.width === undefined && params.height === undefined) {
+    const expected = 'a box (left, top, width, height), an aspect_ratio, or a width and a height';
+    return [{ parameter: 'width', expected, received: undefined }];
+  }
+  return [...missing(['width', 'height'], 'width and height go together'), ...unclipped];
 }
 
 interface Part extends Size {
@@ -156,7 +158,8 @@ function partOf(size: Size, params: CropParams, at: At): Part {
     if (wanted[side] > size[side]) {
       throw parameterError(
         at(side),
-        `must be at most ${size[side]}, the picture's ${side}; got ${wanted[side]}`,
+        `an integer of at most ${size[side]}, the picture's ${side},`,
+        wanted[side],
       );
     }
   }
@@ -177,7 +180,8 @@ function wholeBox(size: Size, box: Part, at: At): Part {
     if (value < least || value > most) {
       throw parameterError(
         at(name),
-        `must be from ${least} to ${most} in a picture of ${size.width}×${size.height}; got ${value}. clip=true cuts the box to the picture`,
+        `an integer from ${least} to ${most} in a picture of ${size.width}×${size.height} (clip=true cuts the box to the picture)`,
+        value,
       );
     }
   }
@@ -190,9 +194,11 @@ function clippedBox(size: Size, box: Part, at: At): Part {
   const width = Math.min(size.width, box.left + box.width) - left;
   const height = Math.min(size.height, box.top + box.height) - top;
   if (width < 1 || height < 1) {
+    const side = width < 1 ? 'left' : 'top';
     throw parameterError(
-      at(width < 1 ? 'left' : 'top'),
-      `the box lies outside the picture of ${size.width}×${size.height}`,
+      at(side),
+      `a box that overlaps the picture of ${size.width}×${size.height}`,
+      box[side],
     );
   }
   return { left, top, width, height };

@@ -36,7 +36,13 @@ export const extend = defineOperation({
   validate: ({ top, right, bottom, left }) =>
     top + right + bottom + left > 0
       ? []
-      : [{ parameter: '', message: 'extend needs at least one of top, right, bottom and left above 0' }],
+      : [
+          {
+            parameter: 'top',
+            expected: 'at least one of top, right, bottom and left above 0',
+            received: top,
+          },
+        ],
   sizedBy: ({ top, right, bottom, left }) => {
     const sides = { top, right, bottom, left };
     const largest = Math.max(top, right, bottom, left);

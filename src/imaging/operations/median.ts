@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { parameterError } from '../../errors.ts';
+import { parameterError } from '../../faults.ts';
 import { defineOperation } from './operation.ts';
 
 /** Odd, so that the window has a middle; the time grows with the square. */
@@ -24,7 +24,8 @@ export const median = defineOperation({
     if (params.size > most) {
       throw parameterError(
         at('size'),
-        `must be at most ${most}, the picture's shorter side; got ${params.size}`,
+        `an odd integer of at most ${most}, the picture's shorter side,`,
+        params.size,
       );
     }
     return size;

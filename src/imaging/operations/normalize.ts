@@ -26,7 +26,7 @@ export const normalize = defineOperation({
   validate: ({ lower, upper }) =>
     lower < upper
       ? []
-      : [{ parameter: 'lower', message: `must be less than upper (${upper}); got ${lower}` }],
+      : [{ parameter: 'lower', expected: `an integer below upper (${upper})`, received: lower }],
   compile:
     ({ lower, upper }) =>
     (image) =>

@@ -6,10 +6,11 @@ import { ObjectWithDefaults } from '../../schema.ts';
 /** A JSON Pointer to a parameter of the operation at hand, for faults. `at('')` is the operation itself. */
 export type At = (parameter: string) => string;
 
-/** What is wrong with one parameter. */
+/** What is wrong with one parameter, for `parameterFault`. */
 export interface ParameterFault {
   parameter: string;
-  message: string;
+  expected: string;
+  received: unknown;
 }
 
 /** Another image or artifact that an operation needs. */

@@ -3,7 +3,7 @@ import type { Size } from '../../pictures/types.ts';
 import { StringEnum } from '../../schema.ts';
 import { Color, isGrey, isTranslucent, parseColor } from '../color.ts';
 import { isStrategy, POSITIONS } from './gravity.ts';
-import { defineOperation } from './operation.ts';
+import { defineOperation, type ParameterFault } from './operation.ts';
 
 const FITS = ['cover', 'contain', 'fill', 'inside', 'outside'] as const;
 /** These fill a box of both width and height. */
@@ -76,20 +76,22 @@ export const resize = defineOperation({
   grey: ({ fit, background }) => (fit === 'contain' && !isGrey(background) ? 'loses' : 'keeps'),
 
   validate({ width, height, fit, position, without_enlargement, without_reduction }) {
-    const faults = [];
+    const faults: ParameterFault[] = [];
     if (width === undefined && height === undefined) {
-      faults.push({ parameter: 'width', message: 'resize needs a width, a height or both; got neither' });
+      faults.push({ parameter: 'width', expected: 'a width, a height or both', received: undefined });
     }
     if (isStrategy(position) && fit !== 'cover') {
       faults.push({
         parameter: 'position',
-        message: `position ${position} goes with fit cover; got fit ${fit}`,
+        expected: `a compass point together with fit=${fit}`,
+        received: position,
       });
     }
     if (without_enlargement && without_reduction) {
       faults.push({
         parameter: 'without_reduction',
-        message: 'without_enlargement and without_reduction together leave nothing to do',
+        expected: 'false together with without_enlargement=true',
+        received: true,
       });
     }
     return faults;

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { parameterError } from '../../errors.ts';
+import { parameterError } from '../../faults.ts';
 import { BYTES, ObjectWithDefaults } from '../../schema.ts';
 import type { LabelMap } from '../labels.ts';
 import { MAX_SEGMENTS } from '../schemas.ts';
@@ -49,7 +49,7 @@ export function binaryMask({ data }: LabelMap, label?: number): Uint8Array {
     area++;
   }
   if (label !== undefined && (label === 0 || area === 0)) {
-    throw parameterError('/label', `Expected a label of the segmentation, got ${label}.`);
+    throw parameterError('/label', 'a label of the segmentation', label);
   }
   return mask;
 }

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors.ts';
+import { mismatch, Words } from '../../faults.ts';
 import type { LabelMap } from '../labels.ts';
 
 /** One closed line along pixel edges. Its corners are nodes `first` to `end` − 1, without repeating the first. */
@@ -122,7 +123,11 @@ class NodeList {
     if (this.count === MAX_CORNERS) {
       throw new AppError(
         'output_too_large',
-        `Expected outlines of at most ${MAX_CORNERS} corners; smooth the segments (open, close, min_area), or ask for run lengths.`,
+        mismatch(
+          '',
+          `outlines of at most ${MAX_CORNERS} corners (smooth the segments by open, close or min_area, or ask for run lengths)`,
+          new Words('more'),
+        ),
       );
     }
     if (this.count === this.#x.length) {

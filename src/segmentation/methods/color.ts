@@ -1,4 +1,4 @@
-import { parameterError } from '../../errors.ts';
+import { parameterError } from '../../faults.ts';
 import { deltaE2000, hexOfRgb, labOfRgb, rgbOfHex } from '../color-science.ts';
 import { connectRuns, extractRuns, type Runs } from '../components.ts';
 import { classifyByColor, colorOfKey, countColors } from '../palette.ts';
@@ -24,7 +24,7 @@ export const color: Method<'color'> = (input, params) => {
 };
 
 function colorAt({ width, channels, data }: Picture, point: Point | null): [number, number, number] {
-  if (point === null) throw parameterError('/color', 'Expected `color`, or a `point` to take it from.');
+  if (point === null) throw parameterError('/color', 'a colour, or a point to take it from,', undefined);
   const at = (point.y * width + point.x) * channels;
   const red = data[at] as number;
   return channels < 3 ? [red, red, red] : [red, data[at + 1] as number, data[at + 2] as number];

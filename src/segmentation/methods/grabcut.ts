@@ -1,4 +1,4 @@
-import { parameterError } from '../../errors.ts';
+import { parameterError, Words } from '../../faults.ts';
 import { squaredDistance } from '../morphology.ts';
 import { type Mat, type OpenCv, openCv, withMats } from '../opencv.ts';
 import { colorChannels, type Picture } from '../picture.ts';
@@ -26,7 +26,8 @@ export const grabcut: Method<'grabcut'> = async (input, params): Promise<Classif
   if (!trimap.includes(cv.GC_BGD) && !trimap.includes(cv.GC_PR_BGD)) {
     throw parameterError(
       '/box',
-      'Expected background to learn from: a box smaller than the picture, or points in `background`; got a box that covers all.',
+      'a box smaller than the picture, or points in background,',
+      new Words('a box that covers all'),
     );
   }
   return withMats((keep) => {

@@ -1,4 +1,4 @@
-import { parameterError } from '../../errors.ts';
+import { parameterError } from '../../faults.ts';
 import { extractPlane } from '../plane.ts';
 import { aboveThreshold, type Method } from './method.ts';
 
@@ -120,7 +120,9 @@ export const threshold: Method<'threshold'> = ({ picture }, params) => {
       found: { thresholds: [params.value] },
     };
   }
-  if (params.adaptive === undefined) throw parameterError('/value', 'Expected `value` or `adaptive`.');
+  if (params.adaptive === undefined) {
+    throw parameterError('/value', 'a global threshold, or adaptive instead,', undefined);
+  }
   const means = (params.adaptive === 'mean' ? blockMeans : gaussianMeans)(
     plane,
     width,

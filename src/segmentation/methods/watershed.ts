@@ -1,4 +1,4 @@
-import { parameterError } from '../../errors.ts';
+import { parameterError, Words } from '../../faults.ts';
 import { releaseArray } from '../../pictures/release.ts';
 import { flood, MAX_SOBEL, sobelMagnitude } from '../flood.ts';
 import { squaredDistance } from '../morphology.ts';
@@ -71,7 +71,8 @@ function pointMarkers(
     if (taken !== 0 && taken !== marker) {
       throw parameterError(
         path,
-        `Expected a pixel of its own in a picture of ${width} × ${height}, got (${given.x}, ${given.y}), which another marker has.`,
+        `a pixel of its own in a picture of ${width}×${height}`,
+        new Words(`(${given.x}, ${given.y}), which another marker has`),
       );
     }
     map[at] = marker;
