@@ -34,7 +34,7 @@ async function makeArtifacts(server: BenchServer, imageId: string, count: number
     const response = await fetch(`${server.url}/images/${imageId}/resize`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ width: 800 + index, output: { quality: 86 } }),
+      body: JSON.stringify({ width: 800 + index, quality: 86 }),
     });
     if (!response.ok) throw new Error(`No artifact: ${await response.text()}`);
     artifacts.push((await response.json()) as Artifact);

@@ -37,7 +37,7 @@ function ours(server: BenchServer, client: Worker<Load, LoadResult>, imageId: st
         method: 'POST',
         path: `/images/${imageId}/resize`,
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ width, output: { quality } }),
+        body: JSON.stringify({ width, quality }),
       }));
       const result = await client.call({ port: server.port, requests, count, inFlight: IN_FLIGHT });
       if (result.statuses[201] !== count) {

@@ -53,7 +53,7 @@ export const soak: Soak = () =>
           // 101 and 20 have no common divisor: no pair comes twice.
           body: JSON.stringify({
             width: 750 + ((done + index) % 101),
-            output: { quality: 70 + ((done + index) % 20) },
+            quality: 70 + ((done + index) % 20),
           }),
         }));
         const { statuses } = await client.call({

@@ -15,9 +15,9 @@ function parameters(properties: TProperties): string {
 
 function animation(name: OperationName): string {
   const { animated, needsStill } = OPERATIONS[name];
-  if (!animated) return 'Needs a still picture: choose a frame of an animation by `input.page`.';
+  if (!animated) return 'Needs a still picture: choose a frame of an animation by `page`.';
   return needsStill
-    ? 'Keeps animations, but for the parameters that look at one picture; there, choose a frame by `input.page`.'
+    ? 'Keeps animations, but for the parameters that look at one picture; there, choose a frame by `page`.'
     : 'Keeps animations.';
 }
 
@@ -46,9 +46,13 @@ ${GENERATED}
 }
 \`\`\`
 
-\`/resize\`, \`/crop\` and \`/convert\` are transforms with one step. As \`POST\` they take the parameters as a body, with
-\`input\` and \`output\` beside them; as \`GET\` everything is a flat query. All of it works on artifacts as
-on images: \`/artifacts/{id}/…\`.
+\`POST\` makes an artifact and answers with it. \`POST /images/{id}/render\` takes the same body and answers with the picture
+itself.
+
+\`/resize\`, \`/crop\` and \`/convert\` are transforms with one step. They take the parameters of the operation, of the input and of
+the output side by side, with the same names in the body of a \`POST\` and in the query of a \`GET\`:
+\`{"width": 300, "format": "webp", "quality": 80}\` and \`?width=300&format=webp&quality=80\` are the same artifact. \`POST\` answers with
+the artifact, \`GET\` with the picture. All of it works on artifacts as on images: \`/artifacts/{id}/…\`.
 
 Animated GIF and WebP stay animated with the same timeline where every operation keeps animations; otherwise the answer is
 422 and names the operation.

@@ -33,8 +33,8 @@ const TAGS = [
   {
     name: 'manipulation',
     description:
-      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with its JSON, ' +
-      'or with the picture itself where `Accept` prefers `image/*`. `GET` gives the picture, for `<img>` and caches.',
+      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with that; ' +
+      '`GET` takes the same parameters and answers with the picture, for `<img>` and caches.',
   },
   {
     name: 'measurement',
@@ -52,7 +52,8 @@ const TAGS = [
 const DESCRIPTION = `A self-hosted, typed image-processing API. Upload pictures with \`POST /images\`, then work on them by their \`id\`.
 
 Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable \`code\`; a validation
-problem lists every fault with its place. Lists are paged by \`cursor\`. Content has a strong \`ETag\` and answers conditional
+problem lists every fault with its place. \`POST\` makes an artifact and answers with it; \`GET\` answers with the thing itself and names
+its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by \`cursor\`. Content has a strong \`ETag\` and answers conditional
 and range requests. \`HEAD\` works wherever \`GET\` does.
 
 This document: [\`/openapi.json\`](/openapi.json).`;

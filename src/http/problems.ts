@@ -48,7 +48,7 @@ export const PROBLEMS = {
   not_acceptable: {
     status: 406,
     title: 'Not acceptable',
-    when: '`Accept` allows none of the media types on offer.',
+    when: '`Accept` allows none of the formats that `format=auto` could choose.',
   },
   request_timeout: {
     status: 408,
@@ -143,7 +143,7 @@ export const PROBLEMS = {
   overloaded: {
     status: 503,
     title: 'Overloaded',
-    when: 'The line for image operations is full (`IMAGE_QUEUE`); `Retry-After` says when to try again.',
+    when: 'A queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`, `UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
   },
   database_unavailable: {
     status: 503,
