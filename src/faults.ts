@@ -1,4 +1,4 @@
-import { AppError, type Fault } from './errors.ts';
+import { AppError, type ErrorCode, type Fault } from './errors.ts';
 
 /** Characters of a client's text that a message repeats. */
 const MAX_SHOWN = 100;
@@ -7,20 +7,34 @@ const MAX_SHOWN = 100;
  * What is wrong with a value, in the one wording of the service (sharp's): "Expected an integer from 1 to 100 for quality
  * but received 101".
  *
- * @param name of the parameter; empty where the value has none
+ * @param name of the parameter; empty if the value has none
  * @param expected with its article: "an integer from 1 to 100"
+ * @param received the value itself, or `Words` about it
  */
 export function mismatch(name: string, expected: string, received: unknown): string {
   const subject = name === '' ? '' : ` for ${name}`;
   return `Expected ${expected}${subject} but received ${showValue(received)}`;
 }
 
+/** What was received in words, for a value that does not say itself what is wrong: `new Words('a mask of 64×48')`. */
+export class Words {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
 /** A client's value in a few words, however large it is. */
 export function showValue(value: unknown): string {
   if (value === undefined) return 'nothing';
+  if (value instanceof Words) return value.text;
   if (typeof value === 'string') return JSON.stringify(clip(value));
   if (Array.isArray(value)) return `an array of ${value.length} ${value.length === 1 ? 'item' : 'items'}`;
-  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value === 'object' && value !== null) {
+    const count = Object.keys(value).length;
+    return `an object of ${count} ${count === 1 ? 'property' : 'properties'}`;
+  }
   return String(value);
 }
 
@@ -36,20 +50,34 @@ export function nameOf(path: string): string {
   return [parts[last] ?? '', ...indices].join('').replaceAll('~1', '/').replaceAll('~0', '~');
 }
 
+/** A member's name as a part of a JSON Pointer (RFC 6901, 3). */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
+
 /** A fault of one parameter, at its place in the parameters. The HTTP layer moves it to where the value stood. */
 export function parameterFault(path: string, expected: string, received: unknown): Fault {
   return { location: 'body', path, message: mismatch(nameOf(path), expected, received) };
 }
 
-/** A `validation_failed` about one parameter. */
-export function parameterError(path: string, expected: string, received: unknown): AppError {
-  return parameterErrors([parameterFault(path, expected, received)]);
+/** A `validation_failed`, or another failure, about one parameter. */
+export function parameterError(
+  path: string,
+  expected: string,
+  received: unknown,
+  code?: ErrorCode,
+): AppError {
+  return parameterErrors([parameterFault(path, expected, received)], code);
 }
 
-/** A `validation_failed` about one or several parameters. Its detail is the message of the first one. */
-export function parameterErrors(faults: readonly Fault[]): AppError {
+/**
+ * A failure about one or several parameters. Its detail is the message of the first one, which names the parameter, and how
+ * many more there are.
+ */
+export function parameterErrors(faults: readonly Fault[], code: ErrorCode = 'validation_failed'): AppError {
   const [first] = faults;
   if (first === undefined) throw new Error('A failed validation has at least one fault');
-  const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`;
-  return new AppError('validation_failed', `${first.message}${more}`, { errors: faults });
+  const more = faults.length - 1;
+  const rest = more === 0 ? '' : ` (and ${more} more ${more === 1 ? 'fault' : 'faults'})`;
+  return new AppError(code, `${first.message}${rest}`, { errors: faults });
 }

@@ -3,7 +3,6 @@ import type { Database } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
 import { type FormFile, type FormLimits, receiveForm } from '../http/multipart-form.ts';
-import { relocateFaults } from '../http/validation.ts';
 import { sanitizeFilename, stemOf } from '../images/filename.ts';
 import { ingestLog } from './ingest.ts';
 import type { IngestOptions } from './ingest-messages.ts';
@@ -11,6 +10,7 @@ import type { IngestThreads } from './ingest-threads.ts';
 import { identifyOptions } from './new-frame-set.ts';
 import { compileNullValues } from './null-values.ts';
 import { PostgresRowSink } from './postgres-row-sink.ts';
+import { readFromQuery } from './query-faults.ts';
 import { delimiterOf, type UploadLogQuery } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
 
@@ -34,11 +34,7 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
     .flatMap((values) => values.split(','))
     .map((value) => value.trim())
     .filter((value) => value !== '');
-  try {
-    compileNullValues(nullValues);
-  } catch (error) {
-    throw relocateFaults(error, { location: 'query', pathOf: (path) => path });
-  }
+  readFromQuery(() => compileNullValues(nullValues));
   return {
     delimiter: query.delimiter === undefined ? undefined : delimiterOf(query.delimiter),
     nullValues,
