@@ -30,7 +30,7 @@ const PURE = [
   /^(imaging|pictures)\//,
   /^histogram\/(?!routes)/,
   /^segmentation\/(?!routes)/,
-  /^frames\/(arithmetic|batches|csv|copy-rows|faults|ingest-worker|normalize|null-|png|quality|resample|row-binner)/,
+  /^frames\/(arithmetic|batches|csv|copy-rows|faults|ingest|normalize|null-|png|quality|resample|row-binner|row-sink)/,
   /^frames\/(colormap|picture-task|picture-input|picture|colormap-tables)\.ts$/,
 ];
 const NOT_PURE = [/^fastify/, /^@fastify\//, /^pg$/, /^@?prisma/, /^\.\.\/http\//, /^\.\.\/db\//];

@@ -181,22 +181,47 @@ export async function withTransaction<T>(
 }
 
 async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
+  const transaction = await beginTransaction(pool);
   try {
-    await client.query('BEGIN');
-    const result = await work(client);
-    const { command } = await client.query('COMMIT');
-    // PostgreSQL answers COMMIT with ROLLBACK where a statement failed and `work` went on as if nothing had happened.
-    if (command !== 'COMMIT')
-      throw new Error('The transaction was rolled back: one of its statements failed.');
+    const result = await work(transaction.client);
+    await transaction.commit();
     return result;
   } catch (error) {
-    await client.query('ROLLBACK').catch((rollbackError: Error) => {
-      broken = rollbackError;
-    });
+    await transaction.rollback();
     throw error;
-  } finally {
-    client.release(broken);
   }
+}
+
+/** A transaction that is under way on a connection of its own. It ends with `rollback`, or with a `commit` that succeeds. */
+export interface Transaction {
+  client: pg.PoolClient;
+  /** @throws what PostgreSQL says; `rollback` is then still to be called */
+  commit(): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+/** Begins a transaction for whoever cannot put all its work into one function, as `withTransaction` wants it. */
+export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
+  const client = await pool.connect();
+  const rollback = async () => {
+    const broken = await client.query('ROLLBACK').then(
+      () => undefined,
+      (error: Error) => error,
+    );
+    client.release(broken);
+  };
+  const commit = async () => {
+    const { command } = await client.query('COMMIT');
+    // PostgreSQL answers COMMIT with ROLLBACK where a statement failed and the work went on as if nothing had happened.
+    if (command !== 'COMMIT')
+      throw new Error('The transaction was rolled back: one of its statements failed.');
+    client.release();
+  };
+  try {
+    await client.query('BEGIN');
+  } catch (error) {
+    await rollback();
+    throw error;
+  }
+  return { client, commit, rollback };
 }

@@ -1,4 +1,5 @@
-import { parameterError } from '../errors.ts';
+import type { AppError } from '../errors.ts';
+import { parameterError, Words } from '../faults.ts';
 import { COLOR_TABLES } from './colormap-tables.ts';
 
 /** A colour at a grey level, `#rrggbb` in sRGB. */
@@ -129,14 +130,12 @@ export const COLORMAP_NAMES: readonly string[] = [...BY_NAME.keys()];
 export function findColormap(text: string): Colormap {
   const named = BY_NAME.get(text.trim().toLowerCase());
   if (named) return named;
-  if (text.length > MAX_TEXT) throw invalid(`at most ${MAX_TEXT} characters`, `${text.length}`);
+  if (text.length > MAX_TEXT)
+    throw invalid(`at most ${MAX_TEXT} characters`, new Words(`${text.length} characters`));
   const start = text.trimStart();
   if (start.startsWith('[')) return colormapFromStops(parseJson(text));
   if (!start.includes(':')) {
-    throw invalid(
-      `one of ${COLORMAP_NAMES.join(', ')}, or stops like 0:#000000,255:#ffffff`,
-      JSON.stringify(text.slice(0, 40)),
-    );
+    throw invalid(`one of ${COLORMAP_NAMES.join(', ')}, or stops like 0:#000000,255:#ffffff`, text);
   }
   const entries = text.split(',').map((entry) => {
     const colon = entry.indexOf(':');
@@ -152,13 +151,13 @@ export function findColormap(text: string): Colormap {
  */
 export function colormapFromStops(value: unknown): Colormap {
   if (!Array.isArray(value) || value.length < 2 || value.length > MAX_STOPS) {
-    throw invalid(`2 to ${MAX_STOPS} stops`, Array.isArray(value) ? `${value.length}` : typeof value);
+    throw invalid(`an array of 2 to ${MAX_STOPS} stops`, value);
   }
   const stops = value.map(readStop);
   for (const [index, stop] of stops.entries()) {
     const before = stops[index - 1];
     if (before && before.position >= stop.position) {
-      throw invalid('stops of rising position', `${stop.position} after ${before.position}`);
+      throw invalid(`an integer above ${before.position} as the next position`, stop.position);
     }
   }
   return { name: 'custom', description: 'Stops of the request.', stops, table: interpolate(stops) };
@@ -171,10 +170,10 @@ function readStop(value: unknown): ColorStop {
       ? [value.position, value.color]
       : [undefined, undefined];
   if (typeof position !== 'number' || !Number.isInteger(position) || position < 0 || position > 255) {
-    throw invalid('a position as a whole number from 0 to 255', show(position ?? value));
+    throw invalid('an integer from 0 to 255 as a position', position ?? value);
   }
   if (typeof color !== 'string' || !/^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(color)) {
-    throw invalid('a colour as #rrggbb', show(color));
+    throw invalid('#rrggbb or #rgb as a colour', color);
   }
   const long = color.length === 4 ? color.replaceAll(/[0-9a-f]/gi, '$&$&') : color;
   return { position, color: long.toLowerCase() };
@@ -184,16 +183,12 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    throw invalid('stops as a JSON array', 'malformed JSON');
+    throw invalid('a JSON array of stops', text);
   }
 }
 
-function show(value: unknown): string {
-  return JSON.stringify(value)?.slice(0, 40) ?? 'nothing';
-}
-
-function invalid(expected: string, received: string): Error {
-  return parameterError('/colormap', `Expected ${expected} for colormap but received ${received}.`);
+function invalid(expected: string, received: unknown): AppError {
+  return parameterError('/colormap', expected, received);
 }
 
 /** `table` as seen through another one of grey levels (see normalize.ts): first the levels, then the colour. */

@@ -8,6 +8,7 @@ export class FrameCopy {
   /** Rejects when the COPY fails: pg-copy-streams then calls no callback of a write, and throws at the next. */
   readonly #failed: Promise<never>;
   #hasFailed = false;
+  #isFinished = false;
 
   constructor(client: PoolClient) {
     this.#stream = client.query(copyFrom(`COPY frames (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`));
@@ -29,10 +30,12 @@ export class FrameCopy {
   /** Ends it; resolves when the rows are in the table. */
   async finish(): Promise<void> {
     await this.#settle((callback) => this.#stream.end(COPY_TRAILER, callback));
+    this.#isFinished = true;
   }
 
-  /** Breaks it off; resolves when the connection can take the next statement. */
+  /** Breaks it off, unless it has ended; resolves when the connection can take the next statement. */
   async abort(): Promise<void> {
+    if (this.#isFinished) return;
     this.#stream.destroy(new Error('The upload has ended early.'));
     await this.#failed.catch(() => undefined);
   }

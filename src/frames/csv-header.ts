@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { mismatch, Words } from '../faults.ts';
 import { isBlankCell } from './csv-cells.ts';
 import { MAX_RECORD_BYTES, RecordReader } from './csv-records.ts';
 
@@ -29,6 +30,16 @@ export function fileError(
   return new AppError(code, detail, { errors: [{ location: 'body', path: '/file', message: detail }] });
 }
 
+/** A refusal of the header, in the one wording of faults. */
+function headerError(expected: string, received: unknown): AppError {
+  return fileError(mismatch('the header', expected, received));
+}
+
+/** A refusal of what is no CSV at all. */
+function notText(received: string): AppError {
+  return fileError(mismatch('', 'a CSV file in UTF-8', new Words(received)), 'unsupported_media_type');
+}
+
 const SIGNATURES: readonly (readonly [name: string, bytes: string])[] = [
   ['a PNG picture', '89504e47'],
   ['a JPEG picture', 'ffd8ff'],
@@ -57,13 +68,8 @@ export const SIGNATURE_BYTES = 8;
 export function checkSignature(head: Buffer): number {
   const hex = head.toString('hex', 0, SIGNATURE_BYTES);
   const known = SIGNATURES.find(([, bytes]) => hex.startsWith(bytes));
-  if (known) throw fileError(`Expected a CSV file but received ${known[0]}.`, 'unsupported_media_type');
-  if (head.subarray(0, SIGNATURE_BYTES).includes(0)) {
-    throw fileError(
-      'Expected a CSV file in UTF-8 but received binary data or UTF-16 text.',
-      'unsupported_media_type',
-    );
-  }
+  if (known) throw notText(known[0]);
+  if (head.subarray(0, SIGNATURE_BYTES).includes(0)) throw notText('binary data or UTF-16 text');
   return hex.startsWith('efbbbf') ? 3 : 0;
 }
 
@@ -75,12 +81,7 @@ export function checkSignature(head: Buffer): number {
  * @throws AppError `validation_failed` with what was expected and what was there.
  */
 export function parseHeader(record: Uint8Array, given: Delimiter | undefined): Header {
-  if (record.includes(0)) {
-    throw fileError(
-      'Expected a CSV file in UTF-8 but its first line has NUL bytes: binary data or UTF-16 text.',
-      'unsupported_media_type',
-    );
-  }
+  if (record.includes(0)) throw notText('NUL bytes in its first line: binary data or UTF-16 text');
   const readings = (given === undefined ? DELIMITERS : [given]).map((delimiter) =>
     splitHeader(record, delimiter),
   );
@@ -137,7 +138,7 @@ export class HeaderReader {
 
   private append(byte: number): void {
     if (this.size === MAX_RECORD_BYTES) {
-      throw fileError(`Expected a header of at most ${MAX_RECORD_BYTES} bytes: the first line is longer.`);
+      throw headerError(`at most ${MAX_RECORD_BYTES} bytes`, new Words('more'));
     }
     if (this.size === this.bytes.length) {
       const bytes = new Uint8Array(2 * this.size);
@@ -170,35 +171,31 @@ function splitHeader(record: Uint8Array, delimiter: Delimiter): Reading {
 function matchColumns({ delimiter, names, cells, malformed }: Reading): Header {
   if (malformed) throw fileError('The header of the CSV has malformed quotes.');
   if (cells > MAX_COLUMNS + 1) {
-    throw fileError(
-      `Expected a header of depth and at most ${MAX_COLUMNS} pixel columns but received ${cells} columns.`,
-    );
+    throw headerError(`depth and at most ${MAX_COLUMNS} pixel columns`, new Words(`${cells} columns`));
   }
   const depthCell = names.findIndex(isDepth);
   if (depthCell < 0) {
-    throw fileError(`Expected a header with a column named depth but received ${quoteNames(names)}.`);
+    throw headerError('a column named depth', new Words(quoteNames(names)));
   }
   const columns = names.length - 1;
-  if (columns === 0) throw fileError('Expected pixel columns col1, col2, … beside depth but received none.');
+  if (columns === 0) throw headerError('pixel columns col1, col2, … beside depth', new Words('none'));
   const pixels = new Int32Array(names.length).fill(-1);
   const seen = new Uint8Array(columns);
   names.forEach((name, cell) => {
     if (cell === depthCell) return;
-    if (isDepth(name)) throw fileError('Expected one column named depth but received more.');
+    if (isDepth(name)) throw headerError('one column named depth', new Words('more'));
     const number = /^col([1-9]\d{0,4})$/i.exec(name)?.[1];
     if (number === undefined) {
-      throw fileError(
-        `Expected columns depth and col1 to col${columns} but column ${cell + 1} is named ${JSON.stringify(clip(name))}.`,
+      throw headerError(
+        `depth and col1 to col${columns}`,
+        new Words(`${JSON.stringify(clip(name))} as column ${cell + 1}`),
       );
     }
     const pixel = Number(number) - 1;
     if (pixel >= columns) {
-      throw fileError(
-        `Expected ${columns} pixel columns to be named col1 to col${columns} but received ${clip(name)}.`,
-      );
+      throw headerError(`${columns} pixel columns named col1 to col${columns}`, clip(name));
     }
-    if (seen[pixel] === 1)
-      throw fileError(`Expected each column once but received ${clip(name)} more than once.`);
+    if (seen[pixel] === 1) throw headerError('each column once', new Words(`${clip(name)} more than once`));
     seen[pixel] = 1;
     pixels[cell] = pixel;
   });

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { parameterFault, Words } from '../faults.ts';
 
 /** The longest row, in bytes, that is read. 10,000 columns of 100 bytes fit; a file without line ends does not. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
@@ -166,7 +167,7 @@ function tooLong(inQuotes: boolean): AppError {
     `A row of the CSV is longer than ${MAX_RECORD_BYTES} bytes, ${inQuotes ? 'because a quote is not closed' : 'the most that is read'}.`,
     {
       errors: [
-        { location: 'body', path: '/file', message: `Expected rows of at most ${MAX_RECORD_BYTES} bytes.` },
+        parameterFault('/file', `rows of at most ${MAX_RECORD_BYTES} bytes`, new Words('a longer one')),
       ],
     },
   );

@@ -1,8 +1,9 @@
+import { mismatch } from '../faults.ts';
 import type { BatchBuilder } from './batches.ts';
 import { isBlankCell, MAX_DEPTH, NOT_WHOLE, OUT_OF_RANGE, parseDepth, parsePixel } from './csv-cells.ts';
 import { clip, type Header } from './csv-header.ts';
 import { RecordReader } from './csv-records.ts';
-import type { CellFaultCode, FaultLog } from './faults.ts';
+import type { CellFault, CellFaultCode, FaultLog } from './faults.ts';
 import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';
 
 /** Where a row stands in its file, both counted from 1. */
@@ -46,7 +47,7 @@ export class RowReader {
     if (record.blank && record.malformed < 0) return 'empty';
     const before = faults.total;
     if (record.malformed >= 0) {
-      this.addFault('bad_quotes', record.malformed, position, 'has malformed or unclosed quotes.');
+      this.addQuotesFault(record.malformed, position);
     } else if (record.cells !== header.names.length) {
       this.addRaggedFault(position);
     } else {
@@ -93,50 +94,54 @@ export class RowReader {
     const { text } = this.record;
     const depth = parseDepth(text, start, end, this.decimalComma);
     if (isBlankCell(text, start, end)) {
-      this.addFault('null_depth', cell, position, 'is empty; expected a depth.');
+      this.addFault('null_depth', cell, position, 'a number');
     } else if (Number.isNaN(depth)) {
-      this.addFault('bad_depth', cell, position, 'is not a number; expected a depth as a decimal number.');
+      this.addFault('bad_depth', cell, position, 'a decimal number');
     } else if (Math.abs(depth) > MAX_DEPTH) {
-      this.addFault(
-        'depth_too_large',
-        cell,
-        position,
-        `is too large; expected a depth from -${MAX_DEPTH} to ${MAX_DEPTH}.`,
-      );
+      this.addFault('depth_too_large', cell, position, `a number from -${MAX_DEPTH} to ${MAX_DEPTH}`);
     } else if (isNullDepth(this.nulls, depth)) {
-      this.addFault('null_depth', cell, position, 'is a null value; expected a depth.');
+      this.addFault('null_depth', cell, position, 'a number that is not a null value');
     }
     return depth;
   }
 
   private addPixelFault(code: number, cell: number, position: RowPosition): void {
-    if (code === NOT_WHOLE) {
-      this.addFault('not_whole', cell, position, 'is not a whole number; expected 0 to 255.');
-    } else if (code === OUT_OF_RANGE) {
-      this.addFault('out_of_range', cell, position, 'is out of range; expected 0 to 255.');
-    } else {
-      this.addFault('bad_number', cell, position, 'is not a number; expected a whole number from 0 to 255.');
-    }
+    const name = code === NOT_WHOLE ? 'not_whole' : code === OUT_OF_RANGE ? 'out_of_range' : 'bad_number';
+    this.addFault(name, cell, position, 'an integer from 0 to 255');
   }
 
-  private addFault(code: CellFaultCode, cell: number, { row, line }: RowPosition, problem: string): void {
-    // Text for faults that nobody will see would make a file of nothing but faults slow.
-    if (!this.faults.listing) {
-      this.faults.count(1);
-      return;
-    }
-    const column = this.header.names[cell] ?? null;
-    const value = cell < this.record.ends.length ? clip(this.record.cellText(cell)) : null;
-    const where = column === null ? `cell ${cell + 1}` : `column ${clip(column)}`;
-    const shown = value === null ? 'the text' : JSON.stringify(value);
-    const message = `Row ${row} (line ${line}), ${where}: ${shown} ${problem}`;
-    this.faults.add({ code, row, line, column, value, message });
+  private addFault(code: CellFaultCode, cell: number, position: RowPosition, expected: string): void {
+    this.faults.add(() => {
+      const column = this.header.names[cell] as string;
+      const value = clip(this.record.cellText(cell));
+      return describe(code, position, column, value, mismatch(clip(column), expected, value));
+    });
   }
 
-  private addRaggedFault({ row, line }: RowPosition): void {
-    const { cells } = this.record;
-    const has = cells === 1 ? '1 cell' : `${cells} cells`;
-    const message = `Row ${row} (line ${line}) has ${has}; expected ${this.header.names.length} as in the header.`;
-    this.faults.add({ code: 'ragged_row', row, line, column: null, value: null, message });
+  /** The cell may be one that the header has no name for; its text is not kept then. */
+  private addQuotesFault(cell: number, position: RowPosition): void {
+    this.faults.add(() => {
+      const column = this.header.names[cell] ?? null;
+      const value = column === null ? null : clip(this.record.cellText(cell));
+      const where = column === null ? `cell ${cell + 1}` : clip(column);
+      return describe('bad_quotes', position, column, value, `malformed or unclosed quotes in ${where}`);
+    });
   }
+
+  private addRaggedFault(position: RowPosition): void {
+    this.faults.add(() => {
+      const expected = `${this.header.names.length} cells, as in the header,`;
+      return describe('ragged_row', position, null, null, mismatch('', expected, this.record.cells));
+    });
+  }
+}
+
+function describe(
+  code: CellFaultCode,
+  { row, line }: RowPosition,
+  column: string | null,
+  value: string | null,
+  problem: string,
+): CellFault {
+  return { code, row, line, column, value, message: `Row ${row} (line ${line}): ${problem}` };
 }

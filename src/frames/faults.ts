@@ -35,19 +35,10 @@ export class FaultLog {
   /** Rows with at least one fault. */
   rows = 0;
 
-  /** Whether the next fault would still be listed: building its text can be spared otherwise. */
-  get listing(): boolean {
-    return this.listed.length < MAX_LISTED;
-  }
-
-  add(fault: CellFault): void {
+  /** @param describe not called past 100: texts that nobody sees would make a file of nothing but faults slow */
+  add(describe: () => CellFault): void {
     this.total++;
-    if (this.listing) this.listed.push(fault);
-  }
-
-  /** Counts faults that are not listed. */
-  count(faults: number): void {
-    this.total += faults;
+    if (this.listed.length < MAX_LISTED) this.listed.push(describe());
   }
 }
 

@@ -1,27 +1,21 @@
 import type { FrameSet } from '../db/generated/client.ts';
-import { AppError } from '../errors.ts';
-import { relocateFaults, validationFailed } from '../http/validation.ts';
 import { type Colormap, findColormap } from './colormap.ts';
 import type { FrameRequest } from './frame-answer.ts';
 import { selectFrames } from './frame-selection.ts';
 import type { QualityReport } from './quality.ts';
+import { queryError, readFromQuery } from './query-faults.ts';
 import type { FrameListQuery } from './schemas.ts';
 
 /** @throws AppError `validation_failed` at `/colormap` of the query */
 export function colormapOf(text: string): Colormap {
-  try {
-    return findColormap(text);
-  } catch (error) {
-    throw relocateFaults(error, { location: 'query', pathOf: (path) => path });
-  }
+  return readFromQuery(() => findColormap(text));
 }
 
 /** @throws AppError `validation_failed` for a range of depths that is none */
 export function depthRange({ depth_min, depth_max }: FrameListQuery): { depthMin: number; depthMax: number } {
   const [depthMin, depthMax] = [depth_min ?? Number.NEGATIVE_INFINITY, depth_max ?? Number.POSITIVE_INFINITY];
   if (depthMin > depthMax) {
-    const message = `must be at most depth_max: ${depthMin} is greater than ${depthMax}`;
-    throw validationFailed([{ location: 'query', path: '/depth_min', message }]);
+    throw queryError('/depth_min', `a number up to depth_max, which is ${depthMax},`, depthMin);
   }
   return { depthMin, depthMax };
 }
@@ -41,8 +35,8 @@ export function readFrameRequest(query: FrameListQuery, frameSets: readonly Fram
     order === 'file' &&
     frameSets.some((set) => depthOrderOf(set) !== 'ascending')
   ) {
-    const message = 'dynamic goes with order=depth, where the depths of a file do not rise';
-    throw validationFailed([{ location: 'query', path: '/normalization', message }]);
+    const expected = 'none or static (or order=depth, since the depths of a file do not rise)';
+    throw queryError('/normalization', expected, normalization);
   }
   const selection = selectFrames(frameSets, {
     order,
@@ -59,13 +53,10 @@ export function readFrameRequest(query: FrameListQuery, frameSets: readonly Fram
 export function requireCommonWidth({ selection }: FrameRequest): void {
   const widths = [...new Set(selection.sets.map(({ width }) => width))];
   if (widths.length < 2) return;
-  throw new AppError(
-    'validation_failed',
-    `The frame sets have rows of ${widths.sort((a, b) => a - b).join(', ')} pixels: choose a width or a frame_set_id.`,
-    {
-      errors: [
-        { location: 'query', path: '/width', message: 'is required: the frame sets have several widths' },
-      ],
-    },
+  const shown = widths.sort((a, b) => a - b).join(', ');
+  throw queryError(
+    '/width',
+    `a width (or a frame_set_id), since the frame sets have rows of ${shown} pixels,`,
+    undefined,
   );
 }

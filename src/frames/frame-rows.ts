@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { type BinaryRow, queryBinaryRow } from '../blobs/binary-copy.ts';
+import { mismatch } from '../faults.ts';
 import type { ValueRange } from './normalize.ts';
 import { maskStride } from './null-mask.ts';
 
@@ -60,7 +61,7 @@ function float(value: number): string {
 }
 
 function uuid(value: string): string {
-  if (!/^[0-9a-f-]{36}$/.test(value)) throw new TypeError('Expected a UUID.');
+  if (!/^[0-9a-f-]{36}$/.test(value)) throw new TypeError(mismatch('', 'a UUID', value));
   return `'${value}'::uuid`;
 }
 

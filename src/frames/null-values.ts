@@ -1,4 +1,4 @@
-import { parameterError } from '../errors.ts';
+import { parameterError } from '../faults.ts';
 import { NOT_A_NUMBER, parseDepth } from './csv-cells.ts';
 
 /** What marks a missing pixel unless something else is asked for, besides the empty cell. */
@@ -28,10 +28,7 @@ export interface NullValues {
 export function compileNullValues(values: readonly string[]): NullValues {
   const marks = values.map((value) => value.trim()).filter((value) => value !== '');
   if (marks.length > MAX_VALUES) {
-    throw parameterError(
-      '/null_values',
-      `Expected at most ${MAX_VALUES} null values but received ${marks.length}.`,
-    );
+    throw parameterError('/null_values', `at most ${MAX_VALUES} values`, marks.length);
   }
   const numbers = new Set<number>();
   const texts = new Set<string>();
@@ -39,10 +36,7 @@ export function compileNullValues(values: readonly string[]): NullValues {
   for (const mark of marks) {
     const bytes = Buffer.from(mark);
     if (bytes.length > MAX_LENGTH) {
-      throw parameterError(
-        '/null_values',
-        `A null value may be at most ${MAX_LENGTH} bytes long; one has ${bytes.length}.`,
-      );
+      throw parameterError('/null_values', `values of at most ${MAX_LENGTH} bytes`, mark);
     }
     const number = parseDepth(bytes, 0, bytes.length, false);
     if (Number.isFinite(number)) numbers.add(number);

@@ -3,9 +3,9 @@ import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../admission.ts';
 import { AppError } from '../errors.ts';
+import { parameterErrors, parameterFault, Words } from '../faults.ts';
 import { removeWhenSent } from '../http/computed-file.ts';
 import { acceptable, negotiate } from '../http/negotiation.ts';
-import { validationFailed } from '../http/validation.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import type { Input } from '../work/inputs.ts';
 import type { Maker, PlannedWork } from '../work/make.ts';
@@ -14,6 +14,7 @@ import type { FrameFacts } from './frame-selection.ts';
 import type { PictureShape } from './picture-builder.ts';
 import type { FrameSetInputs, KnownFrames } from './picture-inputs.ts';
 import { framePicture } from './picture-operation.ts';
+import { queryError } from './query-faults.ts';
 import {
   type FramePictureParams,
   type FramePictureQuery,
@@ -100,12 +101,10 @@ export class FramePictures {
       throw new AppError('not_found', 'There are no frames in this range to make a picture of.');
     }
     if (scale === 'depth' && query.order === 'file') {
-      throw validationFailed([{ location: 'query', path: '/scale', message: 'depth goes with order=depth' }]);
+      throw queryError('/scale', 'rows (depth needs order=depth)', scale);
     }
     if (scale === 'depth' && height === undefined) {
-      throw validationFailed([
-        { location: 'query', path: '/height', message: 'is required with scale=depth' },
-      ]);
+      throw queryError('/height', 'an integer with scale=depth', height);
     }
     return { width, height, scale };
   }
@@ -119,11 +118,12 @@ export class FramePictures {
     const bound = fitting
       ? `${maxPixels} pixels in all`
       : `${Math.max(...formats.map((format) => FORMATS[format].maxSide))} pixels a side`;
-    throw new AppError(
-      'output_too_large',
-      `The picture would have ${width}×${height} pixels and may have ${bound}: choose a smaller height.`,
-      { errors: [{ location: 'query', path: '/height', message: 'must make the picture small enough' }] },
-    );
+    const expected = `an integer that makes a picture of at most ${bound}`;
+    const given =
+      shape.height === undefined ? `nothing: ${facts.count} frames make` : `${height}, which makes`;
+    const received = new Words(`${given} ${width}×${height} pixels`);
+    const fault = parameterFault('/height', expected, received);
+    throw parameterErrors([{ ...fault, location: 'query' }], 'output_too_large');
   }
 }
 

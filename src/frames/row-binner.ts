@@ -1,3 +1,4 @@
+import { mismatch, Words } from '../faults.ts';
 import { greatestCommonDivisor } from './arithmetic.ts';
 import { isMasked, maskStride, setMasked } from './null-mask.ts';
 
@@ -109,7 +110,7 @@ export function createRowBinner(width: number, height: number, rows: number): Ro
   let added = 0;
   return {
     add(_depth, pixels, offset, mask) {
-      if (++added > rows) throw new RangeError(`Expected ${rows} rows but received more.`);
+      if (++added > rows) throw new RangeError(mismatch('', `${rows} rows`, added));
       for (let left = unit; left > 0; ) {
         const taken = Math.min(left, span - mean.weight);
         mean.add(taken, pixels, offset, mask);
@@ -118,7 +119,7 @@ export function createRowBinner(width: number, height: number, rows: number): Ro
       }
     },
     finish() {
-      if (added !== rows) throw new RangeError(`Expected ${rows} rows but received ${added}.`);
+      if (added !== rows) throw new RangeError(mismatch('', `${rows} rows`, added));
       return picture;
     },
   };
@@ -131,7 +132,7 @@ export function createRowStack(width: number, height: number): RowBinner {
   let y = 0;
   return {
     add(_depth, pixels, offset, mask) {
-      if (y >= height) throw new RangeError(`Expected ${height} rows but received more.`);
+      if (y >= height) throw new RangeError(mismatch('', `${height} rows`, y + 1));
       picture.pixels.set(pixels.subarray(offset, offset + width), y * width);
       if (mask !== null) {
         picture.nulls ??= new Uint8Array(height * stride);
@@ -140,7 +141,7 @@ export function createRowStack(width: number, height: number): RowBinner {
       y++;
     },
     finish() {
-      if (y !== height) throw new RangeError(`Expected ${height} rows but received ${y}.`);
+      if (y !== height) throw new RangeError(mismatch('', `${height} rows`, y));
       return picture;
     },
   };
@@ -167,7 +168,10 @@ const ROUNDING = 1e-9;
  */
 export function createDepthBinner(width: number, height: number, scale: DepthScale): RowBinner {
   const { from, to, step } = scale;
-  if (!(to > from && step > 0)) throw new RangeError('Expected a depth scale with to > from and step > 0.');
+  if (!(to > from && step > 0))
+    throw new RangeError(
+      mismatch('', 'a scale with to > from and step > 0', new Words(JSON.stringify(scale))),
+    );
   const binDepth = (to - from) / height;
   const picture = emptyPicture(width, height);
   const bin = new MeanRow(width);
@@ -198,7 +202,7 @@ export function createDepthBinner(width: number, height: number, scale: DepthSca
 
   return {
     add(next, pixels, offset, mask) {
-      if (next < depth) throw new RangeError('Expected rows by rising depth.');
+      if (next < depth) throw new RangeError(mismatch('', `a depth from ${depth} on`, next));
       if (next > depth) {
         const joined = next - depth <= GAP_FACTOR * step;
         const middle = depth + (next - depth) / 2;

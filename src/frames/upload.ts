@@ -2,14 +2,15 @@ import type { FastifyRequest } from 'fastify';
 import type { Database } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
 import { AppError } from '../errors.ts';
-import { type FormLimits, receiveForm } from '../http/multipart-form.ts';
-import { relocateFaults } from '../http/validation.ts';
+import { type FormFile, type FormLimits, receiveForm } from '../http/multipart-form.ts';
 import { sanitizeFilename, stemOf } from '../images/filename.ts';
 import { ingestLog } from './ingest.ts';
 import type { IngestOptions } from './ingest-messages.ts';
 import type { IngestThreads } from './ingest-threads.ts';
 import { identifyOptions } from './new-frame-set.ts';
 import { compileNullValues } from './null-values.ts';
+import { PostgresRowSink } from './postgres-row-sink.ts';
+import { readFromQuery } from './query-faults.ts';
 import { delimiterOf, type UploadLogQuery } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
 
@@ -33,11 +34,7 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
     .flatMap((values) => values.split(','))
     .map((value) => value.trim())
     .filter((value) => value !== '');
-  try {
-    compileNullValues(nullValues);
-  } catch (error) {
-    throw relocateFaults(error, { location: 'query', pathOf: (path) => path });
-  }
+  readFromQuery(() => compileNullValues(nullValues));
   return {
     delimiter: query.delimiter === undefined ? undefined : delimiterOf(query.delimiter),
     nullValues,
@@ -47,12 +44,31 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
   };
 }
 
+/** A form whose one file has come. */
+interface OpenForm {
+  form: AsyncGenerator<FormFile, void, undefined>;
+  file: FormFile;
+  maxBytes: number;
+}
+
+/**
+ * The file's bytes, which end when the form has, so that nothing is kept of a body that is not whole. They fail where there are
+ * too many, so that a log cut there is not taken for a faulty one.
+ */
+async function* readFile({ form, file, maxBytes }: OpenForm): AsyncGenerator<Buffer, void, undefined> {
+  yield* file.chunks;
+  if (file.isTooLarge()) {
+    throw new AppError('file_too_large', `The file is longer than the ${maxBytes} bytes that are accepted.`);
+  }
+  await form.next();
+}
+
 /**
  * Receives one image log and stores it, streaming all the way: nothing of it waits in a file, and nothing is there until
  * all is.
  *
  * @param signal aborted when the client goes away
- * @throws AppError what `receiveForm` and `ingestLog` throw; `overloaded`
+ * @throws AppError what `receiveForm` and `ingestLog` throw; `file_too_large`, `overloaded`
  */
 export async function uploadLog(
   request: FastifyRequest,
@@ -68,24 +84,17 @@ export async function uploadLog(
       const { value: file } = await form.next();
       if (!file) throw new Error('A form without a file came to its end.');
       const filename = sanitizeFilename(file.filename, 'image-log.csv');
-      return ingestLog(database, owner, thread, {
-        frameSet: {
-          name: query.name ?? stemOf(filename),
-          filename,
-          depthUnit: query.depth_unit,
-          ...identifyOptions(options),
-        },
-        options,
-        force: query.force,
-        file,
-        maxBytes: limits.maxFileBytes,
-        finishForm: async () => {
-          await form.next();
-        },
-        signal,
-      });
+      const frameSet = {
+        name: query.name ?? stemOf(filename),
+        filename,
+        depthUnit: query.depth_unit,
+        ...identifyOptions(options),
+      };
+      const sink = await PostgresRowSink.open(database.pool, { owner, frameSet, force: query.force });
+      const bytes = readFile({ form, file, maxBytes: limits.maxFileBytes });
+      return ingestLog(bytes, sink, { thread, options, signal });
     });
-    return { frameSet: await frameSets.get(owner, stored.id), isNew: stored.isNew };
+    return { frameSet: await frameSets.get(owner, stored.frameSetId), isNew: stored.isNew };
   } catch (error) {
     if (error instanceof AppError && error.code === 'not_found') {
       throw new AppError('conflict', 'The same log was there and was deleted meanwhile; try once more.');

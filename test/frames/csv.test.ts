@@ -93,8 +93,8 @@ const REFUSED: [name: string, file: string | Uint8Array, message: RegExp, code?:
   ['a column left out', 'depth,col1,col3\n1,2,3\n', /col1 to col2.*col3/],
   ['col0', 'depth,col0\n1,2\n', /"col0"/],
   ['col01', 'depth,col01\n1,2\n', /"col01"/],
-  ['an unknown column', 'depth,col1,note\n1,2,3\n', /column 3 is named "note"/],
-  ['a column without a name', 'depth,col1,\n1,2,\n', /column 3 is named ""/],
+  ['an unknown column', 'depth,col1,note\n1,2,3\n', /received "note" as column 3/],
+  ['a column without a name', 'depth,col1,\n1,2,\n', /received "" as column 3/],
   [
     '10,001 pixel columns',
     `depth${Array.from({ length: 10_001 }, (_, i) => `,col${i + 1}`).join('')}\n`,
@@ -225,7 +225,7 @@ t.test(
       t.equal(error.errors.length, 100);
       t.equal(
         error.errors[0]?.message,
-        'Row 2 (line 3), column col1: "300" is out of range; expected 0 to 255.',
+        'Row 2 (line 3): Expected an integer from 0 to 255 for col1 but received "300"',
       );
     }
   },

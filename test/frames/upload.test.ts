@@ -292,7 +292,7 @@ t.test('short rows at a great width stay within memory', async (t) => {
 });
 
 t.test('parameters and forms that are wrong', async (t) => {
-  const { app, uploadLog } = await createFramesApp(t, { MAX_CSV_BYTES: '2000' });
+  const { app, uploadLog, countRows } = await createFramesApp(t, { MAX_CSV_BYTES: '2000' });
   const log = writeLog(3, 3);
   for (const query of [
     '?width=0',
@@ -356,6 +356,7 @@ t.test('parameters and forms that are wrong', async (t) => {
   const { body, headers } = multipartBody([{ bytes, field: 'file' }]);
   const cut = await app.inject({ method: 'POST', url: '/upload', payload: body.subarray(0, -20), headers });
   t.equal(cut.statusCode, 400, 'a body that is cut off');
+  t.strictSame(await countRows(), { frames: 0, frame_sets: 0 });
 });
 
 /** Sends the head of an upload and some rows over a real connection, and leaves it open. */
