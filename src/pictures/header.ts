@@ -2,7 +2,9 @@ import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import sharp, { type Metadata } from 'sharp';
 import { decoding, undecodable } from './decode-failure.ts';
+import { checkGifBlocks } from './gif.ts';
 import { restrictLoaders } from './loaders.ts';
+import { readingAt } from './read-at.ts';
 import type { SourceFile } from './types.ts';
 
 restrictLoaders();
@@ -32,6 +34,7 @@ async function findHeader(file: SourceFile, page: number): Promise<Metadata> {
   const key = `${fileIdentity(file.path)}#${page}`;
   const known = headers.get(key);
   if (known) return known;
+  if (file.format === 'gif') readingAt(file.path, checkGifBlocks);
   const options = { ...(page === 0 ? {} : { page }), limitInputPixels: false };
   const header = await sharp(file.path, options).metadata();
   const format = header.format === 'heif' ? 'avif' : header.format;

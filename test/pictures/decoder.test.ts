@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
@@ -104,14 +104,16 @@ t.test('a TIFF whose last page or last text is cut off is refused at its upload'
 });
 
 t.test('a damaged header or damaged pixels are refused by all', async () => {
-  for (const [name, format, bytes] of FILES) {
+  // Any bytes make a colour table of a GIF.
+  for (const [name, format, bytes] of FILES.filter(([, kind]) => kind !== 'gif')) {
     const header = Buffer.from(bytes);
     // Behind what the format is known by.
-    header.fill(0xaa, format === 'tiff' ? 4 : 12, 64);
+    header.fill(0xaa, format === 'tiff' || format === 'jpeg' ? 4 : 12, 64);
     await isUndecodable(save('damaged', header), format, `${name}: header`);
   }
+  // JPEG and lossy WebP have no bytes that cannot be decoded; browsers show what they find.
   const compressed: [name: string, format: ImageFormat, bytes: Buffer][] = [
-    ...FILES.filter(([name]) => ['PNG', 'GIF', 'AVIF', 'TIFF with JPEG'].includes(name)),
+    ...FILES.filter(([name]) => ['PNG', 'GIF', 'AVIF'].includes(name)),
     ['LZW in strips', 'tiff', await noise().tiff({ compression: 'lzw' }).toBuffer()],
     [
       'LZW in tiles',
@@ -305,7 +307,7 @@ t.test('too many pixels are refused before decoding, in one wording', async (t) 
   const total = { maxTotalPixels: 3 * WIDTH * HEIGHT - 1 };
   for (const user of users) {
     const read = user.read({ path: gif, format: 'gif' }, { limits: total });
-    // One frame is counted and segmented; only a convert to PNG would be refused for what PNG is.
+    // One frame alone is counted and segmented.
     if (user.pagePath === '/page') await t.resolves(read, user.name);
     else
       t.match(await refusalOf(read), {
@@ -329,5 +331,4 @@ t.test('a file that is written anew is read anew', async (t) => {
     sizes.push(await user?.read(sniffed(file)));
   }
   t.match(sizes, [{ width: 10 }, { width: 20 }]);
-  t.equal(readFileSync(at('changing.png')).length > 0, true);
 });

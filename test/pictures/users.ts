@@ -30,7 +30,9 @@ export function usersOfPictures(outputPath: string): User[] {
     (...operations: object[]): User['read'] =>
     (source, { page, limits } = {}) => {
       const input = page === undefined ? {} : { input: { page } };
-      const request = { ...input, operations, output: { format: 'png' } };
+      // What may be an animation stays one.
+      const format = ['gif', 'webp'].includes(source.format) ? 'webp' : 'png';
+      const request = { ...input, operations, output: { format } };
       return runTransform({
         source,
         inputs: {},
