@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import t from 'tap';
 
 /**
@@ -9,34 +11,27 @@ const SOURCE = path.resolve(import.meta.dirname, '../src');
 
 /** What a slice offers to the others; all else in its folder is its own. */
 const OFFERED: Record<string, readonly string[]> = {
-  artifacts: ['derived.ts', 'maker.ts', 'pictures.ts', 'response.ts', 'store.ts'],
-  frames: [
-    'frame-set-routes.ts',
-    'ingest-threads.ts',
-    'picture-answer.ts',
-    'picture-task.ts',
-    'routes.ts',
-    'schemas.ts',
-    'store.ts',
-    'upload.ts',
-  ],
-  images: ['filename.ts', 'store.ts', 'upload.ts'],
-  manipulation: ['transformer.ts'],
+  artifacts: ['derived.ts'],
+  frames: [],
+  histogram: [],
+  images: ['filename.ts', 'store.ts'],
+  manipulation: [],
+  segmentation: [],
 };
 
 /** Folders and files that compute and know nothing of HTTP and databases. */
 const PURE = [
   /^(config|errors|faults|schema|schema-faults)\.ts$/,
   /^(imaging|pictures)\//,
-  /^histogram\/(?!routes)/,
-  /^segmentation\/(?!routes)/,
+  /^(histogram|segmentation|manipulation|work)\//,
+  /^images\/operation\.ts$/,
   /^frames\/(arithmetic|batches|csv|copy-rows|faults|ingest|normalize|null-|png|quality|resample|row-binner|row-sink)/,
   /^frames\/(colormap|picture-task|picture-input|picture|colormap-tables)\.ts$/,
 ];
 const NOT_PURE = [/^fastify/, /^@fastify\//, /^pg$/, /^@?prisma/, /^\.\.\/http\//, /^\.\.\/db\//];
 
-/** The files that put everything together. */
-const ROOTS = new Set(['server.ts', 'services.ts', 'app.ts']);
+/** The files that put everything together, and the main modules of processes. */
+const ROOTS = new Set(['server.ts', 'services.ts', 'app.ts', 'operations.ts', 'image-worker.ts']);
 
 interface Module {
   file: string;
@@ -113,6 +108,31 @@ t.test('there are no import cycles', async (t) => {
   };
   for (const file of graph.keys()) visit(file, []);
   t.equal(done.size >= graph.size, true);
+});
+
+t.test('the list of operations is a root: only other roots import it', async (t) => {
+  const importers = modules
+    .filter(({ file, imports }) => imports.some((name) => resolveImport(file, name) === 'operations.ts'))
+    .map(({ file }) => file);
+  t.ok(importers.length > 0);
+  t.strictSame(
+    importers.filter((file) => !ROOTS.has(file)),
+    [],
+  );
+});
+
+t.test('the API process loads no native image code', async (t) => {
+  const script = `
+    await import(${JSON.stringify(`${SOURCE}/services.ts`)});
+    await import(${JSON.stringify(`${SOURCE}/app.ts`)});
+    console.log(JSON.stringify(process.report.getReport().sharedObjects));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+  const loaded: string[] = JSON.parse(stdout);
+  t.ok(loaded.length > 0);
+  t.strictSame(
+    loaded.filter((name) => /sharp|vips/.test(name)),
+    [],
+  );
 });
 
 t.test('only config.ts reads the environment of the process as settings', async (t) => {

@@ -1,9 +1,9 @@
-import { type Static, Type } from '@sinclair/typebox';
-import { BYTES, ObjectWithDefaults, StringEnum } from '../schema.ts';
+import { Type } from '@sinclair/typebox';
+import { BYTES } from '../schema.ts';
 import { defineOperation } from '../work/operation.ts';
 import { plainForm } from '../work/routes.ts';
 import { histogram } from './operation.ts';
-import { HistogramPlotSchema } from './schemas.ts';
+import { PlotParamsSchema } from './schemas.ts';
 
 declare module '../work/operation.ts' {
   interface Operations {
@@ -12,16 +12,6 @@ declare module '../work/operation.ts' {
 }
 
 const MEDIA_TYPES = { svg: 'image/svg+xml', png: 'image/png' } as const;
-
-const PlotParamsSchema = ObjectWithDefaults({
-  ...HistogramPlotSchema.properties,
-  format: StringEnum(['svg', 'png'], {
-    default: 'svg',
-    description: 'Format of the plot.',
-    examples: ['png'],
-  }),
-});
-export type PlotParams = Static<typeof PlotParamsSchema>;
 
 /** Draws a stored histogram. */
 export const histogramPlot = defineOperation({

@@ -205,6 +205,17 @@ export const HistogramPlotSchema = ObjectWithDefaults(
 );
 export type HistogramPlot = Static<typeof HistogramPlotSchema>;
 
+/** A plot as a file. */
+export const PlotParamsSchema = ObjectWithDefaults({
+  ...HistogramPlotSchema.properties,
+  format: StringEnum(['svg', 'png'], {
+    default: 'svg',
+    description: 'Format of the plot.',
+    examples: ['png'],
+  }),
+});
+export type PlotParams = Static<typeof PlotParamsSchema>;
+
 const level = (description: string) => Nullable('number', { description });
 
 const statistics = {

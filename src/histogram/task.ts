@@ -3,9 +3,8 @@ import type { Outcome, Task } from '../work/operation.ts';
 import { contentFile, pictureFile, writeNewFile } from '../work/task-files.ts';
 import { computeHistogram } from './compute.ts';
 import { renderHistogramSvg } from './plot.ts';
-import type { PlotParams } from './plot-operation.ts';
 import { renderPlotPng } from './plot-png.ts';
-import type { Channel, HistogramParams, HistogramResult, HistogramSummary } from './schemas.ts';
+import type { Channel, HistogramParams, HistogramResult, HistogramSummary, PlotParams } from './schemas.ts';
 
 /**
  * Computes a histogram and writes it as JSON. Both happen in the image process: the numbers may be megabytes.

@@ -8,7 +8,7 @@ import { ObjectWithDefaults } from '../schema.ts';
 import type { Artifact } from '../work/artifact.ts';
 import type { InputPart, StoredRef } from '../work/inputs.ts';
 import type { Maker, PlannedWork } from '../work/make.ts';
-import type { FileKind, Operation } from '../work/operation.ts';
+import type { FileKind, Operation, View } from '../work/operation.ts';
 import type {
   ArtifactPost,
   BytesAnswer,
@@ -18,7 +18,6 @@ import type {
   RequestForm,
   ResourceName,
   StoredPartRoute,
-  ViewRoute,
 } from '../work/routes.ts';
 import { type Work, workKey } from '../work/work.ts';
 import { clientSignal } from './client-signal.ts';
@@ -112,7 +111,7 @@ class OperationRoutes {
   }
 
   /** The routes to a view: of a stored artifact, and of one that is made for it. */
-  addView(operation: Operation, view: ViewRoute): void {
+  addView(operation: Operation, view: View): void {
     const { form, bytes, tag, description, example } = view;
     const response = {
       ...bytesResponses(bytes),
@@ -152,7 +151,7 @@ class OperationRoutes {
 
   #addMadeView(
     operation: Operation,
-    view: ViewRoute,
+    view: View,
     { path }: OperationRoute,
     shown: BytesGet,
     resource: Resource,
@@ -378,7 +377,7 @@ class OperationRoutes {
     request: FastifyRequest,
     reply: FastifyReply,
     operation: Operation,
-    { form, artifactPath }: ViewRoute,
+    { form, artifactPath }: View,
     ref: StoredRef,
     values: Record<string, unknown>,
   ): Promise<FastifyReply> {

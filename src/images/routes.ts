@@ -20,6 +20,7 @@ import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../ht
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import {
+  type ImageChanges,
   ImageChangesSchema,
   ImageListQuerySchema,
   ImageQuerySchema,
@@ -133,12 +134,12 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       schema: {
         operationId: 'updateImage',
         tags,
-        summary: 'Rename an image',
-        description: 'Only the file name can be changed; the bytes never change.',
+        summary: 'Change what an image is called',
+        description: 'Only what is given is changed. The bytes never change.',
         params: IdParamsSchema,
         body: ImageChangesSchema,
         response: {
-          200: jsonResponse('Image', 'The image with its new name.'),
+          200: jsonResponse('Image', 'The image as it is now.'),
           ...problemResponses(
             'not_found',
             'validation_failed',
@@ -151,13 +152,9 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       },
     },
     async (request) => {
-      const filename = sanitizeFilename(request.body.filename, '');
-      if (filename === '') {
-        throw parameterError('/filename', 'a name that a file may have', request.body.filename);
-      }
-      return toImageResponse(await images.rename(request.owner, request.params.id, filename), {
-        includeGps: false,
-      });
+      const changes = toChanges(request.body);
+      const image = await images.update(request.owner, request.params.id, changes);
+      return toImageResponse(image, { includeGps: false });
     },
   );
 
@@ -220,6 +217,14 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
     },
   );
 };
+
+/** @throws AppError `validation_failed` for a name that leaves nothing of a file name */
+function toChanges({ filename: given, ...changes }: ImageChanges): ImageChanges {
+  if (given === undefined) return changes;
+  const filename = sanitizeFilename(given, '');
+  if (filename === '') throw parameterError('/filename', 'a name that a file may have', given);
+  return { ...changes, filename };
+}
 
 /** The results of a batch, with the status that they have in common. */
 function sendOutcomes(

@@ -186,19 +186,24 @@ export const ImageQuerySchema = ObjectWithDefaults({ include_gps: includeGps });
 
 export const ImageChangesSchema = Type.Object(
   {
-    filename: Type.String({
-      minLength: 1,
-      maxLength: 255,
-      description: 'The new name. What a file name may not hold is replaced.',
-    }),
+    filename: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 255,
+        description: 'The new name. What a file name may not hold is removed.',
+      }),
+    ),
   },
   {
     additionalProperties: false,
+    minProperties: 1,
     $id: 'ImageChanges',
-    description: 'What of an image can be changed.',
+    description: 'The fields of an image that can be changed.',
     examples: [{ filename: 'core-box-12.jpg' }],
   },
 );
+
+export type ImageChanges = Static<typeof ImageChangesSchema>;
 
 export type ImageResponse = Omit<Static<typeof ImageSchema>, 'gps'> & { gps?: Static<typeof GpsSchema> };
 export type UploadResult = Omit<Static<typeof UploadResultSchema>, 'image' | 'problem'> & {

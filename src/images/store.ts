@@ -19,7 +19,7 @@ import {
 } from '../http/pagination.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
-import type { ImageListQuery, ImageSort } from './schemas.ts';
+import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
 
 /** What is needed to read an image's bytes. */
 export interface ImageSource {
@@ -164,10 +164,10 @@ export class ImageStore {
   }
 
   /** @throws AppError `not_found` */
-  async rename(owner: OwnerId, id: string, filename: string): Promise<Image> {
+  async update(owner: OwnerId, id: string, changes: ImageChanges): Promise<Image> {
     const [image] = await this.#database.prisma.image.updateManyAndReturn({
       where: { ownerId: owner, id },
-      data: { filename, updatedAt: new Date() },
+      data: { ...changes, updatedAt: new Date() },
     });
     if (!image) throw imageNotFound(id);
     await this.#database.changes.caughtUp();

@@ -71,6 +71,11 @@ export interface FileKind {
   mediaType: string;
 }
 
+/** An operation as a view of what another one stores. */
+export interface View extends ViewRoute {
+  of: Operation;
+}
+
 /** One thing that can be computed. Methods get complete parameters unless they say otherwise. */
 export interface Operation<Params extends object = object, Result extends object = object> {
   name: string;
@@ -102,8 +107,8 @@ export interface Operation<Params extends object = object, Result extends object
   routes: readonly OperationRoute[];
   /** Routes to the parts of what it stores, below `/artifacts/{id}`. */
   parts: readonly StoredPartRoute[];
-  /** The route to it as a view of what another operation stores. */
-  view: ViewRoute | null;
+  /** The routes to it, if it shows what another operation stores. */
+  view: View | null;
   /** What metrics call it; few names. By default its own. */
   label(params: Params): string;
   /** Whether it takes less time than the way to another process, and reads no bytes of strangers. */

@@ -1,6 +1,5 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { InputPart } from './inputs.ts';
-import type { Operation } from './operation.ts';
 
 /** How a request says parameters: what it holds, and the way from there to the parameters and, for faults, back. */
 export interface RequestForm<Schema extends TSchema = TSchema> {
@@ -77,13 +76,9 @@ export interface StoredPartRoute {
   bytes: BytesAnswer;
 }
 
-/**
- * Routes to an operation that shows what another one has stored: below `/artifacts/{id}` of that, and below the routes of
- * the other one, which then comes first.
- */
+/** Routes to a view: below `/artifacts/{id}` of what it shows, and below the first route to the operation that stores that. */
 export interface ViewRoute extends RouteText {
-  of: Operation;
-  /** Below the path of the other operation. */
+  /** Below the path of the operation that is shown. */
   path: string;
   /** Below `/artifacts/{id}`. */
   artifactPath: string;

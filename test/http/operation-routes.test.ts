@@ -3,8 +3,8 @@ import type { LightMyRequestResponse } from 'fastify';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { OPERATIONS } from '../../src/operations.ts';
-import type { Operation } from '../../src/work/operation.ts';
-import type { BytesAnswer, BytesGet, OperationRoute, ViewRoute } from '../../src/work/routes.ts';
+import type { Operation, View } from '../../src/work/operation.ts';
+import type { BytesAnswer, BytesGet, OperationRoute } from '../../src/work/routes.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 
 /**
@@ -261,7 +261,7 @@ async function testGet(t: Test, route: OperationRoute, get: BytesGet, index: num
   await refuses(t, 'GET', url, `${resource.missing}/${route.path}`, template);
 }
 
-async function testView(t: Test, view: ViewRoute) {
+async function testView(t: Test, view: View) {
   const { send } = served;
   const [shown] = view.of.routes;
   const get = shown?.get;
