@@ -36,9 +36,8 @@ function toFault({ keyword, instancePath, params, parentSchema, data }: ErrorObj
         'a value',
         undefined,
       );
-    case 'additionalProperties':
-    case 'unevaluatedProperties': {
-      const name = String(params.additionalProperty ?? params.unevaluatedProperty);
+    case 'additionalProperties': {
+      const name = String(params.additionalProperty);
       return {
         path: `${instancePath}/${escapePointer(name.slice(0, MAX_NAME))}`,
         message: mismatch('', 'a known parameter', name),
