@@ -69,7 +69,11 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(artifactRoutes, services);
   await app.register(operationRoutes, {
     ...services,
-    findArtifact: (owner, id) => services.artifacts.get(owner, id),
+    async findArtifact(owner, id) {
+      const artifact = await services.artifacts.get(owner, id);
+      services.artifacts.noteUse(artifact, services.log);
+      return artifact;
+    },
     toArtifactResponse,
   });
   await app.register(frameSetRoutes, services);

@@ -64,8 +64,11 @@ export function TaggedUnion<Branch extends TObject>(
   });
 }
 
-/** Bytes in an answer. */
-export const BYTES = Type.Unsafe<unknown>({ type: 'string', format: 'binary' });
+/** The `content` of a body that is bytes of one of these media types. */
+export function bytesContent(...mediaTypes: readonly string[]): Record<string, { schema: TSchema }> {
+  const schema = Type.Unsafe<unknown>({ type: 'string', format: 'binary' });
+  return Object.fromEntries(mediaTypes.map((type) => [type, { schema }]));
+}
 
 /**
  * A closed object whose properties with a default may be left out. Its static type is that of the value once the

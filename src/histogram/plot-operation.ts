@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { BYTES } from '../schema.ts';
+import { bytesContent } from '../schema.ts';
 import { defineOperation } from '../work/operation.ts';
 import { plainForm } from '../work/routes.ts';
 import { histogram } from './operation.ts';
@@ -38,7 +38,7 @@ export const histogramPlot = defineOperation({
     example: { format: 'png', theme: 'dark' },
     bytes: {
       description: 'The plot.',
-      content: { 'image/svg+xml': { schema: BYTES }, 'image/png': { schema: BYTES } },
+      content: bytesContent('image/svg+xml', 'image/png'),
     },
   },
   async load() {

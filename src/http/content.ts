@@ -4,7 +4,7 @@ import { create as createContentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ByteRange } from '../blobs/blob-store.ts';
 import { AppError } from '../errors.ts';
-import { ObjectWithDefaults } from '../schema.ts';
+import { bytesContent, ObjectWithDefaults } from '../schema.ts';
 import { RESPONSE_HEADERS } from './responses.ts';
 
 /** What is said of bytes that are sent: validators and a safe file name. */
@@ -38,13 +38,6 @@ export const ContentQuerySchema = ObjectWithDefaults({
   }),
 });
 
-/** The `content` of a body that is bytes of one of these media types. */
-export function bytesContent(...mediaTypes: readonly string[]): Record<string, object> {
-  return Object.fromEntries(
-    mediaTypes.map((type) => [type, { schema: { type: 'string', format: 'binary' } }]),
-  );
-}
-
 /** The `response` entries of a route's schema that answers with content. */
 export function contentResponses(mediaType: string): Record<number, object> {
   const content = bytesContent(mediaType);
@@ -75,9 +68,9 @@ function listNames(header: string, etag: string): boolean {
 }
 
 /** Whether the client has the representation of this entity tag already, so that 304 is the answer (RFC 9110, 13.1.2). */
-export function isNotModified({ headers }: FastifyRequest, etag: string): boolean {
+export function isNotModified({ method, headers }: FastifyRequest, etag: string): boolean {
   const known = headers['if-none-match'];
-  return known !== undefined && listNames(known, etag);
+  return method !== 'POST' && known !== undefined && listNames(known, etag);
 }
 
 /**

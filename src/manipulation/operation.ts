@@ -14,7 +14,7 @@ import {
 import { extensionOf, FORMATS, mediaTypeOf } from '../pictures/formats.ts';
 import { PictureResultSchema } from '../pictures/metadata.ts';
 import type { SourceFile } from '../pictures/types.ts';
-import { BYTES } from '../schema.ts';
+import { bytesContent } from '../schema.ts';
 import type { NamedInput } from '../work/operation.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
@@ -31,7 +31,7 @@ const tag = 'manipulation';
 
 const PICTURE: BytesAnswer = {
   description: 'The picture, in the format that `format` asks for.',
-  content: Object.fromEntries(Object.values(FORMATS).map(({ mediaType }) => [mediaType, { schema: BYTES }])),
+  content: bytesContent(...Object.values(FORMATS).map(({ mediaType }) => mediaType)),
 };
 
 interface FlatRoute {

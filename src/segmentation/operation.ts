@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { stemOf } from '../images/filename.ts';
-import { BYTES } from '../schema.ts';
+import { bytesContent } from '../schema.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, plainForm } from '../work/routes.ts';
 import { SEGMENTATION_EXAMPLES, SEGMENTATION_QUERY_EXAMPLE } from './examples.ts';
@@ -29,7 +29,7 @@ const SEGMENTS: BytesAnswer = {
 
 const LABEL_MAP: BytesAnswer = {
   description: "Each pixel's label as a grey PNG, 8 bits, or 16 past 255 labels; 0 is background.",
-  content: { 'image/png': { schema: BYTES } },
+  content: bytesContent('image/png'),
 };
 
 /**

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../faults.ts';
-import { BYTES, ObjectWithDefaults } from '../../schema.ts';
+import { bytesContent, ObjectWithDefaults } from '../../schema.ts';
 import type { LabelMap } from '../labels.ts';
 import { MAX_SEGMENTS } from '../schemas.ts';
 import { defineForm } from './form.ts';
@@ -29,7 +29,7 @@ export const binaryMaskForm = defineForm({
   }),
   suffix: ({ label }) => (label === undefined ? '-mask.png' : `-mask-${label}.png`),
   mediaType: () => 'image/png',
-  bytes: { description: 'The mask.', content: { 'image/png': { schema: BYTES } } },
+  bytes: { description: 'The mask.', content: bytesContent('image/png') },
   render: async ({ labels }, { label }) => encodeBinaryMask(await labels(), label),
 });
 

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { BYTES } from '../../schema.ts';
+import { bytesContent } from '../../schema.ts';
 import type { SegmentationResult } from '../schemas.ts';
 import { defineForm } from './form.ts';
 
@@ -18,7 +18,7 @@ export const csvForm = defineForm({
   params: Type.Object({}, { additionalProperties: false }),
   suffix: () => '-segments.csv',
   mediaType: () => 'text/csv; charset=utf-8',
-  bytes: { description: 'The measurements.', content: { 'text/csv': { schema: BYTES } } },
+  bytes: { description: 'The measurements.', content: bytesContent('text/csv') },
   render: async ({ segments }) => Buffer.from(measurementsToCsv(await segments())),
 });
 

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { BYTES, ObjectWithDefaults, StringEnum } from '../../schema.ts';
+import { bytesContent, ObjectWithDefaults, StringEnum } from '../../schema.ts';
 import type { LabelMap } from '../labels.ts';
 import type { Picture } from '../picture.ts';
 import { defineForm } from './form.ts';
@@ -49,7 +49,7 @@ export const overlayForm = defineForm({
   mediaType: ({ format }) => `image/${format}`,
   bytes: {
     description: 'The overlay.',
-    content: Object.fromEntries(OVERLAY_FORMATS.map((format) => [`image/${format}`, { schema: BYTES }])),
+    content: bytesContent(...OVERLAY_FORMATS.map((format) => `image/${format}`)),
   },
   render: async ({ picture, labels }, { page = 0, format, ...options }) =>
     encodeOverlay(await picture(page), await labels(), options, format),
