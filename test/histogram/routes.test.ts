@@ -74,22 +74,30 @@ t.test('a region in the query, edges in the body', async (t) => {
   t.equal((await send('GET', `/images/${id}/histogram?region=1,0,2,2`)).json().pixels, 4);
   const posted = await send('POST', `/images/${id}/histogram`, { edges: [0, 35, 256], channels: ['red'] });
   t.equal(posted.statusCode, 201);
-  t.strictSame(posted.json().channels.red.counts, [4, 4]);
+  t.strictSame((await send('GET', posted.json().content_url)).json().channels.red.counts, [4, 4]);
 });
 
-t.test('a plot of the same, by Accept', async (t) => {
+t.test('a plot of the same', async (t) => {
   const { send, id } = await appWithImage(t);
-  const svg = await send('GET', `/images/${id}/histogram?theme=dark&scale=log`, undefined, {
-    accept: 'image/svg+xml',
-  });
+  const svg = await send('GET', `/images/${id}/histogram/plot?theme=dark&scale=log&channels=red`);
   t.equal(svg.headers['content-type'], 'image/svg+xml');
   t.match(svg.body, /^<svg/);
   t.match(svg.headers['content-security-policy'], /sandbox/);
-  const png = await send('GET', `/images/${id}/histogram?width=320&height=200`, undefined, {
-    accept: 'image/png',
-  });
+  t.match(svg.headers['content-disposition'], /filename=core-histogram\.svg/);
+  const png = await send('GET', `/images/${id}/histogram/plot?width=320&height=200&format=png`);
   t.match(await sharp(png.rawPayload).metadata(), { format: 'png', width: 320, height: 200 });
-  t.equal((await send('GET', `/images/${id}/histogram`, undefined, { accept: 'text/csv' })).statusCode, 406);
+  const stored = (await send('POST', `/images/${id}/histogram`, {})).json();
+  const again = await send('GET', `/artifacts/${stored.id}/plot?width=320&height=200&format=png`);
+  t.strictSame(again.rawPayload, png.rawPayload, 'of the stored numbers');
+  for (const [query, path] of [
+    ['theme=pink', '/theme'],
+    ['width=9999', '/width'],
+    ['format=gif', '/format'],
+    ['bins=0', '/bins'],
+  ] as const) {
+    const wrong = await send('GET', `/images/${id}/histogram/plot?${query}`);
+    t.match([wrong.statusCode, wrong.json().errors], [422, [{ location: 'query', path }]], query);
+  }
 });
 
 t.test('wrong parameters are 422 at their place', async (t) => {
@@ -112,8 +120,7 @@ t.test('wrong parameters are 422 at their place', async (t) => {
     ['mask=5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11', '/mask'],
     ['mask=x', '/mask'],
     ['page=1', '/page'],
-    ['theme=pink', '/theme'],
-    ['width=9999', '/width'],
+    ['theme=dark', '/theme'],
     ['bogus=1', '/bogus'],
   ];
   for (const [query, path] of cases) {

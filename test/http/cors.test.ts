@@ -34,7 +34,10 @@ t.test('health and metrics tell what they should', async (t) => {
   t.strictSame((await send('GET', '/health/live')).json(), { status: 'ok' });
   t.strictSame((await send('GET', '/health/ready')).json(), {
     status: 'ready',
-    checks: { database: 'ok', image_line: 'ok' },
+    checks: {
+      database: 'ok',
+      queues: { images: 'ok', image_logs: 'ok', frame_pictures: 'ok', uploads: 'ok' },
+    },
   });
   await upload({ bytes: Buffer.from('no picture') });
   const text = (await send('GET', '/metrics')).body;
@@ -42,7 +45,9 @@ t.test('health and metrics tell what they should', async (t) => {
     text,
     /coreframe_http_request_duration_seconds_count\{method="POST",route="\/images",status="415"\} 1/,
   );
-  t.match(text, /coreframe_image_tasks_waiting 0/);
+  for (const queue of ['images', 'image_logs', 'frame_pictures', 'uploads']) {
+    t.match(text, new RegExp(`coreframe_queue_waiting\\{queue="${queue}"\\} 0`));
+  }
   t.match(text, /coreframe_disk_cache_hits \d+/);
   t.match(text, /process_resident_memory_bytes/);
 });

@@ -253,19 +253,23 @@ t.test('every example of a body or a query works', async (t) => {
 
 /** A program against the generated client: it compiles where operations and schemas have the names that it uses. */
 const PROGRAM = `
-import { Api, type Artifact, type Image, type Pipeline, type Problem, type ResizeRequest, type UploadResponse } from './api.ts';
+import { Api, type Artifact, type Image, type MaskArtifact, type PictureArtifact, type PictureResult, type Pipeline, type Problem, type ResizeRequest, type UploadResponse } from './api.ts';
 
 const { images, artifacts } = new Api({ baseUrl: 'http://127.0.0.1:8000' });
 const { data: uploaded } = await images.uploadImages({ files: [new File([], 'a.png'), new File([], 'b.png')] });
 const results: UploadResponse['results'] = uploaded.results;
 const image: Image | undefined = results[0]?.image;
 const problem: Problem | undefined = results[1]?.problem;
-const body: ResizeRequest = { width: 800, fit: 'inside', output: { format: 'webp', quality: 80 } };
-const artifact: Artifact = (await images.resizeImage(image?.id ?? '', body)).data;
+const body: ResizeRequest = { width: 800, fit: 'inside', format: 'webp', quality: 80 };
+const artifact: PictureArtifact = (await images.resizeImage(image?.id ?? '', body)).data;
+const { format, pages }: PictureResult = artifact.result;
+const mask: MaskArtifact = (await images.segmentImage(image?.id ?? '', { method: 'otsu' })).data;
+const any: Artifact = (await artifacts.getArtifact(mask.id)).data;
+const segments: number = any.kind === 'mask' ? any.result.segment_count : pages;
 const pipeline: Pipeline = { operations: [{ op: 'crop', aspect_ratio: '1:1' }, { op: 'resize', width: 256 }] };
 await artifacts.transformArtifact(artifact.id, pipeline);
 const width: number = image?.width ?? 0;
-console.log(problem?.code === 'too_many_pixels', width);
+console.log(problem?.code === 'too_many_pixels', width, format, segments);
 // @ts-expect-error: an operation that does not exist
 await artifacts.transformArtifact(artifact.id, { operations: [{ op: 'explode' }] });
 // @ts-expect-error: a value that a parameter cannot have

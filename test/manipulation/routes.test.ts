@@ -38,7 +38,7 @@ t.test('a resize gives an artifact; the second time the same one; the picture is
   const second = await send('POST', `/images/${id.toUpperCase()}/resize`, {
     width: 160,
     fit: 'cover',
-    output: { format: 'png' },
+    format: 'png',
   });
   t.equal(second.statusCode, 200);
   t.equal(
@@ -68,43 +68,50 @@ t.test('one-step routes, a transform with one step, and GET are the same artifac
         operations: [{ op: 'convert', format: 'webp', quality: 70 }],
       })
     ).json().id,
-    (
-      await send('GET', `/images/${id}/convert?format=webp&quality=70`, undefined, {
-        accept: 'application/json',
-      })
-    ).json().id,
+    String(
+      (await send('GET', `/images/${id}/convert?format=webp&quality=70`)).headers['content-location'],
+    ).split('/')[2],
   ]);
   t.equal(ids.size, 1);
 });
 
-t.test('artifact or picture, by Accept', async (t) => {
+t.test('render answers with the picture, transform with the artifact', async (t) => {
   const { send, id } = await appWithImage(t);
-  const url = `/images/${id}/resize`;
-  const posted = await send('POST', url, { width: 50 }, { accept: 'image/*' });
-  t.equal(posted.statusCode, 201);
-  t.equal(posted.headers['content-type'], 'image/png');
-  t.match(posted.headers['content-location'], /^\/artifacts\/[0-9a-f-]{36}\/content$/);
-  t.equal((await sharp(posted.rawPayload).metadata()).width, 50);
-  t.match(
-    (await send('POST', url, { width: 50 }, { accept: 'text/html, */*;q=0.1' })).headers['content-type'],
-    /json/,
+  const body = { operations: [{ op: 'resize', width: 50 }] };
+  const rendered = await send('POST', `/images/${id}/render`, body);
+  t.equal(rendered.statusCode, 200);
+  t.equal(rendered.headers['content-type'], 'image/png');
+  t.match(rendered.headers['cache-control'], 'no-store');
+  t.equal((await sharp(rendered.rawPayload).metadata()).width, 50);
+  const artifact = (await send('POST', `/images/${id}/transform`, body)).json();
+  t.equal(rendered.headers['content-location'], artifact.content_url);
+});
+
+t.test('Accept chooses under format=auto alone', async (t) => {
+  const { send, id } = await appWithImage(t);
+  const url = `/images/${id}/resize?width=50`;
+  for (const [query, accept, type, vary] of [
+    ['', 'image/webp', 'image/png', undefined],
+    ['', 'text/html', 'image/png', undefined],
+    ['&format=webp', 'image/avif', 'image/webp', undefined],
+    ['&format=auto', 'image/webp,*/*;q=0.8', 'image/webp', 'Accept'],
+    ['&format=auto', '*/*', 'image/png', 'Accept'],
+    ['&format=auto', 'image/*', 'image/png', 'Accept'],
+    ['&format=auto', 'image/jpeg', 'image/jpeg', 'Accept'],
+  ] as const) {
+    const { headers } = await send('GET', url + query, undefined, { accept });
+    t.equal(headers['content-type'], type, `${query}, ${accept}`);
+    t.equal(headers.vary, vary, `${query}, ${accept}`);
+  }
+  const none = await send('GET', `${url}&format=auto`, undefined, { accept: 'text/html' });
+  t.match([none.statusCode, none.json().code], [406, 'not_acceptable']);
+  const posted = await send(
+    'POST',
+    `/images/${id}/resize`,
+    { width: 50, format: 'auto' },
+    { accept: 'image/webp' },
   );
-  t.match(
-    (await send('GET', `${url}?width=50`, undefined, { accept: 'image/avif,image/webp,*/*;q=0.8' })).headers[
-      'content-type'
-    ],
-    /png/,
-  );
-  t.equal(
-    (await send('POST', url, { width: 50 }, { accept: 'image/webp' })).statusCode,
-    406,
-    'Accept does not choose the format',
-  );
-  const auto = await send('GET', `${url}?width=50&format=auto`, undefined, {
-    accept: 'image/webp,*/*;q=0.8',
-  });
-  t.equal(auto.headers['content-type'], 'image/webp', 'format=auto lets it choose');
-  t.equal(auto.headers.vary, 'Accept');
+  t.equal(posted.json().media_type, 'image/webp');
 });
 
 t.test('GET is cacheable, and what it makes may be evicted unless a POST asks for it too', async (t) => {
@@ -199,12 +206,7 @@ t.test('faults are told where the parameter was given', async (t) => {
   const cases: [string, object | undefined, string, string][] = [
     [`/images/${id}/resize`, { width: 0 }, 'body', '/width'],
     [`/images/${id}/resize`, {}, 'body', '/width'],
-    [
-      `/images/${id}/resize`,
-      { width: 10, output: { format: 'jpeg', lossless: true } },
-      'body',
-      '/output/lossless',
-    ],
+    [`/images/${id}/resize`, { width: 10, format: 'jpeg', lossless: true }, 'body', '/lossless'],
     [`/images/${id}/crop`, { left: 300, top: 0, width: 100, height: 10 }, 'body', '/width'],
     [
       `/images/${id}/transform`,

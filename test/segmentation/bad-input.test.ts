@@ -56,14 +56,22 @@ const NESTED_IN_QUERY: [MethodName, string, string, string][] = [
   ['grabcut', 'box', '0,0,0,2', '/box'],
   ['grabcut', 'box', '0,0,9,2', '/box'],
   ['grabcut', 'box', '-1,0,2,2', '/box'],
-  ['grabcut', 'foreground', '1', '/foreground/0'],
-  ['grabcut', 'foreground', '1,99', '/foreground/0'],
-  ['grabcut', 'background', '1,1;2,2', '/background/0'],
+  ['grabcut', 'foreground', '1', '/foreground'],
+  ['grabcut', 'foreground', '1,99', '/foreground'],
+  ['grabcut', 'foreground', '1,1;', '/foreground'],
+  ['grabcut', 'background', '1,1;2,2,2', '/background'],
+  ['grabcut', 'background', '1,1;2,9', '/background'],
   ['watershed', 'markers', 'levels', '/markers'],
-  ['watershed', 'markers', '"levels"', '/markers'],
-  ['watershed', 'markers', '{"from":"space"}', '/markers'],
-  ['watershed', 'markers', '{"from":"levels","low":30,"high":20}', '/markers'],
-  ['watershed', 'markers', '{"from":"points","points":[{"x":99,"y":0}]}', '/markers'],
+  ['watershed', 'markers', 'levels:30', '/markers'],
+  ['watershed', 'markers', '{"from":"levels","low":30,"high":40}', '/markers'],
+  ['watershed', 'markers', 'space:3', '/markers'],
+  ['watershed', 'markers', 'levels:30,20', '/markers'],
+  ['watershed', 'markers', 'levels:30,256', '/markers'],
+  ['watershed', 'markers', 'distance:0', '/markers'],
+  ['watershed', 'markers', 'distance:10,300', '/markers'],
+  ['watershed', 'markers', 'points:99,0', '/markers'],
+  ['watershed', 'markers', 'points:', '/markers'],
+  ['watershed', 'markers', 'points:0,0|3', '/markers'],
   ['color', 'point', '1', '/point'],
   ['color', 'point', '1,99', '/point'],
   ['color', 'point', '1,1,1', '/point'],
@@ -180,7 +188,7 @@ t.test('a parameter that the method does not have is not passed over', async (t)
         foreground: '1,1',
         background: '1,1',
       };
-      const text = texts[name] ?? (name === 'markers' ? '{"from":"distance"}' : String(value));
+      const text = texts[name] ?? (name === 'markers' ? 'distance:10' : String(value));
       const inQuery = await send('GET', `${url}?${baseQuery(method)}&${name}=${encodeURIComponent(text)}`);
       t.match(
         [inQuery.statusCode, faultsOf(inQuery.body)],
@@ -192,7 +200,7 @@ t.test('a parameter that the method does not have is not passed over', async (t)
 });
 
 t.test('all faults are listed, those of the chosen method alone', async (t) => {
-  const inBody = await send('POST', `${url}?format=png`, {
+  const inBody = await send('POST', `${url}?colour=red`, {
     method: 'kmeans',
     clusters: 99,
     seed: -1,
@@ -204,17 +212,12 @@ t.test('all faults are listed, those of the chosen method alone', async (t) => {
     'body /channel',
     'body /clusters',
     'body /seed',
-    'query /format',
+    'query /colour',
   ]);
   const unnamed = await send('POST', url, { clusters: 3, channel: 'cyan' });
   t.strictSame(faultsOf(unnamed.body).sort(), ['body /channel', 'body /clusters'], 'those of otsu');
-  const inQuery = await send('GET', `${url}?method=kmeans&clusters=99&seed=-1&bogus=1&format=png`);
-  t.strictSame(faultsOf(inQuery.body).sort(), [
-    'query /bogus',
-    'query /clusters',
-    'query /format',
-    'query /seed',
-  ]);
+  const inQuery = await send('GET', `${url}?method=kmeans&clusters=99&seed=-1&bogus=1`);
+  t.strictSame(faultsOf(inQuery.body).sort(), ['query /bogus', 'query /clusters', 'query /seed']);
 });
 
 t.test('bodies that are no parameters', async (t) => {

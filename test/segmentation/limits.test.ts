@@ -102,7 +102,7 @@ t.test('the event loop goes on while 8 segmentations of 12 megapixels run', asyn
   delays.enable();
   const responses = await Promise.all(
     Array.from({ length: 8 }, (_, step) =>
-      testApp.send('POST', `/images/${id}/segmentation?format=csv`, {
+      testApp.send('POST', `/images/${id}/segmentation`, {
         method: 'threshold',
         value: 60 + step,
       }),

@@ -44,13 +44,27 @@ async function appWithImage(t: Test, bytes?: Buffer) {
 const countBlobs = async ({ services }: Pick<TestApp, 'services'>): Promise<number> =>
   (await services.database.pool.query('SELECT FROM blobs')).rowCount ?? -1;
 
+/** A picture is segmented by POST: the answer, which is the artifact, and its segments. */
+async function segment(resource: string, body?: object) {
+  const posted = await served.send('POST', `${resource}/segmentation`, body);
+  const artifact = posted.json();
+  const segments = await served.send('GET', `/artifacts/${artifact.id}/segments`);
+  return { posted, artifact, segmentation: segments.json() };
+}
+
+/** The same by GET: the answer has the segments, and names the artifact. */
+async function look(resource: string, query = '') {
+  const got = await served.send('GET', `${resource}/segmentation?${query}`);
+  const path = String(got.headers['content-location']).replace(/\/segments$/, '');
+  const artifact = (await served.send('GET', path)).json();
+  return { got, artifact, segmentation: got.json() };
+}
+
 t.test('a segmentation is an artifact with segments; GET and POST give the same one', async (t) => {
   const { send, id } = await appWithImage(t);
-  const posted = await send('POST', `/images/${id}/segmentation`, { min_area: 2 });
+  const { posted, artifact, segmentation } = await segment(`/images/${id}`, { min_area: 2 });
   t.equal(posted.statusCode, 201);
-  const { artifact, segmentation } = posted.json();
   t.equal(posted.headers.location, `/artifacts/${artifact.id}`);
-  t.equal(posted.headers['content-location'], `/artifacts/${artifact.id}/segments?format=json`);
   t.match(artifact, {
     kind: 'mask',
     operation: 'segmentation',
@@ -70,70 +84,61 @@ t.test('a segmentation is an artifact with segments; GET and POST give the same 
     { label: 3, area: 2, centroid: { x: 0, y: 5.5 }, touches_border: true },
   ]);
 
-  for (const again of [
-    await send('GET', `/images/${id}/segmentation?min_area=2`),
-    await send('GET', `/images/${id}/segmentation?method=otsu&min_area=2&connectivity=8&invert=false`),
-    await send('POST', `/images/${id}/segmentation`, { method: 'otsu', min_area: 2, page: 0 }),
-    await send('GET', `/artifacts/${artifact.id}/segments`),
-  ]) {
-    t.equal(again.statusCode, 200);
-    t.strictSame(again.json(), posted.json());
-    t.equal(again.headers.etag, posted.headers.etag);
+  for (const query of ['min_area=2', 'method=otsu&min_area=2&connectivity=8&invert=false']) {
+    const again = await look(`/images/${id}`, query);
+    t.equal(again.got.headers['content-location'], `/artifacts/${artifact.id}/segments`);
+    t.match(again.got.headers['content-disposition'], /filename=core-segments\.json/);
+    t.strictSame(again.segmentation, segmentation);
   }
-  t.strictSame((await send('GET', `/artifacts/${artifact.id}`)).json(), artifact);
+  const again = await send('POST', `/images/${id}/segmentation`, { method: 'otsu', min_area: 2, page: 0 });
+  t.equal(again.statusCode, 200);
+  t.strictSame(again.json(), artifact);
 
   const bare = await send('POST', `/images/${id}/segmentation`);
   t.equal(bare.statusCode, 201, 'no body is all defaults');
-  t.equal(bare.json().artifact.parameters.min_area, 1);
-  const got = await send('GET', `/images/${id}/segmentation?max_segments=1`);
-  t.equal(got.json().artifact.retention, 'cached');
-  t.match(got.json().segmentation, {
+  t.equal(bare.json().parameters.min_area, 1);
+  const got = await look(`/images/${id}`, 'max_segments=1');
+  t.equal(got.artifact.retention, 'cached');
+  t.match(got.segmentation, {
     segment_count: 1,
     dropped: { max_segments: 2 },
     segments: [{ area: 10 }],
   });
 });
 
-t.test('conditions, ranges and HEAD', async (t) => {
+t.test('ranges and HEAD of every form', async (t) => {
   const { send, id } = await appWithImage(t);
-  for (const format of ['json', 'label_map', 'overlay', 'coco_rle', 'csv']) {
-    const url = `/images/${id}/segmentation?format=${format}`;
+  for (const form of ['', '/label-map', '/overlay', '/coco-rle', '/csv']) {
+    const url = `/images/${id}/segmentation${form}`;
     const whole = await send('GET', url);
-    t.equal(whole.statusCode, 200, format);
-    const etag = String(whole.headers.etag);
-    t.match(etag, /^"[0-9a-f]{64}"$/);
-    t.equal((await send('GET', url)).headers.etag, etag);
-    t.equal((await send('GET', url, undefined, { 'if-none-match': etag })).statusCode, 304, format);
-    t.equal((await send('GET', url, undefined, { 'if-match': '"other"' })).statusCode, 412, format);
+    t.equal(whole.statusCode, 200, form);
     const part = await send('GET', url, undefined, { range: 'bytes=5-44' });
-    t.equal(part.statusCode, 206, format);
-    t.strictSame(part.rawPayload, whole.rawPayload.subarray(5, 45), format);
+    t.equal(part.statusCode, 206, form);
+    t.strictSame(part.rawPayload, whole.rawPayload.subarray(5, 45), form);
     const tail = await send('GET', url, undefined, { range: 'bytes=-3' });
-    t.strictSame(tail.rawPayload, whole.rawPayload.subarray(-3), format);
+    t.strictSame(tail.rawPayload, whole.rawPayload.subarray(-3), form);
     const head = await send('HEAD', url);
-    t.equal(head.headers['content-length'], String(whole.rawPayload.length), format);
-    t.equal(head.rawPayload.length, 0, format);
-    const located = await send('GET', String(whole.headers['content-location']));
-    t.strictSame(located.rawPayload, whole.rawPayload, `${format}: Content-Location has the same bytes`);
+    t.equal(head.headers['content-length'], String(whole.rawPayload.length), form);
+    t.equal(head.rawPayload.length, 0, form);
   }
 });
 
 t.test('every form of a stored mask', async (t) => {
   const { send, id, config } = await appWithImage(t);
-  const mask = (await send('POST', `/images/${id}/segmentation`)).json().artifact.id;
-  const form = async (query: string, headers: Record<string, string> = {}) => {
-    const response = await send('GET', `/artifacts/${mask}/segments?${query}`, undefined, headers);
-    t.equal(response.statusCode, 200, query);
+  const mask = (await send('POST', `/images/${id}/segmentation`)).json().id;
+  const show = async (form: string) => {
+    const response = await send('GET', `/artifacts/${mask}/segments/${form}`);
+    t.equal(response.statusCode, 200, form);
     return response;
   };
-  const labelMap = await form('format=label_map');
+  const labelMap = await show('label-map');
   t.equal(labelMap.headers['content-type'], 'image/png');
   const { data: labels } = await readLabels(labelMap.rawPayload);
   t.strictSame([...new Set(labels)].sort(), [0, 1, 2, 3]);
   t.strictSame((await send('GET', `/artifacts/${mask}/content`)).rawPayload, labelMap.rawPayload);
 
-  const binary = async (query: string) => {
-    const { rawPayload, headers } = await form(query);
+  const binary = async (form: string) => {
+    const { rawPayload, headers } = await show(form);
     t.equal(headers['content-type'], 'image/png');
     const { data, info } = await sharp(rawPayload)
       .toColourspace('b-w')
@@ -143,35 +148,29 @@ t.test('every form of a stored mask', async (t) => {
     return [...data];
   };
   t.strictSame(
-    await binary('format=mask'),
+    await binary('binary-mask'),
     [...ROWS.join('')].map((c) => (c === '#' ? 255 : 0)),
   );
   t.strictSame(
-    await binary('format=mask&label=2'),
+    await binary('binary-mask?label=2'),
     [...labels].map((label) => (label === 2 ? 255 : 0)),
   );
 
-  for (const [query, accept, type] of [
-    ['format=overlay', '*/*', 'image/png'],
-    ['format=overlay&overlay_format=webp', 'image/png', 'image/webp'],
-    ['format=overlay', 'image/jpeg', 'image/jpeg'],
-    ['', 'image/webp', 'image/webp'],
-    ['', 'image/png', 'image/png'],
-    ['', 'text/csv', 'text/csv; charset=utf-8'],
-    ['', 'application/geo+json', 'application/geo+json'],
-    ['', 'text/html, application/json;q=0.5, text/csv;q=0.7', 'text/csv; charset=utf-8'],
-    ['format=json', 'text/csv', 'application/json'],
+  for (const [form, type, name] of [
+    ['overlay', 'image/png', 'core-overlay.png'],
+    ['overlay?format=webp', 'image/webp', 'core-overlay.webp'],
+    ['overlay?format=jpeg', 'image/jpeg', 'core-overlay.jpg'],
+    ['binary-mask?label=2', 'image/png', 'core-mask-2.png'],
+    ['csv', 'text/csv; charset=utf-8', 'core-segments.csv'],
+    ['geojson', 'application/geo+json', 'core-segments.geojson'],
+    ['coco-polygons', 'application/json', 'core-coco.json'],
   ] as const) {
-    const response = await form(query, { accept });
-    t.equal(response.headers['content-type'], type, `${query}, ${accept}`);
-    t.equal(response.headers.vary, 'Accept');
+    const { headers } = await show(form);
+    t.equal(headers['content-type'], type, form);
+    t.equal(headers['content-disposition'], `inline; filename=${name}`, form);
   }
-  t.equal(
-    (await send('GET', `/artifacts/${mask}/segments`, undefined, { accept: 'text/html' })).statusCode,
-    406,
-  );
 
-  const plain = await sharp((await form('format=overlay&opacity=0&outlines=false')).rawPayload)
+  const plain = await sharp((await show('overlay?opacity=0&outlines=false')).rawPayload)
     .raw()
     .toBuffer();
   t.strictSame(
@@ -179,27 +178,26 @@ t.test('every form of a stored mask', async (t) => {
     [...ROWS.join('')].flatMap((c) => Array(3).fill(c === '#' ? 200 : 10)),
     'without colours, the overlay is the picture',
   );
-  const full = await sharp((await form('format=overlay&opacity=1')).rawPayload)
+  const full = await sharp((await show('overlay?opacity=1')).rawPayload)
     .raw()
     .toBuffer();
   const at = (x: number, y: number) => full.subarray((y * 12 + x) * 3, (y * 12 + x) * 3 + 3).toString('hex');
   t.equal(at(2, 2), '0a0a0a', 'background, and the hole, keep their colour');
   t.not(at(1, 1), at(8, 1), 'labels have colours of their own');
 
-  const coco = (await form('format=coco_uncompressed_rle')).json();
+  const coco = (await show('coco-uncompressed-rle')).json();
   t.match(coco.images, [{ id: 1, width: 12, height: 8, file_name: 'core.png' }]);
   t.strictSame(coco.annotations[2].segmentation, { size: [8, 12], counts: [5, 2, 89] }, 'column-major');
-  t.strictSame((await form('format=coco_polygons')).json().annotations[1].segmentation, [
+  t.strictSame((await show('coco-polygons')).json().annotations[1].segmentation, [
     [8, 1, 10, 1, 10, 3, 8, 3],
   ]);
-  t.type((await form('format=coco_rle')).json().annotations[0].segmentation.counts, 'string');
-  const geo = (await form('format=geojson')).json();
+  t.type((await show('coco-rle')).json().annotations[0].segmentation.counts, 'string');
+  const geo = (await show('geojson')).json();
   t.strictSame(geo.bbox, [0, 0, 12, 8]);
   t.equal(geo.features[0].geometry.coordinates[0].length, 2, 'an exterior and a hole');
-  const [header, first] = (await form('format=csv')).body.split('\r\n');
+  const [header, first] = (await show('csv')).body.split('\r\n');
   t.match(header, /^label,area,share,x,y,width,height,/);
   t.match(first, /^1,10,/);
-  t.match((await form('format=csv')).headers['content-disposition'], /filename=core-segments\.csv/);
 
   const leftovers = async () => {
     const names = await readdir(config.TEMP_JSON_DIR, { recursive: true });
@@ -210,52 +208,45 @@ t.test('every form of a stored mask', async (t) => {
   t.strictSame(await leftovers(), [], 'temporary files are gone');
 });
 
-t.test('parameters of a form that is not asked for, and labels that are not there', async (t) => {
+t.test('parameters of another form, and labels that are not there', async (t) => {
   const { send, id } = await appWithImage(t);
-  const mask = (await send('POST', `/images/${id}/segmentation`)).json().artifact.id;
-  for (const [query, paths] of [
-    ['format=png', ['/format']],
-    ['label=2', ['/label']],
-    ['format=overlay&label=2', ['/label']],
-    ['format=csv&opacity=0.5&outlines=true', ['/opacity', '/outlines']],
-    ['format=mask&overlay_format=png', ['/overlay_format']],
-    ['format=mask&label=0', ['/label']],
-    ['format=mask&label=4', ['/label']],
-    ['format=mask&label=65536', ['/label']],
-    ['format=mask&label=x', ['/label']],
-    ['format=overlay&opacity=1.1', ['/opacity']],
-    ['format=overlay&opacity=-0.1', ['/opacity']],
-    ['format=overlay&outlines=maybe', ['/outlines']],
-    ['format=overlay&overlay_format=gif', ['/overlay_format']],
-    ['colour=red', ['/colour']],
+  const mask = (await send('POST', `/images/${id}/segmentation`)).json().id;
+  for (const [form, path] of [
+    ['/csv?format=png', '/format'],
+    ['?label=2', '/label'],
+    ['/overlay?label=2', '/label'],
+    ['/csv?opacity=0.5', '/opacity'],
+    ['/binary-mask?format=png', '/format'],
+    ['/binary-mask?label=0', '/label'],
+    ['/binary-mask?label=4', '/label'],
+    ['/binary-mask?label=65536', '/label'],
+    ['/binary-mask?label=x', '/label'],
+    ['/overlay?opacity=1.1', '/opacity'],
+    ['/overlay?opacity=-0.1', '/opacity'],
+    ['/overlay?outlines=maybe', '/outlines'],
+    ['/overlay?format=gif', '/format'],
+    ['/geojson?colour=red', '/colour'],
   ] as const) {
-    for (const [method, url] of [
-      ['GET', `/artifacts/${mask}/segments`],
-      ['GET', `/images/${id}/segmentation`],
-      ['POST', `/images/${id}/segmentation`],
-    ] as const) {
-      const response = await send(method, `${url}?${query}`);
-      t.equal(response.statusCode, 422, `${method} ${url}?${query}: ${response.body}`);
-      t.strictSame(
-        response
-          .json()
-          .errors.map(({ location, path }: { location: string; path: string }) => `${location}${path}`),
-        paths.map((at) => `query${at}`),
-        query,
-      );
+    for (const url of [`/artifacts/${mask}/segments${form}`, `/images/${id}/segmentation${form}`]) {
+      const response = await send('GET', url);
+      t.equal(response.statusCode, 422, `${url}: ${response.body}`);
+      t.match(response.json().errors, [{ location: 'query', path }], url);
     }
   }
+  t.match((await send('GET', `/artifacts/${mask}/segments/yolo`)).json(), { code: 'not_found' });
+  const page = await send('GET', `/artifacts/${mask}/segments/overlay?page=0`);
+  t.equal(page.statusCode, 422, 'which page was segmented is the mask’s to say');
 });
 
 t.test('artifacts: a picture can be segmented, a mask too; only a mask has segments', async (t) => {
   const { send, id } = await appWithImage(t);
   const cropped = (await send('POST', `/images/${id}/crop`, { left: 0, top: 0, width: 6, height: 4 })).json();
-  const inner = await send('POST', `/artifacts/${cropped.id}/segmentation`, { fill_holes: true });
-  t.match(inner.json().segmentation.segments, [{ area: 12, holes: 0 }]);
-  t.strictSame(inner.json().artifact.inputs, [{ type: 'artifact', id: cropped.id }]);
-  const overlay = await send('GET', `/artifacts/${cropped.id}/segmentation?fill_holes=true&format=overlay`);
+  const inner = await segment(`/artifacts/${cropped.id}`, { fill_holes: true });
+  t.match(inner.segmentation.segments, [{ area: 12, holes: 0 }]);
+  t.strictSame(inner.artifact.inputs, [{ type: 'artifact', id: cropped.id }]);
+  const overlay = await send('GET', `/artifacts/${cropped.id}/segmentation/overlay?fill_holes=true`);
   t.match(await sharp(overlay.rawPayload).metadata(), { width: 6, height: 4 });
-  const again = await send('GET', `/artifacts/${inner.json().artifact.id}/segmentation`);
+  const again = await send('GET', `/artifacts/${inner.artifact.id}/segmentation`);
   t.equal(again.statusCode, 200, 'a label map is a picture');
 
   const other = await send('GET', `/artifacts/${cropped.id}/segments`);
@@ -281,7 +272,7 @@ t.test('equal questions at the same time are one computation', async (t) => {
   const answers = await Promise.all(
     Array.from({ length: 6 }, () => send('POST', `/images/${id}/segmentation`, { method: 'kmeans' })),
   );
-  t.equal(new Set(answers.map((answer) => answer.json().artifact.id)).size, 1);
+  t.equal(new Set(answers.map((answer) => answer.json().id)).size, 1);
   t.equal((await send('GET', `/images/${id}/artifacts?kind=mask`)).json().items.length, 1);
 });
 
@@ -289,13 +280,13 @@ t.test('deletion and eviction leave neither label map nor document', async (t) =
   const testApp = await appWithImage(t);
   const { send, id, services } = testApp;
   const before = await countBlobs(testApp);
-  const posted = (await send('POST', `/images/${id}/segmentation`)).json().artifact;
+  const posted = (await send('POST', `/images/${id}/segmentation`)).json();
   t.equal(await countBlobs(testApp), before + 2, 'a label map and a document');
   t.equal((await send('DELETE', `/artifacts/${posted.id}`)).statusCode, 204);
   t.equal(await countBlobs(testApp), before);
   t.equal((await send('GET', `/artifacts/${posted.id}/segments`)).statusCode, 404);
 
-  const got = (await send('GET', `/images/${id}/segmentation`)).json().artifact;
+  const got = (await look(`/images/${id}`)).artifact;
   const { rows } = await services.database.pool.query(
     'SELECT size::int, document_size::int AS document FROM artifacts WHERE id = $1',
     [got.id],
@@ -316,7 +307,7 @@ t.test('deletion and eviction leave neither label map nor document', async (t) =
 
 t.test('someone else’s mask is not there', async (t) => {
   const { send, id, services } = await appWithImage(t);
-  const mask = (await send('POST', `/images/${id}/segmentation`)).json().artifact.id;
+  const mask = (await send('POST', `/images/${id}/segmentation`)).json().id;
   const { pool } = services.database;
   await pool.query("INSERT INTO users (id, name) VALUES ('11111111-1111-4111-8111-111111111111', 'other')");
   await pool.query("UPDATE artifacts SET owner_id = '11111111-1111-4111-8111-111111111111' WHERE id = $1", [
@@ -341,9 +332,7 @@ t.test('histograms of a mask, of a label and per label', async (t) => {
     .png()
     .toBuffer();
   const { send, id } = await appWithImage(t, picture);
-  const { artifact, segmentation } = (
-    await send('POST', `/images/${id}/segmentation`, { connectivity: 4 })
-  ).json();
+  const { artifact, segmentation } = await segment(`/images/${id}`, { connectivity: 4 });
   const { data: labels } = await readLabels((await send('GET', artifact.content_url)).rawPayload);
   const counts = (channel: number, isMember: (label: number) => boolean) => {
     const found = Array(256).fill(0);
@@ -402,22 +391,20 @@ t.test('coins: components, the watershed oracle, multi-Otsu', skipShared, async 
     [4, 154],
     [8, 96],
   ]) {
-    const { segmentation } = (
-      await send('GET', `/images/${id}/segmentation?connectivity=${connectivity}`)
-    ).json();
+    const { segmentation } = await look(`/images/${id}`, `connectivity=${connectivity}`);
     t.match(segmentation, { segment_count: count, foreground_area: 45_117, found: { thresholds: [107] } });
     t.equal(segmentation.segments.filter(({ area }: Segment) => area >= 100).length, 24);
   }
   const classes = await send('GET', `/images/${id}/segmentation?method=multi_otsu&classes=4`);
-  t.strictSame(classes.json().segmentation.found.thresholds, [63, 107, 156]);
+  t.strictSame(classes.json().found.thresholds, [63, 107, 156]);
 
   const query = new URLSearchParams({
     method: 'watershed',
-    markers: '{"from":"levels","low":30,"high":150}',
+    markers: 'levels:30,150',
     fill_holes: 'true',
     min_area: '200',
   });
-  const watershed = (await send('GET', `/images/${id}/segmentation?${query}`)).json();
+  const watershed = await look(`/images/${id}`, String(query));
   t.equal(watershed.segmentation.segment_count, 24);
   const found = (await readLabels((await send('GET', watershed.artifact.content_url)).rawPayload)).data;
   const oracle = (await readLabels(sharedFile('oracles/coins-labels.png'))).data;
@@ -440,13 +427,14 @@ t.test('COCO over HTTP decodes in pycocotools to the label map', { skip: oracleS
   for (const bytes of pictures) {
     const id = await uploadFor(t, bytes);
     for (const body of [{}, { method: 'kmeans', clusters: 3 }, { invert: true, connectivity: 4 }]) {
-      const { artifact } = (await send('POST', `/images/${id}/segmentation`, body)).json();
+      const artifact = (await send('POST', `/images/${id}/segmentation`, body)).json();
       const annotations = Object.fromEntries(
         await Promise.all(
           ['rle', 'uncompressed_rle', 'polygons'].map(async (encoding) => [
             encoding,
-            (await send('GET', `/artifacts/${artifact.id}/segments?format=coco_${encoding}`)).json()
-              .annotations,
+            (
+              await send('GET', `/artifacts/${artifact.id}/segments/coco-${encoding.replace('_', '-')}`)
+            ).json().annotations,
           ]),
         ),
       );
@@ -508,7 +496,8 @@ t.test('every method on pictures at the edges', async (t) => {
         continue;
       }
       t.equal(response.statusCode, 201, `${name}, ${method}: ${response.body.slice(0, 200)}`);
-      const { artifact, segmentation } = response.json();
+      const artifact = response.json();
+      const segmentation = artifact.result;
       t.match(segmentation, { method, width, height });
       if (name === 'transparent') t.equal(segmentation.segment_count, 0, method);
       const map = await readLabels((await send('GET', artifact.content_url)).rawPayload);
@@ -519,9 +508,9 @@ t.test('every method on pictures at the edges', async (t) => {
       );
     }
     if (['cmyk', '16-bit', 'animated'].includes(name)) {
-      const { segments } = (await send('GET', `/images/${id}/segmentation`)).json().segmentation;
+      const { segments } = (await send('GET', `/images/${id}/segmentation`)).json();
       t.match(segments, [{ area: 600, bounding_box: { x: 20, width: 20 } }], `${name}: the bright half`);
-      const overlay = await send('GET', `/images/${id}/segmentation?format=overlay`);
+      const overlay = await send('GET', `/images/${id}/segmentation/overlay`);
       t.match(await sharp(overlay.rawPayload).metadata(), { width: 40, height: 30 }, name);
     }
     const last = await send('GET', `/images/${id}/segmentation?page=1`);
@@ -529,7 +518,7 @@ t.test('every method on pictures at the edges', async (t) => {
       t.match([last.statusCode, last.json().errors], [422, [{ location: 'query', path: '/page' }]], name);
       continue;
     }
-    t.match(last.json().segmentation.segments, [{ area: 600, bounding_box: { x: 0 } }], 'the other frame');
+    t.match(last.json().segments, [{ area: 600, bounding_box: { x: 0 } }], 'the other frame');
   }
 });
 
@@ -541,11 +530,9 @@ t.test('a turned picture is segmented as it is seen', async (t) => {
     .withMetadata({ orientation: 8 })
     .toBuffer();
   const { send, id } = await appWithImage(t, turned);
-  const { segmentation } = (
-    await send('GET', `/images/${id}/segmentation?method=threshold&value=100`)
-  ).json();
+  const segmentation = (await send('GET', `/images/${id}/segmentation?method=threshold&value=100`)).json();
   t.match(segmentation, { width: 12, height: 8, segments: [{ bounding_box: { x: 1, y: 1 } }, {}, {}] });
-  const overlay = await send('GET', `/images/${id}/segmentation?method=threshold&value=100&format=overlay`);
+  const overlay = await send('GET', `/images/${id}/segmentation/overlay?method=threshold&value=100`);
   t.match(await sharp(overlay.rawPayload).metadata(), { width: 12, height: 8 });
 });
 
@@ -558,11 +545,10 @@ t.test('more than 255 segments need 16 bits; max_segments keeps the largest', as
     .png()
     .toBuffer();
   const { send, id } = await appWithImage(t, picture);
-  const all = (await send('GET', `/images/${id}/segmentation?connectivity=4`)).json();
+  const all = await look(`/images/${id}`, 'connectivity=4');
   t.match(all.segmentation, { segment_count: 1023, bit_depth: 16 });
   const { data } = await readLabels((await send('GET', all.artifact.content_url)).rawPayload);
   t.equal(Math.max(...data), 1023);
-  const few = (await send('GET', `/images/${id}/segmentation?connectivity=4&max_segments=2`)).json()
-    .segmentation;
+  const few = (await send('GET', `/images/${id}/segmentation?connectivity=4&max_segments=2`)).json();
   t.match(few, { segment_count: 2, dropped: { max_segments: 1021 }, segments: [{ area: 3 }, { area: 1 }] });
 });
