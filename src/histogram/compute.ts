@@ -8,7 +8,7 @@ import { checkAgainstPicture, checkParams } from './params.ts';
 import type { Raster } from './raster.ts';
 import { histogramOfRaster } from './raster-histogram.ts';
 import { countedForm, readRaster } from './read-raster.ts';
-import type { HistogramParams, HistogramResult } from './schemas.ts';
+import type { HistogramParams, HistogramResult, Region } from './schemas.ts';
 
 /** Work for an image process. */
 export interface HistogramTask {
@@ -54,7 +54,7 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
     bit_depth: bitDepth,
     color_space: colorSpace,
     converted_from: isConverted ? picture.header.space : null,
-    region: region ?? null,
+    region: region === undefined ? null : inOrder(region),
     cumulative: params.cumulative,
     normalized: params.normalize,
     ...counted,
@@ -78,4 +78,9 @@ async function readMask({ mask, params, limits }: HistogramTask, { width, height
     );
   }
   return readingOwn(readRaster(labels, params.region));
+}
+
+/** Parameters that were stored come back with their members in another order; the document is the same all the same. */
+function inOrder({ left, top, width, height }: Region): Region {
+  return { left, top, width, height };
 }

@@ -3,8 +3,9 @@ import type { SegmentationParams } from './schemas.ts';
 
 /** Names the method in a body that names none, so that its schema is the one that is held to. */
 export function nameMethod(body: unknown): unknown {
-  if (body === undefined || body === null) return { method: 'otsu' };
-  if (typeof body !== 'object' || Array.isArray(body) || 'method' in body) return body;
+  if (body === undefined) return { method: 'otsu' };
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+  if (!isObject || 'method' in body) return body;
   return { method: 'otsu', ...body };
 }
 

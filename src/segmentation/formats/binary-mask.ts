@@ -15,7 +15,7 @@ export const binaryMaskForm = defineForm({
   name: 'binary-mask',
   id: 'BinaryMask',
   title: 'Binary mask',
-  description: '255 where `label` is, or any label, else 0: an 8-bit grey PNG.',
+  description: 'An 8-bit grey PNG: 255 where `label` is, or any label, else 0.',
   version: 1,
   params: ObjectWithDefaults({
     label: Type.Optional(

@@ -20,6 +20,7 @@ export type CocoEncoding = (typeof COCO_ENCODINGS)[number];
 function cocoForm<const Name extends string>(
   name: Name,
   id: string,
+  title: string,
   encoding: CocoEncoding,
   what: string,
   schema: 'CocoRleDocument' | 'CocoUncompressedRleDocument' | 'CocoPolygonsDocument',
@@ -27,7 +28,7 @@ function cocoForm<const Name extends string>(
   return defineForm({
     name,
     id,
-    title: `COCO with ${what}`,
+    title,
     description: `A COCO document: one annotation for each segment, as ${what}. pycocotools decodes exactly its pixels.`,
     version: 1,
     params: Type.Object({}, { additionalProperties: false }),
@@ -42,6 +43,7 @@ function cocoForm<const Name extends string>(
 export const cocoRleForm = cocoForm(
   'coco-rle',
   'CocoRle',
+  'COCO run lengths',
   'rle',
   'compressed run lengths',
   'CocoRleDocument',
@@ -49,6 +51,7 @@ export const cocoRleForm = cocoForm(
 export const cocoUncompressedRleForm = cocoForm(
   'coco-uncompressed-rle',
   'CocoUncompressedRle',
+  'COCO plain run lengths',
   'uncompressed_rle',
   'plain run lengths',
   'CocoUncompressedRleDocument',
@@ -56,6 +59,7 @@ export const cocoUncompressedRleForm = cocoForm(
 export const cocoPolygonsForm = cocoForm(
   'coco-polygons',
   'CocoPolygons',
+  'COCO polygons',
   'polygons',
   'polygons',
   'CocoPolygonsDocument',
