@@ -74,8 +74,3 @@ export class AppError extends Error {
     this.retryAfter = options.retryAfter;
   }
 }
-
-/** A `validation_failed` about one parameter of a request's body. The HTTP layer moves it where the value stood. */
-export function parameterError(path: string, message: string): AppError {
-  return new AppError('validation_failed', message, { errors: [{ location: 'body', path, message }] });
-}

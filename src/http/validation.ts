@@ -94,6 +94,3 @@ export function relocateFaults(error: unknown, { location, pathOf }: FaultPlace)
   );
   return new AppError(error.code, error.detail, { errors, cause: error });
 }
-
-/** The same by the name that image logs use. */
-export { parameterErrors as validationFailed } from '../faults.ts';

@@ -1,4 +1,5 @@
 import { AppError } from '../errors.ts';
+import { mismatch, Words } from '../faults.ts';
 import type { ImageLimits, Size } from './types.ts';
 
 /** What a picture is held to before it is decoded. */
@@ -41,5 +42,5 @@ export function checkTotalPixels(pixels: number, { maxTotalPixels }: PixelLimits
 
 /** The refusal of a picture that is too large to be decoded. */
 export function tooManyPixels(expected: string, received: string): AppError {
-  return new AppError('too_many_pixels', `Expected ${expected} but received ${received}`);
+  return new AppError('too_many_pixels', mismatch('', expected, new Words(received)));
 }

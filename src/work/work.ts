@@ -19,6 +19,6 @@ export interface Work {
 /** SHA-256 of the work as canonical JSON (RFC 8785), 32 bytes: equal work has equal keys. */
 export function workKey({ operation, version, inputs, params }: Work): Buffer {
   const text = canonicalize({ operation, version, inputs, parameters: params });
-  if (text === undefined) throw new TypeError('Work must be JSON.');
+  if (text === undefined) throw new TypeError('Work is not JSON.');
   return createHash('sha256').update(text).digest();
 }
