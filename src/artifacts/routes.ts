@@ -4,6 +4,7 @@ import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '..
 import { linkNextPage } from '../http/pagination.ts';
 import { problemResponses } from '../http/problems.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
+import { plainJson } from '../http/serialization.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { StoredRef } from '../work/inputs.ts';
 import { toArtifactResponse } from './response.ts';
@@ -23,6 +24,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
   app,
   { artifacts, images, blobs },
 ) => {
+  app.setSerializerCompiler(plainJson);
   const inputs: [
     StoredRef['type'],
     string,

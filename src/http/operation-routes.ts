@@ -26,6 +26,7 @@ import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
 import { acceptedTypes } from './negotiation.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from './problems.ts';
 import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from './responses.ts';
+import { plainJson } from './serialization.ts';
 import { type FaultPlace, parameterCompiler, relocateFaults } from './validation.ts';
 
 declare module 'fastify' {
@@ -59,6 +60,7 @@ const { etag, location, 'content-location': contentLocation, 'content-range': ra
  * the same parameters.
  */
 export async function operationRoutes(app: FastifyInstance, options: OperationRoutesOptions): Promise<void> {
+  app.setSerializerCompiler(plainJson);
   const routes = new OperationRoutes(app, options);
   for (const operation of options.operations.values()) {
     for (const route of operation.routes) {
@@ -231,8 +233,6 @@ class OperationRoutes {
         return reply
           .code(isNew ? 201 : 200)
           .header('content-location', self)
-          .serializer(JSON.stringify)
-          .type('application/json; charset=utf-8')
           .send(this.#options.toArtifactResponse(artifact));
       },
     );

@@ -19,3 +19,9 @@ export const buildSerializer: typeof buildCompiler = (externalSchemas, options) 
     return serialize;
   };
 };
+
+/**
+ * For routes whose answers are typed where they are made: their schemas are for the document alone. Serializing one of several
+ * kinds of object by schema would validate it against each.
+ */
+export const plainJson = () => JSON.stringify;

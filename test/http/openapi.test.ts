@@ -227,12 +227,18 @@ t.test('every example of a body or a query works', async (t) => {
   const uploaded = (await served.upload({ bytes, filename: 'photo.jpg' })).json();
   const image: string = uploaded.results[0].image.id;
   const made = await served.send('POST', `/images/${image}/resize`, { width: 600 });
-  const ids = { images: image, artifacts: made.json().id as string };
+  const histogram = await served.send('POST', `/images/${image}/histogram`, {});
+  const mask = await served.send('POST', `/images/${image}/segmentation`, {});
+  /** Of the kind that the path is for. */
+  const idFor = (template: string): string => {
+    if (template.startsWith('/images')) return image;
+    if (template === '/artifacts/{id}/plot') return histogram.json().id;
+    return template.startsWith('/artifacts/{id}/segments') ? mask.json().id : made.json().id;
+  };
   let sent = 0;
   for (const [name, operation] of operations()) {
     const [method = '', template = ''] = name.split(' ');
-    const collection = template.startsWith('/artifacts') ? 'artifacts' : 'images';
-    const url = template.replace('{id}', ids[collection]);
+    const url = template.replace('{id}', idFor(template));
     for (const { examples = {} } of Object.values(operation.requestBody?.content ?? {})) {
       for (const [example, { value }] of Object.entries(examples)) {
         const answer = await served.send(method as 'POST', url, value as object);

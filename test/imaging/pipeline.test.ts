@@ -290,12 +290,14 @@ t.test('equal work is equal data', async (t) => {
 });
 
 t.test('auto takes what Accept names', async (t) => {
-  const cases: [ImageFormat, ImageFormat[], ImageFormat][] = [
+  const cases: [ImageFormat, string[], ImageFormat][] = [
     ['jpeg', [], 'jpeg'],
-    ['jpeg', ['avif', 'webp', 'png'], 'webp'],
-    ['png', ['avif'], 'avif'],
-    ['png', ['png', 'jpeg'], 'png'],
-    ['tiff', ['jpeg'], 'jpeg'],
+    ['jpeg', ['image/avif', 'image/webp', 'image/png'], 'webp'],
+    ['png', ['image/avif'], 'avif'],
+    ['png', ['image/png', 'image/jpeg'], 'png'],
+    ['tiff', ['image/jpeg'], 'jpeg'],
+    ['tiff', ['text/html', 'image/*'], 'tiff'],
+    ['gif', ['text/html', '*/*'], 'gif'],
   ];
   for (const [input, accepts, output] of cases) {
     t.equal(
@@ -304,6 +306,8 @@ t.test('auto takes what Accept names', async (t) => {
       `${input}, ${accepts}`,
     );
   }
+  t.throws(() => canonical({ output: { format: 'auto' } }, 'png', ['text/html']), { code: 'not_acceptable' });
+  t.equal(canonical({ output: { format: 'webp' } }, 'png', ['text/html']).output.format, 'webp', 'not auto');
 });
 
 t.test('references are named once', async (t) => {
@@ -320,7 +324,7 @@ t.test('one operation, as body or query, is the pipeline of one step', async (t)
     output: { quality: 70 },
   };
   const wanted = (await ask('POST', '/transform', transform)).json;
-  const body = { width: 80, fit: 'inside', input: { auto_orient: false }, output: { quality: 70 } };
+  const body = { width: 80, fit: 'inside', auto_orient: false, quality: 70 };
   t.same((await ask('POST', '/resize', body)).json, wanted, 'body');
   t.same(
     (await ask('GET', '/resize?width=80&fit=inside&auto_orient=false&quality=70')).json,

@@ -156,7 +156,7 @@ t.test('faults that show with the picture', async (t) => {
 t.test('faults say what was expected and what was received', async (t) => {
   const picture = drawing('.#', '#.', '..');
   for (const [params, message] of [
-    [[], 'Expected an object of segmentation parameters but received an array of 0 items'],
+    [[], 'Expected an object but received an array of 0 items'],
     [{ method: 'magic' }, `Expected one of ${METHOD_NAMES.join(', ')} for method but received "magic"`],
     [
       { method: 'threshold' },
