@@ -19,8 +19,12 @@ export interface ListeningApp extends TestApp {
 }
 
 /** The whole application behind a real socket. */
-export async function listen(t: Test, settings: Record<string, string> = {}): Promise<ListeningApp> {
-  const testApp = await createTestApp(t, settings);
+export async function listen(
+  t: Test,
+  settings: Record<string, string> = {},
+  options?: Parameters<typeof createTestApp>[2],
+): Promise<ListeningApp> {
+  const testApp = await createTestApp(t, settings, options);
   await testApp.app.listen({ port: 0, host: '127.0.0.1' });
   const { port } = testApp.app.server.address() as AddressInfo;
   return {

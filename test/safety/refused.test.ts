@@ -304,7 +304,7 @@ const BAD_VALUES = [
 ];
 
 t.test('no parameter of any operation makes the server fail', async (t) => {
-  const app = await listen(t);
+  const app = await listen(t, {}, { hasForeignRows: true });
   const image = JSON.parse((await uploadOver(app.port, await newPicture())).body.toString()).results[0].image;
   const made = await exchange(app.port, withJson('POST', `/images/${image.id}/resize`, '{"width":8}'));
   t.equal(made.status, 201);
@@ -424,11 +424,10 @@ t.test('no parameter of any operation makes the server fail', async (t) => {
       t.ok(answer.headers.allow, `${method} ${urlPath}: Allow`);
     }
   }
-  const picture = `/images/${image.id}/convert?format=png`;
-  const chosen = `/images/${image.id}/convert?format=auto`;
+  const picture = `/images/${image.id}/convert?format=auto`;
   isRefused(
     t,
-    await exchange(app.port, head('GET', chosen, { accept: 'text/html' })),
+    await exchange(app.port, head('GET', picture, { accept: 'text/html' })),
     'a picture in a format that text/html names',
     406,
   );
@@ -443,7 +442,7 @@ t.test('no parameter of any operation makes the server fail', async (t) => {
   ]) {
     isNoServerError(
       t,
-      await exchange(app.port, head('GET', chosen, { accept })),
+      await exchange(app.port, head('GET', picture, { accept })),
       `Accept: ${accept.slice(0, 40)}`,
     );
   }
