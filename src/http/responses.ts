@@ -28,7 +28,7 @@ export const RESPONSE_HEADERS = {
   'content-range': { type: 'string', description: 'Which bytes these are: `bytes 0-99/829183`.' },
   'content-location': {
     type: 'string',
-    description: "Path of the picture's bytes; its artifact is above it.",
+    description: 'Where the same is found again: the artifact, or a path below it.',
   },
   location: { type: 'string', description: 'Path of the artifact.' },
   link: {
