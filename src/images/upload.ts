@@ -63,7 +63,7 @@ async function check(
   const image = await images.findBySha256(owner, file.sha256);
   if (image) return { image };
   const ref = { type: 'staged_file', path: file.path, format } as const;
-  return { format, metadata: await maker.find(owner, inspect, ref, {}, signal) };
+  return { format, metadata: await maker.resultOf(owner, inspect, ref, {}, signal) };
 }
 
 async function store(

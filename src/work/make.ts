@@ -142,12 +142,12 @@ export class Maker {
   }
 
   /**
-   * What an operation finds out that makes no file.
+   * The result of an operation that makes no file.
    *
    * @param given fits the parameters of the operation
    * @throws AppError as `plan` and `make`
    */
-  async find<Result extends object>(
+  async resultOf<Result extends object>(
     owner: OwnerId,
     operation: Operation<object, Result>,
     ref: InputRef,
@@ -245,7 +245,7 @@ export class Maker {
     signal: AbortSignal,
     documentPath = this.#services.documentFolder.newPath(),
   ): Promise<{ outcome: Outcome; file: FileKind | undefined; inputs: readonly Input[] }> {
-    const { runner } = this.#services;
+    const { runner, log } = this.#services;
     const operation = this.#operationOf(work);
     const inputs = work.found ?? (await this.#findInputs(owner, operation, work));
     const [subject] = inputs;
@@ -258,6 +258,9 @@ export class Maker {
     try {
       const outcome = await runner.run(work, { inputs: opened.files, outputPath, documentPath }, signal);
       return { outcome, file: operation.makes?.(subject, work.params), inputs };
+    } catch (error) {
+      if (!signal.aborted && isOurFailure(error)) log.warn({ work: toWork(work) }, 'work failed');
+      throw error;
     } finally {
       opened.release();
     }
@@ -289,6 +292,17 @@ export class Maker {
       (err) => log.warn({ err }, 'eviction failed'),
     );
   }
+}
+
+/** Failures after which an operator wants to see the work, and to do it again. */
+function isOurFailure(error: unknown): boolean {
+  if (!(error instanceof AppError)) return true;
+  return ['internal_error', 'operation_timeout', 'decoder_crashed'].includes(error.code);
+}
+
+/** The work alone, as plain JSON. */
+function toWork({ operation, version, inputs, params }: PlannedWork): Work {
+  return { operation, version, inputs, params };
 }
 
 const PLURALS: Record<InputKind, string> = {
