@@ -7,7 +7,7 @@ import type { BlobRef } from '../blobs/blob-store.ts';
 import { ObjectWithDefaults } from '../schema.ts';
 import type { Artifact } from '../work/artifact.ts';
 import type { InputPart, StoredRef } from '../work/inputs.ts';
-import type { Maker, PlannedWork } from '../work/make.ts';
+import type { Maker } from '../work/make.ts';
 import type { FileKind, Operation, View } from '../work/operation.ts';
 import type {
   ArtifactPost,
@@ -17,6 +17,7 @@ import type {
   OperationRoute,
   RequestForm,
   ResourceName,
+  RouteText,
   StoredPartRoute,
 } from '../work/routes.ts';
 import { type Work, workKey } from '../work/work.ts';
@@ -69,6 +70,14 @@ export async function operationRoutes(app: FastifyInstance, options: OperationRo
     for (const part of operation.parts) routes.addPart(operation, part);
     if (operation.view !== null) routes.addView(operation, operation.view);
   }
+}
+
+/** Work as a request says it. */
+interface AskedWork {
+  operation: Operation;
+  ref: StoredRef;
+  form: RequestForm;
+  values: Values;
 }
 
 class OperationRoutes {
@@ -165,19 +174,15 @@ class OperationRoutes {
       {
         config: { scope: 'images:read', queryExample: { ...shown.example, ...view.example } },
         schema: {
-          operationId: view.operationId(resource.name),
-          tags: [view.tag],
-          summary: view.summary(resource.type),
-          description: view.description,
-          params: IdParamsSchema,
+          ...describe(view, view.tag, resource),
           querystring,
           response,
         },
       },
       async (request, reply) => {
         const [values, own] = splitQuery(queryOf(request), view.form);
-        const work = await this.#plan(request, reply, view.of, refOf(request, resource), shown.form, values);
-        const { artifact } = await this.#make(request, reply, work, shown.form, 'cached');
+        const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
+        const { artifact } = await this.#make(request, reply, shownWork, 'cached');
         return this.#sendView(request, reply, operation, view, { type: 'artifact', id: artifact.id }, own);
       },
     );
@@ -197,11 +202,7 @@ class OperationRoutes {
         ...bodyOptions(post),
         config: { scope: 'images:write', bodyExamples: post.examples },
         schema: {
-          operationId: post.operationId(resource.name),
-          tags: [tag],
-          summary: post.summary(resource.type),
-          description: post.description,
-          params: IdParamsSchema,
+          ...describe(post, tag, resource),
           body: bodySchema(post.form.schema),
           response: {
             201: {
@@ -219,15 +220,8 @@ class OperationRoutes {
         },
       },
       async (request, reply) => {
-        const work = await this.#plan(
-          request,
-          reply,
-          operation,
-          refOf(request, resource),
-          post.form,
-          bodyOf(request),
-        );
-        const { artifact, isNew } = await this.#make(request, reply, work, post.form, 'kept');
+        const asked = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
+        const { artifact, isNew } = await this.#make(request, reply, asked, 'kept');
         const self = `/artifacts/${artifact.id}`;
         if (isNew) reply.header('location', self);
         return reply
@@ -245,11 +239,7 @@ class OperationRoutes {
         ...bodyOptions(post),
         config: { scope: 'images:read', bodyExamples: post.examples },
         schema: {
-          operationId: post.operationId(resource.name),
-          tags: [tag],
-          summary: post.summary(resource.type),
-          description: post.description,
-          params: IdParamsSchema,
+          ...describe(post, tag, resource),
           body: bodySchema(post.form.schema),
           response: {
             ...wholeResponse(post.bytes),
@@ -258,15 +248,8 @@ class OperationRoutes {
         },
       },
       async (request, reply) => {
-        const work = await this.#plan(
-          request,
-          reply,
-          operation,
-          refOf(request, resource),
-          post.form,
-          bodyOf(request),
-        );
-        const { artifact } = await this.#make(request, reply, work, post.form, 'cached');
+        const asked = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
+        const { artifact } = await this.#make(request, reply, asked, 'cached');
         return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
       },
     );
@@ -278,11 +261,7 @@ class OperationRoutes {
       {
         config: { scope: 'images:read', ...(get.example ? { queryExample: get.example } : {}) },
         schema: {
-          operationId: get.operationId(resource.name),
-          tags: [tag],
-          summary: get.summary(resource.type),
-          description: get.description,
-          params: IdParamsSchema,
+          ...describe(get, tag, resource),
           querystring: ObjectWithDefaults(get.form.schema.properties),
           response: {
             ...bytesResponses(get.bytes),
@@ -291,29 +270,21 @@ class OperationRoutes {
         },
       },
       async (request, reply) => {
-        const work = await this.#plan(
-          request,
-          reply,
-          operation,
-          refOf(request, resource),
-          get.form,
-          queryOf(request),
-        );
-        const { artifact } = await this.#make(request, reply, work, get.form, 'cached');
+        const asked = { operation, ref: refOf(request, resource), form: get.form, values: queryOf(request) };
+        const { artifact } = await this.#make(request, reply, asked, 'cached');
         return this.#sendPart(request, reply, operation, artifact, get.part, REVALIDATED);
       },
     );
   }
 
-  /** The work that a request asks for. Its faults are where the client gave the parameters. */
-  async #plan(
+  /** Plans and makes what a request asks for. Its faults are where the client gave the parameters. */
+  async #make(
     request: FastifyRequest,
     reply: FastifyReply,
-    operation: Operation,
-    ref: StoredRef,
-    form: RequestForm,
-    values: Record<string, unknown>,
-  ): Promise<PlannedWork> {
+    { operation, ref, form, values }: AskedWork,
+    retention: 'kept' | 'cached',
+  ): ReturnType<Maker['make']> {
+    const { maker } = this.#options;
     const accepts = () => {
       reply.header('vary', 'Accept');
       return acceptedTypes(request);
@@ -322,7 +293,8 @@ class OperationRoutes {
       const given = form.read(values);
       // A body was held to this schema by its route.
       if (request.method !== 'POST') this.#validate(operation, given);
-      return await this.#options.maker.plan(request.owner, operation, ref, given, accepts);
+      const work = await maker.plan(request.owner, operation, ref, given, accepts);
+      return await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
     } catch (error) {
       throw relocateFaults(error, placeOf(request, form));
     }
@@ -334,20 +306,6 @@ class OperationRoutes {
     const validate = this.#validators.get(operation) ?? this.#compile(bodySchema(operation.params));
     this.#validators.set(operation, validate);
     validate(given);
-  }
-
-  async #make(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    work: PlannedWork,
-    form: RequestForm,
-    retention: 'kept' | 'cached',
-  ): ReturnType<Maker['make']> {
-    try {
-      return await this.#options.maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
-    } catch (error) {
-      throw relocateFaults(error, placeOf(request, form));
-    }
   }
 
   /** Sends a part of a stored artifact: its bytes, or the document that goes with them. */
@@ -460,6 +418,16 @@ function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
 
 function placeOf(request: FastifyRequest, form: RequestForm): FaultPlace {
   return { location: request.method === 'POST' ? 'body' : 'query', pathOf: (path) => form.locate(path) };
+}
+
+function describe({ operationId, summary, description }: RouteText, tag: string, { name, type }: Resource) {
+  return {
+    operationId: operationId(name),
+    tags: [tag],
+    summary: summary(type),
+    description,
+    params: IdParamsSchema,
+  };
 }
 
 /** A shared schema by its name, any other as it is. */

@@ -20,7 +20,8 @@ export type Examples = Record<string, { summary: string; value: unknown }>;
 /** `Image` or `Artifact`, for names; in texts `image` or `artifact`. */
 export type ResourceName = 'Image' | 'Artifact';
 
-interface RouteText {
+/** What the documentation says of a route on a resource. */
+export interface RouteText {
   operationId: (of: ResourceName) => string;
   summary: (of: 'image' | 'artifact') => string;
   description: string;
