@@ -106,7 +106,7 @@ const PICTURE_EXAMPLE = {
   id,
   kind: 'picture',
   operation: 'transform',
-  version: 1,
+  version: 2,
   parameters: {
     input: { auto_orient: true },
     operations: [{ op: 'resize', width: 800 }],

@@ -3,7 +3,6 @@ import { stemOf } from '../images/filename.ts';
 import { defineOperation } from '../work/operation.ts';
 import { boxText, queryForm } from '../work/query-form.ts';
 import { type BytesAnswer, plainForm } from '../work/routes.ts';
-
 import { HISTOGRAM_EXAMPLES } from './examples.ts';
 import { checkParams } from './params.ts';
 import { type HistogramParams, HistogramParamsSchema, HistogramSummarySchema } from './schemas.ts';
