@@ -1,10 +1,9 @@
-import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Admission } from '../admission.ts';
 import { AppError } from '../errors.ts';
 import { parameterErrors, parameterFault, Words } from '../faults.ts';
-import { removeWhenSent } from '../http/computed-file.ts';
+import { openComputedFile, removeWhenSent } from '../http/computed-file.ts';
 import { acceptable, negotiate } from '../http/negotiation.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import type { Input } from '../work/inputs.ts';
@@ -91,7 +90,8 @@ export class FramePictures {
     reply.type(`image/${format}`).header('content-disposition', `inline; filename="frames.${format}"`);
     if (!file) return reply.send(Readable.from([]));
     removeWhenSent(request, reply, file);
-    return reply.header('content-length', file.size).send(createReadStream(file.path));
+    const bytes = await openComputedFile(file, { start: 0, end: file.size });
+    return reply.header('content-length', file.size).send(bytes);
   }
 
   #shapeOf(query: FramePictureQuery, frames: FrameRequest, facts: FrameFacts): PictureShape {

@@ -6,7 +6,10 @@ import { readPictureInput } from './picture-input.ts';
 import type { FramePictureParams, PictureFormat } from './schemas.ts';
 
 /** A JPEG has no transparency: missing pixels are white. */
-async function encode({ picture, table }: BuiltPicture, format: PictureFormat): Promise<Buffer> {
+async function encode(
+  { picture, table }: BuiltPicture,
+  format: PictureFormat,
+): Promise<Uint8Array | Uint8Array[]> {
   if (format === 'png') return encodePicturePng(picture, table);
   const { default: sharp } = await import('sharp');
   const { data, width, height, channels } = paintPicture(picture, table);

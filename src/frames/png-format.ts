@@ -12,12 +12,17 @@ export const RGBA = 6;
 
 /** A chunk: length, type, data and checksum. */
 export function pngChunk(type: string, data: Uint8Array = new Uint8Array()): Buffer {
-  const chunk = Buffer.alloc(12 + data.length);
-  chunk.writeUInt32BE(data.length, 0);
-  chunk.write(type, 4, 'latin1');
-  chunk.set(data, 8);
-  chunk.writeUInt32BE(crc32(chunk.subarray(4, 8 + data.length)), 8 + data.length);
-  return chunk;
+  return Buffer.concat(pngChunkParts(type, data));
+}
+
+/** The same in parts, so that many bytes of data are not copied. */
+export function pngChunkParts(type: string, data: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
+  const head = Buffer.alloc(8);
+  head.writeUInt32BE(data.length, 0);
+  head.write(type, 4, 'latin1');
+  const checksum = Buffer.alloc(4);
+  checksum.writeUInt32BE(crc32(data, crc32(head.subarray(4))), 0);
+  return [head, data, checksum];
 }
 
 /** The signature and the IHDR chunk: 33 bytes. */

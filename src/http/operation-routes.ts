@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs';
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import type { OwnerId } from '../auth/owner.ts';
@@ -22,7 +21,7 @@ import type {
 } from '../work/routes.ts';
 import { type Work, workKey } from '../work/work.ts';
 import { clientSignal } from './client-signal.ts';
-import { removeWhenSent } from './computed-file.ts';
+import { openComputedFile, removeWhenSent } from './computed-file.ts';
 import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
 import { acceptedTypes } from './negotiation.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from './problems.ts';
@@ -350,7 +349,7 @@ class OperationRoutes {
         removeWhenSent(request, reply, file);
         return {
           size: file.size,
-          open: async ({ start, end }) => createReadStream(file.path, { start, end: end - 1 }),
+          open: (range) => openComputedFile(file, range),
         };
       });
     } catch (error) {

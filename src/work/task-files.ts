@@ -25,8 +25,14 @@ export function documentFile(input: InputFiles | undefined): string {
   return input.documentPath;
 }
 
-/** Writes a file that does not exist yet. */
-export async function writeNewFile(path: string, bytes: Uint8Array): Promise<WrittenFile> {
-  await writeFile(path, bytes, { flag: 'wx', mode: 0o600 });
-  return { sha256: createHash('sha256').update(bytes).digest('hex'), size: bytes.length };
+/** Writes a file that does not exist yet, from its bytes or the parts of them. */
+export async function writeNewFile(
+  path: string,
+  bytes: Uint8Array | readonly Uint8Array[],
+): Promise<WrittenFile> {
+  const parts = bytes instanceof Uint8Array ? [bytes] : bytes;
+  await writeFile(path, parts, { flag: 'wx', mode: 0o600 });
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part);
+  return { sha256: hash.digest('hex'), size: parts.reduce((sum, part) => sum + part.length, 0) };
 }

@@ -301,10 +301,8 @@ t.test(
             if (random.chance(missing)) setMasked(nulls, y * maskStride(width), x);
       const picture = { width, height, pixels, nulls };
       const raw = paintPicture(picture, table);
-      const channels =
-        raw.channels === 4
-          ? sharp(await encodePicturePng(picture, table)).ensureAlpha()
-          : sharp(await encodePicturePng(picture, table)).removeAlpha();
+      const png = sharp(Buffer.concat(await encodePicturePng(picture, table)));
+      const channels = raw.channels === 4 ? png.ensureAlpha() : png.removeAlpha();
       const decoded = await channels.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
       t.match(decoded.info, { width, height, channels: raw.channels });
       if (raw.channels === 4)
