@@ -51,13 +51,14 @@ export const ConfigSchema = Type.Object({
   DATA_DIR: text('Folder for the embedded PostgreSQL and the disk cache.', '.coreframe'),
   TEMP_IMAGE_DIR: Type.Optional(
     Type.String({
-      description: 'Folder that holds uploads while they are received. Default: `temp_images` in DATA_DIR.',
+      description:
+        'Folder for uploads while they are received, and rows of frames that become a picture. Default: `temp_images` in DATA_DIR.',
     }),
   ),
   TEMP_JSON_DIR: Type.Optional(
     Type.String({
       description:
-        'Folder that holds result documents while they are assembled. Default: `temp_jsons` in DATA_DIR.',
+        'Folder for results while they are made: documents, plots, masks, pictures of frames. Default: `temp_jsons` in DATA_DIR.',
     }),
   ),
   MAX_FILE_BYTES: count('Largest accepted image file, in bytes.', 50 * MIB),

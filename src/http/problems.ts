@@ -68,17 +68,17 @@ export const PROBLEMS = {
   file_too_large: {
     status: 413,
     title: 'File too large',
-    when: 'A file is larger than `MAX_FILE_BYTES`.',
+    when: 'A file is larger than `MAX_FILE_BYTES`, or an image log than `MAX_CSV_BYTES`.',
   },
   request_too_large: {
     status: 413,
     title: 'Request too large',
-    when: 'The body is larger than `MAX_REQUEST_BYTES`, or a JSON body than 1 MiB.',
+    when: 'The body is larger than `MAX_REQUEST_BYTES` (of an image log: `MAX_CSV_BYTES` and 64 KiB), or a JSON body than 1 MiB.',
   },
   too_many_files: {
     status: 413,
     title: 'Too many files',
-    when: 'An upload has more files or parts than `MAX_FILES`.',
+    when: 'An upload has more files or parts than `MAX_FILES`, or one of an image log more than one file.',
   },
   unsupported_media_type: {
     status: 415,
@@ -118,7 +118,7 @@ export const PROBLEMS = {
   output_too_large: {
     status: 422,
     title: 'Output too large',
-    when: 'The result, or a step on the way to it, would have more pixels than `MAX_OUTPUT_PIXELS`.',
+    when: 'The result, or a step on the way to it, would have more pixels than `MAX_OUTPUT_PIXELS` or a longer side than its format allows, or outlines more than 3,000,000 corners.',
   },
   operation_timeout: {
     status: 422,
@@ -276,6 +276,8 @@ const COMMON_CODES: readonly ErrorCode[] = [
   'internal_error',
 ];
 
+const IMAGE_ID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
+
 /** Documents to show, by code: each response of the OpenAPI document refers to those that it can be. */
 export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem }> = Object.fromEntries(
   ERROR_CODES.map((code) => {
@@ -283,7 +285,8 @@ export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem 
       code === 'validation_failed'
         ? parameterErrors([{ ...WRONG_WIDTH, location: 'query', path: '/width' }])
         : new AppError(code, PROBLEMS[code].when);
-    const request = { id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url: '/images' };
+    const url = code === 'validation_failed' ? `/images/${IMAGE_ID}/resize` : '/images';
+    const request = { id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url };
     return [code, { summary: PROBLEMS[code].title, value: toProblem(error, request) }];
   }),
 );
