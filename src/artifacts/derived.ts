@@ -18,7 +18,7 @@ export function blobsOf(rows: readonly NamedBlobs[]): Buffer[] {
 }
 
 /**
- * Deletes every artifact that was made from the given image or artifact, directly or over other artifacts, within the
+ * Deletes every artifact that was made from the given image or artifact, directly or through other artifacts, within the
  * caller's transaction. The root itself is left to the caller, who holds a lock on it, so that nothing new is derived
  * from it meanwhile.
  *

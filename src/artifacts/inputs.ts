@@ -56,24 +56,25 @@ export class StoredInputs implements InputSource<StoredRef> {
       leases.push(lease);
       return lease.path;
     };
-    const opened = await Promise.allSettled(
-      inputs.map(async ({ content, document, format, filename }, index) => {
-        const wanted = parts[index] ?? [];
-        const [path, documentPath] = await Promise.all([
-          pathOf(content, wanted.includes('content')),
-          pathOf(document, wanted.includes('document')),
-        ]);
-        return { path, documentPath, format, filename };
-      }),
-    );
-    const failed = opened.find((outcome) => outcome.status === 'rejected');
-    if (failed) {
+    const opening = inputs.map(async ({ content, document, format, filename }, index) => {
+      const wanted = parts[index] ?? [];
+      const [path, documentPath] = await allEnded([
+        pathOf(content, wanted.includes('content')),
+        pathOf(document, wanted.includes('document')),
+      ]);
+      return { path, documentPath, format, filename };
+    });
+    try {
+      return { files: await allEnded(opening), release };
+    } catch (error) {
       release();
-      throw failed.reason;
+      throw error;
     }
-    return {
-      files: opened.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
-      release,
-    };
   }
+}
+
+/** As `Promise.all`, but it fails only when all have ended: what they hold by then can be released. */
+async function allEnded<const T extends readonly Promise<unknown>[]>(promises: T) {
+  await Promise.allSettled(promises);
+  return Promise.all(promises);
 }

@@ -22,6 +22,6 @@ export function toArtifactResponse(artifact: Artifact): ArtifactResponse {
 }
 
 /** Where an artifact's bytes are. */
-export function contentUrlOf({ id }: { id: string }): string {
+function contentUrlOf({ id }: { id: string }): string {
   return `/artifacts/${id}/content`;
 }

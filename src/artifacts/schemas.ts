@@ -6,7 +6,7 @@ import type { Operation } from '../work/operation.ts';
 const id = '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11';
 const imageId = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
-export const ARTIFACT_KINDS = ['picture', 'histogram', 'mask'] as const;
+const ARTIFACT_KINDS = ['picture', 'histogram', 'mask'] as const;
 type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
 
 const DESCRIPTIONS: Record<ArtifactKind, string> = {

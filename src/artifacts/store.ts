@@ -154,11 +154,12 @@ export class ArtifactStore implements ArtifactRepository {
   }
 
   /** Makes a cached artifact a kept one. */
-  async keep(owner: OwnerId, id: string): Promise<void> {
-    await this.#database.pool.query(
+  async keep(owner: OwnerId, id: string): Promise<boolean> {
+    const { rowCount } = await this.#database.pool.query(
       `UPDATE artifacts SET retention = 'kept' WHERE owner_id = $1 AND id = $2`,
       [owner, id],
     );
+    return rowCount === 1;
   }
 
   /** Notes that a cached artifact was used, at most once a minute. Where that fails, it is only logged. */

@@ -4,7 +4,7 @@ import type { Admission } from '../admission.ts';
 import { AppError } from '../errors.ts';
 import { parameterErrors, parameterFault, Words } from '../faults.ts';
 import { openComputedFile, removeWhenSent } from '../http/computed-file.ts';
-import { acceptable, negotiate } from '../http/negotiation.ts';
+import { acceptable, negotiate, varyByAccept } from '../http/negotiation.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import type { Input } from '../work/inputs.ts';
 import type { Maker, PlannedWork } from '../work/make.ts';
@@ -40,7 +40,7 @@ export function pictureFormats(
   format: FramePictureQuery['format'],
 ): PictureFormat[] {
   if (format !== 'auto') return [format];
-  reply.header('vary', 'Accept');
+  varyByAccept(reply);
   negotiate(request, MEDIA_TYPES);
   return acceptable(request, MEDIA_TYPES).map((type) => FORMAT_OF[type]);
 }

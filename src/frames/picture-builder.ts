@@ -74,6 +74,7 @@ export async function buildPicture(
   frames: FrameRequest,
   facts: FrameFacts,
   { width, height: asked, scale }: PictureShape,
+  signal: AbortSignal,
 ): Promise<BuiltPicture> {
   const { selection, levels, colormap } = frames;
   const height = asked ?? facts.count;
@@ -90,6 +91,7 @@ export async function buildPicture(
   const isNormalizedLast = isAveraged && others.length === 0;
   const rowLevels = isNormalizedLast ? { ...levels, normalization: 'none' as const } : levels;
   for await (const rows of readShownRows(pool, selection, rowLevels, facts.count, BATCH_PIXELS)) {
+    signal.throwIfAborted();
     for (let index = 0; index < rows.count; index++) {
       const depth = depthAt(rows, index);
       binner.add(depth, rows.pixels, index * width, maskOf(rows, index));
@@ -109,6 +111,7 @@ export async function buildPicture(
       window: levels.window,
     });
     for (let y = 0; y < height; y++) {
+      signal.throwIfAborted();
       const centre = depths
         ? depths.from + ((y + 0.5) * (depths.to - depths.from)) / height
         : (centres.depths[y] as number);

@@ -52,13 +52,13 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
     return inputs;
   }
 
-  /** @throws AppError what `readFrameRequest` throws; `not_found` if there are no frames */
-  async open(inputs: readonly Input[], { params }: OpenOptions): Promise<OpenedInputs> {
+  /** @throws AppError what `readFrameRequest` throws; `not_found` if there are no frames; the signal's reason */
+  async open(inputs: readonly Input[], { params, signal }: OpenOptions): Promise<OpenedInputs> {
     const { pool, temporaryFolder } = this.#options;
     // The one operation on frame sets has these parameters.
     const shape = params as FramePictureParams;
     const { frames, facts } = this.#known.get(inputs) ?? (await this.#read(inputs, shape));
-    const built = await buildPicture(pool, frames, facts, shape);
+    const built = await buildPicture(pool, frames, facts, shape, signal);
     const path = temporaryFolder.newPath();
     const release = () => void rm(path, { force: true }).catch(() => undefined);
     try {

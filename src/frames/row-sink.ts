@@ -9,7 +9,7 @@ export interface StoredLog {
 
 /** Where the rows of one log go: any number of `write`s, then a `finish` that succeeds, or `abort`. */
 export interface RowSink {
-  /** Which the rows say that they belong to. */
+  /** The frame set that the rows name. */
   readonly frameSetId: string;
   /** Takes the next rows, as binary COPY has them between its header and its trailer; resolves when there is room for more. */
   write(rows: Uint8Array): Promise<void>;

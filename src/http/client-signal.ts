@@ -8,8 +8,11 @@ export class ClientGone extends Error {
 /** A signal that is aborted when the client closes the connection before it has its answer. */
 export function clientSignal(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
-  reply.raw.once('close', () => {
+  const onClose = () => {
     if (!reply.raw.writableFinished) controller.abort(new ClientGone('The client closed the connection.'));
-  });
+  };
+  // It may have gone while the request was read.
+  if (reply.raw.closed) onClose();
+  else reply.raw.once('close', onClose);
   return controller.signal;
 }

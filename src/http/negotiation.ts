@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import Negotiator from 'negotiator';
 import { AppError } from '../errors.ts';
 
@@ -19,6 +19,12 @@ export function negotiate<T extends string>(request: FastifyRequest, offered: re
 /** The media types on offer that the request's `Accept` allows, most preferred first. */
 export function acceptable<T extends string>(request: FastifyRequest, offered: readonly T[]): T[] {
   return new Negotiator(request.raw).mediaTypes([...offered]) as T[];
+}
+
+/** Says that the answer depends on `Accept`, beside what else it depends on. */
+export function varyByAccept(reply: FastifyReply): void {
+  const others = reply.getHeader('vary');
+  reply.header('vary', others === undefined ? 'Accept' : `${others}, Accept`);
 }
 
 /** The media types that `Accept` names, wildcards too, most preferred first. */

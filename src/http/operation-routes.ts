@@ -4,7 +4,7 @@ import type { OwnerId } from '../auth/owner.ts';
 import type { BlobReader } from '../blobs/blob-reader.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
 import { ObjectWithDefaults } from '../schema.ts';
-import type { Artifact } from '../work/artifact.ts';
+import type { Artifact, Retention } from '../work/artifact.ts';
 import type { InputPart, StoredRef } from '../work/inputs.ts';
 import type { Maker } from '../work/make.ts';
 import type { FileKind, Operation, View } from '../work/operation.ts';
@@ -23,7 +23,7 @@ import { type Work, workKey } from '../work/work.ts';
 import { clientSignal } from './client-signal.ts';
 import { openComputedFile, removeWhenSent } from './computed-file.ts';
 import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
-import { acceptedTypes } from './negotiation.ts';
+import { acceptedTypes, varyByAccept } from './negotiation.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from './problems.ts';
 import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from './responses.ts';
 import { plainJson } from './serialization.ts';
@@ -141,19 +141,15 @@ class OperationRoutes {
           response,
         },
       },
-      (request, reply) =>
-        this.#sendView(
-          request,
-          reply,
-          operation,
-          view,
-          { type: 'artifact', id: idOf(request) },
-          queryOf(request),
-        ),
+      async (request, reply) => {
+        // Looking at it is using it.
+        const { id } = await this.#options.findArtifact(request.owner, idOf(request));
+        return this.#sendView(request, reply, operation, view, { type: 'artifact', id }, queryOf(request));
+      },
     );
-    for (const route of view.of.routes) {
-      // The view lies below the first route to what it shows.
-      if (route !== view.of.routes[0] || !route.get) continue;
+    // The view lies below the first route to what it shows.
+    const [route] = view.of.routes;
+    if (route?.get) {
       for (const resource of RESOURCES)
         this.#addMadeView(operation, view, route, route.get, resource, response);
     }
@@ -281,16 +277,16 @@ class OperationRoutes {
     request: FastifyRequest,
     reply: FastifyReply,
     { operation, ref, form, values }: AskedWork,
-    retention: 'kept' | 'cached',
+    retention: Retention,
   ): ReturnType<Maker['make']> {
     const { maker } = this.#options;
     const accepts = () => {
-      reply.header('vary', 'Accept');
+      varyByAccept(reply);
       return acceptedTypes(request);
     };
     try {
       const given = form.read(values);
-      // A body was held to this schema by its route.
+      // A body was held to its schema by its route.
       if (request.method !== 'POST') this.#validate(operation, given);
       const work = await maker.plan(request.owner, operation, ref, given, accepts);
       return await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });

@@ -71,8 +71,8 @@ export function sendProblem(
 ): FastifyReply {
   const problem = { ...toProblem(error, request), ...extensions };
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
-  // It was that of the answer that has failed.
-  reply.removeHeader('etag');
+  // They were those of the answer that has failed.
+  for (const name of ['etag', 'content-location', 'content-disposition']) reply.removeHeader(name);
   // What is still to come of the body is not read any further than needed to answer.
   if (!request.raw.complete) {
     reply.header('connection', 'close');

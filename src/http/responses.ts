@@ -24,7 +24,10 @@ export function pageResponse(schema: string, description: string) {
 
 /** Headers that answers have, for the document. */
 export const RESPONSE_HEADERS = {
-  etag: { type: 'string', description: 'Names these bytes: their SHA-256, in quotes. A strong validator.' },
+  etag: {
+    type: 'string',
+    description: 'Names these bytes: 64 hexadecimal digits in quotes. A strong validator.',
+  },
   'content-range': { type: 'string', description: 'Which bytes these are: `bytes 0-99/829183`.' },
   'content-location': {
     type: 'string',

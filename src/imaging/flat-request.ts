@@ -5,7 +5,7 @@ import { OPERATIONS, type OperationName } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES } from './output.ts';
 import { InputSchema, type PipelineRequest } from './pipeline.ts';
 
-/** A request for one operation on pixels, or for the conversion alone: a pipeline with that one step, in flat parameters. */
+/** What a flat request asks for: one operation on pixels, or the conversion alone. */
 export type FlatName = OperationName | 'convert';
 
 type Section = 'operation' | 'input' | 'output';

@@ -172,8 +172,8 @@ function namedPictures(pipeline: Pipeline): NamedInput[] {
 
 function toStoredRef(reference: Reference): NamedInput['ref'] {
   return 'image_id' in reference
-    ? { type: 'image', id: reference.image_id.toLowerCase() }
-    : { type: 'artifact', id: reference.artifact_id.toLowerCase() };
+    ? { type: 'image', id: reference.image_id }
+    : { type: 'artifact', id: reference.artifact_id };
 }
 
 /** One operation by its name, several as `pipeline`. */

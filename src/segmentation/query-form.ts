@@ -1,8 +1,14 @@
 import { type TObject, type TSchema, Type } from '@sinclair/typebox';
-import { boxText, parsePoints, pointsText, pointText, queryForm, taggedText } from '../work/query-form.ts';
+import {
+  boxText,
+  POINTS,
+  parsePoints,
+  pointsText,
+  pointText,
+  queryForm,
+  taggedText,
+} from '../work/query-form.ts';
 import { METHOD_NAMES, METHOD_PARAMS } from './schemas.ts';
-
-const POINTS = '\\d{1,7},\\d{1,7}(?:;\\d{1,7},\\d{1,7})*';
 
 /** Parameters that are more than one value, as text. */
 const TEXTS = {
@@ -16,11 +22,11 @@ const TEXTS = {
     example: '120,80',
   }),
   foreground: pointsText({
-    description: 'Points that are surely of the object, `x,y;x,y;…`. Of grabcut.',
+    description: 'Points that are certainly part of the object, `x,y;x,y;…`. Of grabcut.',
     example: '120,80;130,90',
   }),
   background: pointsText({
-    description: 'Points that surely are not of the object, `x,y;x,y;…`. Of grabcut.',
+    description: 'Points that are certainly not part of it, `x,y;x,y;…`. Of grabcut.',
     example: '5,5;310,5',
   }),
   markers: taggedText(

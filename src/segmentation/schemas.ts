@@ -295,8 +295,8 @@ export const GrabcutParams = variant(
   {
     invert,
     box: SchemaRef(Box),
-    foreground: points('Points that are surely of the object.'),
-    background: points('Points that surely are not.'),
+    foreground: points('Points that are certainly part of the object.'),
+    background: points('Points that are certainly not part of it.'),
     iterations: Type.Integer({
       description: 'Rounds of learning the colours and cutting.',
       default: 5,

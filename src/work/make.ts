@@ -22,7 +22,8 @@ interface MakerLog {
 export interface ArtifactRepository {
   findByKey(owner: OwnerId, key: Buffer): Promise<Artifact | undefined>;
   create(owner: OwnerId, artifact: NewArtifact): Promise<MadeArtifact>;
-  keep(owner: OwnerId, id: string): Promise<void>;
+  /** False if it has been removed meanwhile. */
+  keep(owner: OwnerId, id: string): Promise<boolean>;
   noteUse(artifact: Artifact, log: MakerLog): void;
   evictCached(maxBytes: number): Promise<Buffer[]>;
 }
@@ -126,7 +127,11 @@ export class Maker {
         return { artifact: existing, isNew: false };
       },
     );
-    return { artifact: await this.#retain(owner, artifact, options.retention), isNew };
+    if (options.retention === 'cached' || artifact.retention === 'kept') return { artifact, isNew };
+    if (await artifacts.keep(owner, artifact.id))
+      return { artifact: { ...artifact, retention: 'kept' }, isNew };
+    // It was evicted just now.
+    return this.make(owner, work, options);
   }
 
   /**
@@ -180,13 +185,6 @@ export class Maker {
     });
     if (input !== undefined && isOfKind(input, kind)) return input;
     throw parameterError(path, `the id of one of your ${PLURALS[kind]}`, ref.id);
-  }
-
-  /** Makes a cached artifact a kept one if it was asked for as such. */
-  async #retain(owner: OwnerId, artifact: Artifact, retention: Retention): Promise<Artifact> {
-    if (retention === artifact.retention || retention === 'cached') return artifact;
-    await this.#services.artifacts.keep(owner, artifact.id);
-    return { ...artifact, retention };
   }
 
   async #makeNew(

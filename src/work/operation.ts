@@ -12,7 +12,7 @@ export interface Operations {}
 
 /** What a task is given: files by path, parameters and limits, and nothing else. */
 export interface Task<Params = object> {
-  /** One for each input, in order. */
+  /** One for each input, in order; of frame sets, one for all. */
   inputs: readonly InputFiles[];
   params: Params;
   limits: ImageLimits;

@@ -17,6 +17,8 @@ interface TextOptions {
 
 const NUMBER = '\\d{1,7}';
 const POINT = `${NUMBER},${NUMBER}`;
+/** The pattern of points. */
+export const POINTS = `${POINT}(?:;${POINT})*`;
 
 function text(pattern: string, { description, example }: TextOptions, maxLength = 100): TSchema {
   return Type.String({ pattern: `^${pattern}$`, maxLength, description, examples: [example] });
@@ -53,7 +55,7 @@ const MAX_POINTS_LENGTH = 8192;
 
 /** Pixels, `x,y;x,y;…`. */
 export function pointsText(options: TextOptions): TextForm {
-  return { schema: text(`${POINT}(?:;${POINT})*`, options, MAX_POINTS_LENGTH), parse: parsePoints };
+  return { schema: text(POINTS, options, MAX_POINTS_LENGTH), parse: parsePoints };
 }
 
 /** One of several kinds of value, told apart by a name before a colon: `levels:30,150`. */

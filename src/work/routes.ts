@@ -58,7 +58,7 @@ export interface BytesGet extends RouteText {
   bytes: BytesAnswer;
 }
 
-/** Routes to an operation below `/images/{id}` and, if its subject is a picture, `/artifacts/{id}`. */
+/** Routes to an operation below `/images/{id}` and `/artifacts/{id}`. */
 export interface OperationRoute {
   path: string;
   tag: string;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { toStorageError } from '../blobs/storage-errors.ts';
 import type { SourceFile } from '../pictures/types.ts';
 import type { InputFiles } from './inputs.ts';
 import type { WrittenFile } from './operation.ts';
@@ -25,13 +26,21 @@ export function documentFile(input: InputFiles | undefined): string {
   return input.documentPath;
 }
 
-/** Writes a file that does not exist yet, from its bytes or the parts of them. */
+/**
+ * Writes a file that does not exist yet, from its bytes or the parts of them.
+ *
+ * @throws AppError `storage_unavailable` if the disk is full or fails
+ */
 export async function writeNewFile(
   path: string,
   bytes: Uint8Array | readonly Uint8Array[],
 ): Promise<WrittenFile> {
   const parts = bytes instanceof Uint8Array ? [bytes] : bytes;
-  await writeFile(path, parts, { flag: 'wx', mode: 0o600 });
+  try {
+    await writeFile(path, parts, { flag: 'wx', mode: 0o600 });
+  } catch (error) {
+    throw toStorageError(error) ?? error;
+  }
   const hash = createHash('sha256');
   for (const part of parts) hash.update(part);
   return { sha256: hash.digest('hex'), size: parts.reduce((sum, part) => sum + part.length, 0) };

@@ -1,3 +1,4 @@
+import sharp from 'sharp';
 import t from 'tap';
 import { createTestApp } from '../support/app.ts';
 
@@ -19,6 +20,16 @@ t.test('pages of a configured origin may call the API, and read its headers', as
   t.match(answer.headers['access-control-expose-headers'], /content-location/);
   t.equal(answer.headers['cross-origin-resource-policy'], 'cross-origin');
   t.equal((await send('GET', '/images', undefined, { origin: 'https://evil.example' })).statusCode, 403);
+});
+
+t.test('an answer that depends on Accept depends on the origin all the same', async (t) => {
+  const { send, upload } = await createTestApp(t, { CORS_ORIGINS: `${ORIGIN}, https://other.example.org` });
+  const bytes = await sharp({ create: { width: 4, height: 3, channels: 3, background: '#c8761b' } })
+    .png()
+    .toBuffer();
+  const { id } = (await upload({ bytes })).json().results[0].image;
+  const { headers } = await send('GET', `/images/${id}/convert?format=auto`, undefined, { origin: ORIGIN });
+  t.equal(headers.vary, 'Origin, Accept');
 });
 
 t.test('without configuration no other origin may, and its preflight fails', async (t) => {

@@ -76,7 +76,7 @@ async function makeAgain(
         made = artifact;
         return { artifact: toArtifact(artifact), isNew: true };
       },
-      keep: async () => undefined,
+      keep: async () => true,
       noteUse: () => undefined,
       evictCached: async () => [],
     },

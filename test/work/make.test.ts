@@ -89,6 +89,35 @@ t.test('owners share neither a picture nor an artifact nor a computation', async
   );
 });
 
+t.test('an artifact that is evicted just as it is to be kept is made again', async (t) => {
+  const { services, work } = await appWithWork(t);
+  const { maker, database, artifacts } = services;
+  const cached = await maker.make(LOCAL_OWNER, work, { ...options, retention: 'cached' });
+  const keep = artifacts.keep.bind(artifacts);
+  artifacts.keep = async (owner, id) => {
+    artifacts.keep = keep;
+    await database.pool.query('DELETE FROM artifacts WHERE id = $1', [id]);
+    return keep(owner, id);
+  };
+  const { artifact, isNew } = await maker.make(LOCAL_OWNER, work, options);
+  t.ok(isNew);
+  t.not(artifact.id, cached.artifact.id);
+  t.equal((await artifacts.get(LOCAL_OWNER, artifact.id)).retention, 'kept');
+});
+
+t.test('an id has one spelling', async (t) => {
+  const { send, id } = await appWithWork(t);
+  const compose = (overlay: string) =>
+    send('POST', `/images/${id}/transform`, {
+      operations: [{ op: 'composite', overlay: { image_id: overlay } }],
+    });
+  const made = await compose(id);
+  t.equal(made.statusCode, 201, made.body);
+  const again = await compose(id.toUpperCase());
+  t.equal(again.statusCode, 200, again.body);
+  t.equal(again.json().id, made.json().id);
+});
+
 t.test('work of another version, or of nothing that there is, is not guessed at', async (t) => {
   const { services, work } = await appWithWork(t);
   const make = (changes: Partial<Work>) => services.maker.make(LOCAL_OWNER, { ...work, ...changes }, options);

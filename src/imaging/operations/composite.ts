@@ -116,8 +116,10 @@ export const composite = defineOperation({
   grey: () => 'loses',
   inputs: ({ overlay }) => [overlay],
   validate: faultsOf,
-  canonicalize: ({ gravity, ...rest }) =>
-    rest.left === undefined ? { ...rest, gravity: gravity ?? 'center' } : rest,
+  canonicalize({ gravity, overlay, ...rest }) {
+    const params = { ...rest, overlay: inLowerCase(overlay) };
+    return rest.left === undefined ? { ...params, gravity: gravity ?? 'center' } : params;
+  },
   async compile(params, context) {
     const { blend, tile, gravity = 'center' } = params;
     const { data, box } = await overlayPixels(params, context);
@@ -134,6 +136,13 @@ export const composite = defineOperation({
     return (image) => (isOpaque ? image.composite([overlay]).removeAlpha() : image.composite([overlay]));
   },
 });
+
+/** An id has one spelling. */
+function inLowerCase(reference: Reference): Reference {
+  return 'image_id' in reference
+    ? { image_id: reference.image_id.toLowerCase() }
+    : { artifact_id: reference.artifact_id.toLowerCase() };
+}
 
 function faultsOf({ gravity, margin, left, top, tile }: CompositeParams): ParameterFault[] {
   const faults: ParameterFault[] = [];

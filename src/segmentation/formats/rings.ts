@@ -25,7 +25,7 @@ export interface Rings {
 }
 
 /** Most corners that are followed: as GeoJSON they are some 40 MB, and take 0.7 GB while they are written. */
-export const MAX_CORNERS = 3_000_000;
+const MAX_CORNERS = 3_000_000;
 
 /** Steps right, down, left and up, with the pixels ahead at the right and left hand, from the corner stepped to. */
 const STEPS = [
