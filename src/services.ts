@@ -141,7 +141,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     memoryCache,
   });
   const frameSetInputs = new FrameSetInputs({ frameSets, pool: database.pool, temporaryFolder });
-  const stored = new StoredInputs(images, artifacts, diskCache);
+  const stored = new StoredInputs(images, artifacts, diskCache, log);
   const inputs = new Inputs({
     image: stored,
     artifact: stored,

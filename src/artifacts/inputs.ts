@@ -1,3 +1,4 @@
+import type { FastifyBaseLogger } from 'fastify';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
 import type { DiskCache, Lease } from '../blobs/disk-cache.ts';
@@ -11,11 +12,13 @@ export class StoredInputs implements InputSource<StoredRef> {
   readonly #images: ImageStore;
   readonly #artifacts: ArtifactStore;
   readonly #diskCache: DiskCache;
+  readonly #log: FastifyBaseLogger;
 
-  constructor(images: ImageStore, artifacts: ArtifactStore, diskCache: DiskCache) {
+  constructor(images: ImageStore, artifacts: ArtifactStore, diskCache: DiskCache, log: FastifyBaseLogger) {
     this.#images = images;
     this.#artifacts = artifacts;
     this.#diskCache = diskCache;
+    this.#log = log;
   }
 
   async find(owner: OwnerId, ref: StoredRef): Promise<Input> {
@@ -32,8 +35,9 @@ export class StoredInputs implements InputSource<StoredRef> {
         origin: null,
       };
     }
-    const { id, kind, mediaType, sha256, size, filename, document, inputs, parameters } =
-      await this.#artifacts.get(owner, ref.id);
+    const artifact = await this.#artifacts.get(owner, ref.id);
+    this.#artifacts.noteUse(artifact, this.#log);
+    const { id, kind, mediaType, sha256, size, filename, document, inputs, parameters } = artifact;
     return {
       ref: { type: 'artifact', id },
       kind,

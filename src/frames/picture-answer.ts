@@ -87,7 +87,8 @@ export class FramePictures {
       : await admission.run(signal, () => maker.compute(request.owner, work, signal));
     // A failure does not answer with the headers of a picture.
     describeFrames(request, reply, frames, facts);
-    reply.type(`image/${format}`).header('content-disposition', `inline; filename="frames.${format}"`);
+    const { filename, mediaType } = maker.fileOf(work);
+    reply.type(mediaType).header('content-disposition', `inline; filename="${filename}"`);
     if (!file) return reply.send(Readable.from([]));
     removeWhenSent(request, reply, file);
     const bytes = await openComputedFile(file, { start: 0, end: file.size });

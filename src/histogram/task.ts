@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { Outcome, Task } from '../work/operation.ts';
-import { contentFile, pictureFile, writeNewFile } from '../work/task-files.ts';
+import { contentFile, jsonBytes, pictureFile, writeNewFile } from '../work/task-files.ts';
 import { computeHistogram } from './compute.ts';
 import { renderHistogramSvg } from './plot.ts';
 import { renderPlotPng } from './plot-png.ts';
@@ -23,7 +23,7 @@ export async function runHistogram({
     params,
     limits,
   });
-  const content = await writeNewFile(outputPath, Buffer.from(JSON.stringify(histogram)));
+  const content = await writeNewFile(outputPath, jsonBytes(histogram));
   const { width, height, page, pages, bit_depth, color_space, pixels } = histogram;
   const channels = Object.keys(histogram.channels) as Channel[];
   return { content, result: { width, height, page, pages, bit_depth, color_space, pixels, channels } };

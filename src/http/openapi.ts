@@ -52,9 +52,9 @@ const TAGS = [
 const DESCRIPTION = `A self-hosted, typed image-processing API. Upload pictures with \`POST /images\`, then work on them by their \`id\`.
 
 Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable \`code\`; a validation
-problem lists every fault with its place. \`POST\` makes an artifact and answers with it; \`GET\` answers with the thing itself and names
-its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by \`cursor\`. Content has a strong \`ETag\` and answers conditional
-and range requests. \`HEAD\` works wherever \`GET\` does.
+problem lists every fault with its place. \`POST\` makes an artifact and answers with it (\`/render\` with the picture); \`GET\`
+answers with the thing itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
+\`cursor\`. Content has a strong \`ETag\` and answers conditional and range requests. \`HEAD\` works wherever \`GET\` does.
 
 This document: [\`/openapi.json\`](/openapi.json).`;
 

@@ -141,10 +141,9 @@ class OperationRoutes {
           response,
         },
       },
-      async (request, reply) => {
-        // Looking at it is using it.
-        const { id } = await this.#options.findArtifact(request.owner, idOf(request));
-        return this.#sendView(request, reply, operation, view, { type: 'artifact', id }, queryOf(request));
+      (request, reply) => {
+        const ref: StoredRef = { type: 'artifact', id: idOf(request).toLowerCase() };
+        return this.#sendView(request, reply, operation, view, ref, queryOf(request));
       },
     );
     // The view lies below the first route to what it shows.

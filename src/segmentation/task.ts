@@ -1,6 +1,6 @@
 import { releaseArray } from '../pictures/release.ts';
 import type { Outcome, Task } from '../work/operation.ts';
-import { pictureFile, writeNewFile } from '../work/task-files.ts';
+import { jsonBytes, pictureFile, writeNewFile } from '../work/task-files.ts';
 import { encodeLabelMap } from './formats/label-map.ts';
 import type { SegmentationParams, SegmentationSummary } from './schemas.ts';
 import { segmentFile } from './segment.ts';
@@ -21,7 +21,7 @@ export async function runSegmentation({
   const { labels, result } = await segmentFile(pictureFile(source), params, limits);
   const content = await writeNewFile(outputPath, await encodeLabelMap(labels));
   releaseArray(labels.data);
-  const document = await writeNewFile(documentPath, Buffer.from(JSON.stringify(result)));
+  const document = await writeNewFile(documentPath, jsonBytes(result));
   const { segments: _segments, ...summary } = result;
   return { content, document, result: summary };
 }

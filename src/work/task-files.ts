@@ -45,3 +45,8 @@ export async function writeNewFile(
   for (const part of parts) hash.update(part);
   return { sha256: hash.digest('hex'), size: parts.reduce((sum, part) => sum + part.length, 0) };
 }
+
+/** The bytes of JSON. */
+export function jsonBytes(value: unknown): Uint8Array {
+  return Buffer.from(JSON.stringify(value));
+}

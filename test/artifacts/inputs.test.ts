@@ -31,7 +31,7 @@ t.test('if one part of an input cannot be opened, no file of it stays in use', a
     document: missing,
     origin: null,
   };
-  const inputs = new StoredInputs(images, artifacts, diskCache);
+  const inputs = new StoredInputs(images, artifacts, diskCache, services.log);
   await t.rejects(inputs.open([input], { parts: [['content', 'document']] }));
   const lease = await diskCache.lease(content.sha256, content.size);
   lease.release();

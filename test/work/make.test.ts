@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import { LOCAL_OWNER, type OwnerId } from '../../src/auth/owner.ts';
@@ -103,6 +104,28 @@ t.test('an artifact that is evicted just as it is to be kept is made again', asy
   t.ok(isNew);
   t.not(artifact.id, cached.artifact.id);
   t.equal((await artifacts.get(LOCAL_OWNER, artifact.id)).retention, 'kept');
+});
+
+t.test('whatever reads a cached artifact uses it, so that it is not evicted', async (t) => {
+  const { services, send, id } = await appWithWork(t);
+  const { database } = services;
+  const { headers } = await send('GET', `/images/${id}/segmentation`);
+  const mask = /\/artifacts\/([^/]+)/.exec(String(headers['content-location']))?.[1];
+  for (const url of [`/artifacts/${mask}/segments/csv`, `/artifacts/${mask}/segments`]) {
+    await database.pool.query(`UPDATE artifacts SET last_used_at = now() - interval '1 hour' WHERE id = $1`, [
+      mask,
+    ]);
+    t.equal((await send('GET', url)).statusCode, 200);
+    const isFresh = async () => {
+      const fresh = await database.pool.query(
+        `SELECT 1 FROM artifacts WHERE id = $1 AND last_used_at > now() - interval '1 minute'`,
+        [mask],
+      );
+      return fresh.rowCount === 1;
+    };
+    for (let turn = 0; turn < 50 && !(await isFresh()); turn += 1) await sleep(20);
+    t.ok(await isFresh(), url);
+  }
 });
 
 t.test('an id has one spelling', async (t) => {

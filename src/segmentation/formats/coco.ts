@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox';
+import { jsonBytes } from '../../work/task-files.ts';
 import type { LabelMap } from '../labels.ts';
 import type { SegmentationResult } from '../schemas.ts';
-import { defineForm, jsonBytes } from './form.ts';
+import { defineForm } from './form.ts';
 import { traceRings } from './rings.ts';
 import { columnRuns, compressCounts, rleCounts } from './rle.ts';
 import { seamedPolygons } from './seams.ts';

@@ -114,8 +114,3 @@ async function loadForm<Params extends object>(
     return { content: await writeNewFile(outputPath, await render(source, params)), result: {} };
   };
 }
-
-/** The bytes of JSON. */
-export function jsonBytes(value: unknown): Uint8Array {
-  return Buffer.from(JSON.stringify(value));
-}

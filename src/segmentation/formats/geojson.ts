@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox';
+import { jsonBytes } from '../../work/task-files.ts';
 import type { LabelMap } from '../labels.ts';
 import type { Segment, SegmentationResult } from '../schemas.ts';
-import { defineForm, jsonBytes } from './form.ts';
+import { defineForm } from './form.ts';
 import { type Ring, type Rings, traceRings } from './rings.ts';
 
 declare module '../../work/operation.ts' {
