@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
 import sharp from 'sharp';
-import { openEmbeddedServer } from '../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../src/db/embedded/embedded-server.ts';
 import { startWorker, type Worker } from './support/child.ts';
 import { compare, median } from './support/compare.ts';
 import { writeImageLog } from './support/image-log.ts';

@@ -6,7 +6,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { COPY_COLUMNS } from '../src/frames/copy-rows.ts';
+import { COPY_COLUMNS } from '../src/frames/ingest/copy-rows.ts';
 import { serve } from './support/serve.ts';
 
 interface Task {

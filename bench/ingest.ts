@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import pg from 'pg';
-import { openEmbeddedServer } from '../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../src/db/embedded/embedded-server.ts';
 import { startWorker } from './support/child.ts';
 import { compare } from './support/compare.ts';
 import { writeCopyFile, writeImageLog } from './support/image-log.ts';

@@ -6,7 +6,7 @@
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { openEmbeddedServer } from '../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../src/db/embedded/embedded-server.ts';
 import { diffSchemas, isEmptyDiff } from './schema-diff.ts';
 
 const FOLDER = path.resolve(import.meta.dirname, '../prisma/migrations');

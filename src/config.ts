@@ -2,9 +2,9 @@ import { isIPv4 } from 'node:net';
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
-import { StringEnum } from './schema.ts';
-import { schemaFaults } from './schema-faults.ts';
-import { validatorCompiler } from './validator.ts';
+import { StringEnum } from './core/schema.ts';
+import { schemaFaults } from './core/schema-faults.ts';
+import { validatorCompiler } from './core/validator.ts';
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;

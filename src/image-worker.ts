@@ -3,15 +3,15 @@
  * works on strangers' bytes, so it is written to be killed at any moment.
  */
 import { writeFileSync } from 'node:fs';
-import { AppError } from './errors.ts';
+import { AppError } from './core/errors.ts';
+import { OPERATIONS, OPERATIONS_BY_NAME } from './operations.ts';
 import type {
   InternalFailure,
   PoolMessage,
   PublicFailure,
   TaskRequest,
   WorkerMessage,
-} from './imaging/messages.ts';
-import { OPERATIONS, OPERATIONS_BY_NAME } from './operations.ts';
+} from './processes/messages.ts';
 import type { Task } from './work/operation.ts';
 
 const line: TaskRequest[] = [];

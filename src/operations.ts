@@ -1,6 +1,6 @@
-import { framePicture } from './frames/picture-operation.ts';
+import { framePicture } from './frames/picture/operation.ts';
 import { histogram } from './histogram/operation.ts';
-import { histogramPlot } from './histogram/plot-operation.ts';
+import { histogramPlot } from './histogram/plot/operation.ts';
 import { inspect } from './images/operation.ts';
 import { transform } from './manipulation/operation.ts';
 import { MASK_FORMS } from './segmentation/formats/index.ts';

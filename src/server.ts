@@ -1,10 +1,10 @@
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { type Config, ConfigError, checkExposure, loadConfig } from './config.ts';
+import { createLogger } from './core/log.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
-import { type EmbeddedServer, openEmbeddedServer } from './db/embedded-server.ts';
-import { VERSION } from './http/openapi.ts';
-import { createLogger } from './log.ts';
+import { type EmbeddedServer, openEmbeddedServer } from './db/embedded/embedded-server.ts';
+import { VERSION } from './http/docs/openapi.ts';
 import { openServices } from './services.ts';
 
 async function start(config: Config, log: Logger): Promise<{ stop: () => Promise<void> }> {

@@ -9,29 +9,77 @@ import t from 'tap';
  */
 const SOURCE = path.resolve(import.meta.dirname, '../src');
 
-/** What a slice offers to the others; all else in its folder is its own. */
-const OFFERED: Record<string, readonly string[]> = {
-  artifacts: ['derived.ts'],
-  frames: [],
-  histogram: [],
-  images: ['filename.ts', 'store.ts'],
-  manipulation: [],
-  segmentation: [],
+/** The rooms of `src/` and the rooms below each that it may use. The main modules and what puts everything together are above them. */
+const ROOMS: Record<string, readonly string[]> = {
+  core: [],
+  system: ['core'],
+  processes: ['core'],
+  pictures: ['core', 'system'],
+  auth: ['core'],
+  db: ['core', 'system'],
+  blobs: ['core', 'system', 'db'],
+  work: ['core', 'system', 'pictures', 'blobs', 'auth'],
+  http: ['core', 'processes', 'blobs', 'auth', 'work'],
+  images: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'blobs', 'work', 'http'],
+  artifacts: ['core', 'pictures', 'auth', 'db', 'blobs', 'work', 'http', 'images'],
+  manipulation: ['core', 'pictures', 'work', 'images'],
+  histogram: ['core', 'pictures', 'work', 'images'],
+  segmentation: ['core', 'pictures', 'work', 'images'],
+  frames: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'work', 'http', 'images'],
 };
 
-/** Folders and files that compute and know nothing of HTTP and databases. */
+/** What a slice offers to the others; all else in its folder is its own. */
+const OFFERED: Record<string, readonly string[]> = {
+  images: ['filename.ts', 'store.ts'],
+  artifacts: [],
+  manipulation: [],
+  histogram: [],
+  segmentation: [],
+  frames: [],
+};
+
+/** Folders that compute: nothing that they reach knows of HTTP, the database or a file of SQL. */
 const PURE = [
-  /^(config|errors|faults|schema|schema-faults)\.ts$/,
-  /^(imaging|pictures)\//,
-  /^(histogram|segmentation|manipulation|work)\//,
-  /^images\/operation\.ts$/,
-  /^frames\/(arithmetic|batches|csv|copy-rows|faults|ingest|normalize|null-|png|quality|resample|row-binner|row-sink)/,
-  /^frames\/(colormap|picture-task|picture-input|picture|colormap-tables)\.ts$/,
+  'core',
+  'pictures',
+  'manipulation',
+  'manipulation/operations',
+  'histogram',
+  'histogram/plot',
+  'segmentation',
+  'segmentation/formats',
+  'segmentation/labels',
+  'segmentation/methods',
+  'frames/csv',
+  'frames/rows',
 ];
-const NOT_PURE = [/^fastify/, /^@fastify\//, /^pg$/, /^@?prisma/, /^\.\.\/http\//, /^\.\.\/db\//];
+
+/** Folders below HTTP, with every `store.ts`: nothing that they reach holds a type of Fastify's. */
+const BELOW_HTTP = [
+  ...PURE,
+  'system',
+  'processes',
+  'auth',
+  'db',
+  'db/row-cache',
+  'db/embedded',
+  'blobs',
+  'blobs/postgres',
+  'work',
+  'frames/ingest',
+  'frames/reading',
+  'frames/picture',
+];
 
 /** The files that put everything together, and the main modules of processes. */
-const ROOTS = new Set(['server.ts', 'services.ts', 'app.ts', 'operations.ts', 'image-worker.ts']);
+const ROOTS = new Set([
+  'server.ts',
+  'config.ts',
+  'services.ts',
+  'app.ts',
+  'operations.ts',
+  'image-worker.ts',
+]);
 
 interface Module {
   file: string;
@@ -60,42 +108,115 @@ t.test('there is something to check', async (t) => {
   t.ok(modules.length > 50, `${modules.length} modules`);
 });
 
-t.test(
-  'pure code imports neither Fastify nor Prisma nor pg, and nothing of HTTP or the database',
-  async (t) => {
-    for (const { file, imports } of modules.filter(({ file }) =>
-      PURE.some((pattern) => pattern.test(file)),
-    )) {
-      for (const specifier of imports) {
-        const relative = specifier.startsWith('.') ? `../${resolveImport(file, specifier)}` : specifier;
-        t.notOk(
-          NOT_PURE.some((pattern) => pattern.test(relative)),
-          `${file} imports ${specifier}`,
-        );
+/** The files of `src/` that each file imports. */
+const graph = new Map(
+  modules.map(({ file, imports }) => [
+    file,
+    imports.filter((name) => name.startsWith('.')).map((name) => resolveImport(file, name)),
+  ]),
+);
+const packagesOf = new Map(
+  modules.map(({ file, imports }) => [file, imports.filter((name) => !name.startsWith('.'))]),
+);
+const folderOf = (file: string): string => path.posix.dirname(file);
+const roomOf = (file: string): string => (file.includes('/') ? (file.split('/')[0] ?? '') : '');
+
+/** The file, and everything that it imports, directly or through others. */
+function reach(file: string, reached = new Set<string>()): Set<string> {
+  if (reached.has(file)) return reached;
+  reached.add(file);
+  for (const next of graph.get(file) ?? []) reach(next, reached);
+  return reached;
+}
+
+t.test('every folder has its place', async (t) => {
+  const rooms = new Set([...graph.keys()].filter((file) => !ROOTS.has(file)).map(roomOf));
+  t.strictSame([...rooms].sort(), Object.keys(ROOMS).sort());
+  const folders = new Set([...graph.keys()].map(folderOf));
+  for (const folder of BELOW_HTTP) t.ok(folders.has(folder), `${folder} exists`);
+});
+
+t.test('a room uses only the rooms below it', async (t) => {
+  for (const [file, imported] of graph) {
+    if (ROOTS.has(file)) continue;
+    const room = roomOf(file);
+    for (const target of imported) {
+      if (roomOf(target) !== room) t.ok(ROOMS[room]?.includes(roomOf(target)), `${file} imports ${target}`);
+    }
+  }
+  for (const [room, below] of Object.entries(ROOMS)) {
+    for (const other of below) t.notOk(ROOMS[other]?.includes(room), `${room} and ${other}`);
+  }
+});
+
+t.test('no two folders import each other', async (t) => {
+  const arrows = new Map<string, string>();
+  for (const [file, imported] of graph) {
+    if (ROOTS.has(file)) continue;
+    for (const target of imported) {
+      if (folderOf(target) !== folderOf(file)) {
+        arrows.set(`${folderOf(file)} → ${folderOf(target)}`, `${file} imports ${target}`);
       }
     }
-  },
-);
+  }
+  t.ok(arrows.size > 20);
+  for (const [arrow, example] of arrows) {
+    const back = arrows.get(arrow.split(' → ').reverse().join(' → '));
+    t.equal(back, undefined, `${example}; ${back}`);
+  }
+});
+
+t.test('nothing below HTTP reaches it, or a type of Fastify', async (t) => {
+  const below = [...graph.keys()].filter(
+    (file) => BELOW_HTTP.includes(folderOf(file)) || file.endsWith('/store.ts'),
+  );
+  for (const file of below) {
+    const faults = [...reach(file)].filter(
+      (reached) =>
+        roomOf(reached) === 'http' || packagesOf.get(reached)?.some((name) => /fastify/.test(name)),
+    );
+    // The validator is Fastify's own, built without a server.
+    t.strictSame(
+      faults.filter((reached) => reached !== 'core/validator.ts'),
+      [],
+      file,
+    );
+  }
+});
+
+t.test('code that computes reaches neither the database nor its client', async (t) => {
+  for (const file of [...graph.keys()].filter((file) => PURE.includes(folderOf(file)))) {
+    const faults = [...reach(file)].filter(
+      (reached) =>
+        roomOf(reached) === 'db' || packagesOf.get(reached)?.some((name) => /^pg|prisma/.test(name)),
+    );
+    t.strictSame(faults, [], file);
+  }
+});
+
+t.test('Fastify is known to HTTP, to routes and to what puts them together', async (t) => {
+  for (const [file, packages] of packagesOf) {
+    if (roomOf(file) === 'http' || ROOTS.has(file) || /(^|[/-])routes\.ts$/.test(file)) continue;
+    t.strictSame(
+      packages.filter((name) => name === 'fastify'),
+      [],
+      file,
+    );
+  }
+});
 
 t.test('a slice uses of another only what that one offers', async (t) => {
-  for (const { file, imports } of modules.filter(({ file }) => !ROOTS.has(file))) {
-    const own = file.split('/')[0];
-    for (const specifier of imports.filter((name) => name.startsWith('.'))) {
-      const [slice = '', ...rest] = resolveImport(file, specifier).split('/');
-      const offered = OFFERED[slice];
-      if (!offered || slice === own) continue;
-      t.ok(offered.includes(rest.join('/')), `${file} imports ${slice}/${rest.join('/')}`);
+  for (const [file, imported] of graph) {
+    if (ROOTS.has(file)) continue;
+    for (const target of imported) {
+      const offered = OFFERED[roomOf(target)];
+      if (!offered || roomOf(target) === roomOf(file)) continue;
+      t.ok(offered.includes(target.slice(roomOf(target).length + 1)), `${file} imports ${target}`);
     }
   }
 });
 
 t.test('there are no import cycles', async (t) => {
-  const graph = new Map(
-    modules.map(({ file, imports }) => [
-      file,
-      imports.filter((name) => name.startsWith('.')).map((name) => resolveImport(file, name)),
-    ]),
-  );
   const done = new Set<string>();
   const visit = (file: string, trail: readonly string[]): void => {
     if (trail.includes(file)) {
@@ -139,7 +260,8 @@ t.test('only config.ts reads the environment of the process as settings', async 
   for (const { file, text } of modules) {
     if (file === 'config.ts') continue;
     // Child processes are given a few variables of the system (PATH, TMPDIR); they are no settings.
-    if (['imaging/image-process.ts', 'db/cluster.ts', 'db/postmaster.ts'].includes(file)) continue;
+    if (['processes/child.ts', 'db/embedded/cluster.ts', 'db/embedded/postmaster.ts'].includes(file))
+      continue;
     t.notMatch(text, /process\.env/, file);
   }
 });

@@ -2,7 +2,7 @@ import { glob, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import t from 'tap';
 
-/** Faults are worded by `src/faults.ts`; read from the source, no message is written in a dialect of its own. */
+/** Faults are worded by `src/core/faults.ts`; read from the source, no message is written in a dialect of its own. */
 const SOURCE = path.resolve(import.meta.dirname, '../src');
 
 const DIALECTS = [

@@ -2,7 +2,7 @@ import { connect } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { openEmbeddedServer } from '../../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../../src/db/embedded/embedded-server.ts';
 import { startWorker, type Worker } from '../support/child.ts';
 import { median } from '../support/compare.ts';
 import { writeImageLog } from '../support/image-log.ts';

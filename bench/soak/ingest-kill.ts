@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
-import { openEmbeddedServer } from '../../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../../src/db/embedded/embedded-server.ts';
 import { startWorker } from '../support/child.ts';
 import { writeImageLog } from '../support/image-log.ts';
 import { startServer, withDataFolder } from '../support/server.ts';

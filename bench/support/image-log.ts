@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import { finished } from 'node:stream/promises';
-import { COPY_HEADER, COPY_TRAILER, CopyRowEncoder } from '../../src/frames/copy-rows.ts';
-import { ImageLogParser } from '../../src/frames/csv.ts';
-import { createResampler } from '../../src/frames/resample.ts';
+import { ImageLogParser } from '../../src/frames/csv/parser.ts';
+import { COPY_HEADER, COPY_TRAILER, CopyRowEncoder } from '../../src/frames/ingest/copy-rows.ts';
+import { createResampler } from '../../src/frames/rows/resample.ts';
 
 const COLUMNS = 200;
 const WIDTH = 150;

@@ -1,5 +1,5 @@
-import { ERROR_CODES } from '../../src/errors.ts';
-import { PROBLEM_EXAMPLES, PROBLEMS } from '../../src/http/problems.ts';
+import { ERROR_CODES } from '../../src/core/errors.ts';
+import { PROBLEM_EXAMPLES, PROBLEMS } from '../../src/http/problems/problems.ts';
 import { code, GENERATED, table } from './markdown.ts';
 
 /** `docs/errors.md`: every code with its status. */

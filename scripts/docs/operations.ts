@@ -1,7 +1,11 @@
 import { KindGuard, type TProperties } from '@sinclair/typebox';
-import { OPERATION_NAMES, OPERATIONS, type OperationName } from '../../src/imaging/operations/registry.ts';
-import { OUTPUT_PROPERTIES } from '../../src/imaging/output.ts';
-import { ConvertSchema, InputSchema } from '../../src/imaging/pipeline.ts';
+import {
+  OPERATION_NAMES,
+  OPERATIONS,
+  type OperationName,
+} from '../../src/manipulation/operations/registry.ts';
+import { OUTPUT_PROPERTIES } from '../../src/manipulation/output.ts';
+import { ConvertSchema, InputSchema } from '../../src/manipulation/pipeline.ts';
 import { code, GENERATED, table, valuesOf } from './markdown.ts';
 
 function parameters(properties: TProperties): string {

@@ -1,10 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/content.ts';
-import { linkNextPage } from '../http/pagination.ts';
-import { problemResponses } from '../http/problems.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
-import { plainJson } from '../http/serialization.ts';
+import { problemResponses } from '../http/problems/problems.ts';
+import { linkNextPage } from '../http/requests/pagination.ts';
+import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
+import {
+  emptyResponse,
+  IdParamsSchema,
+  jsonResponse,
+  pageResponse,
+  plainJson,
+} from '../http/responses/responses.ts';
 import type { ImageStore } from '../images/store.ts';
 import type { StoredRef } from '../work/inputs.ts';
 import { toArtifactResponse } from './response.ts';

@@ -3,7 +3,7 @@ import { Type } from '@sinclair/typebox';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
-import { coalesceLookups, WANTED } from '../db/coalesce.ts';
+import { AppError } from '../core/errors.ts';
 import {
   type Database,
   type DatabaseLogger,
@@ -13,13 +13,13 @@ import {
   UNIQUE_VIOLATION,
   withTransaction,
 } from '../db/database.ts';
-import { KnownRows } from '../db/known-rows.ts';
-import { AppError } from '../errors.ts';
-import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/pagination.ts';
+import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
+import { KnownRows } from '../db/row-cache/known-rows.ts';
+import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/requests/pagination.ts';
 import type { Artifact, NewArtifact } from '../work/artifact.ts';
 import type { StoredRef } from '../work/inputs.ts';
 import type { ArtifactRepository } from '../work/make.ts';
-import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './derived.ts';
+import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './delete-derived.ts';
 
 /** What is needed to send an artifact's bytes. */
 export type ArtifactContent = Pick<

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { constants, statSync } from 'node:fs';
 import { copyFile, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { toStorageError } from '../system/storage-errors.ts';
+import { openTemporaryFolder, type TemporaryFolder } from '../system/temporary-folder.ts';
 import type { BlobStore } from './blob-store.ts';
-import { toStorageError } from './storage-errors.ts';
-import { openTemporaryFolder, type TemporaryFolder } from './temporary-folder.ts';
 
 /** A blob as a local file, which stays where it is until `release()` is called. */
 export interface Lease {

@@ -1,5 +1,5 @@
-import { storageUnavailable, toStorageError } from '../blobs/storage-errors.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../core/errors.ts';
+import { storageUnavailable, toStorageError } from '../system/storage-errors.ts';
 
 /** Failed system calls on a socket. Their `syscall` tells them from files and from clients that hang up. */
 const SOCKET_CALLS: ReadonlySet<unknown> = new Set(['connect', 'read', 'write', 'getaddrinfo']);

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { AppError } from '../errors.ts';
-import { ChangeFeed } from './change-feed.ts';
+import { AppError } from '../core/errors.ts';
 import { ConnectionMonitor } from './connection-monitor.ts';
 import { toAppError } from './database-errors.ts';
 import { normalizeDatabaseUrl } from './database-url.ts';
 import { PrismaClient } from './generated/client.ts';
+import { ChangeFeed } from './row-cache/change-feed.ts';
 
 export { toAppError } from './database-errors.ts';
 

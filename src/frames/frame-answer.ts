@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Pool } from 'pg';
-import type { AppError } from '../errors.ts';
-import { isNotModified } from '../http/content.ts';
-import { linkNextPage } from '../http/pagination.ts';
+import type { AppError } from '../core/errors.ts';
 import { type ErrorTranslator, toPublicError } from '../http/problem-handler.ts';
-import { toProblem } from '../http/problems.ts';
-import type { Colormap } from './colormap.ts';
-import type { FrameFacts, FrameSelection } from './frame-selection.ts';
-import type { Representation } from './representations.ts';
-import { type Levels, readShownRows, type ShownRows } from './shown-frames.ts';
+import { toProblem } from '../http/problems/problems.ts';
+import { linkNextPage } from '../http/requests/pagination.ts';
+import { isNotModified } from '../http/responses/content.ts';
+import { type Levels, readShownRows, type ShownRows } from './reading/display-rows.ts';
+import type { FrameFacts, FrameSelection } from './reading/frame-selection.ts';
+import type { Representation } from './reading/representations.ts';
+import type { Colormap } from './rows/colormap.ts';
 
 /** What is asked for, read from a request. */
 export interface FrameRequest {

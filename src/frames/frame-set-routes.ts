@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { ErrorCode } from '../errors.ts';
-import { clientSignal } from '../http/client-signal.ts';
-import { refuseUnreceivable } from '../http/multipart-form.ts';
-import { linkNextPage, PageQuery } from '../http/pagination.ts';
-import { problemResponses } from '../http/problems.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
-import { ObjectWithDefaults } from '../schema.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import { ObjectWithDefaults } from '../core/schema.ts';
+import { clientSignal } from '../http/connections/client-signal.ts';
+import { problemResponses } from '../http/problems/problems.ts';
+import { refuseUnreceivable } from '../http/requests/multipart-form.ts';
+import { linkNextPage, PageQuery } from '../http/requests/pagination.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
 import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';

@@ -1,6 +1,6 @@
 import type { FrameSet } from '../db/generated/client.ts';
-import type { StoredOptions } from './new-frame-set.ts';
-import type { QualityReport } from './quality.ts';
+import type { QualityReport } from './csv/quality.ts';
+import type { StoredOptions } from './ingest/new-frame-set.ts';
 import type { FrameSetResponse } from './schemas.ts';
 
 /** A frame set as clients see it. */

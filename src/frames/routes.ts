@@ -3,22 +3,22 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OwnerId } from '../auth/owner.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import { bytesContent } from '../core/schema.ts';
 import type { Database } from '../db/database.ts';
-import type { ErrorCode } from '../errors.ts';
-import { clientSignal } from '../http/client-signal.ts';
-import { contentResponses, REVALIDATED, sendContent } from '../http/content.ts';
+import { clientSignal } from '../http/connections/client-signal.ts';
 import type { ErrorTranslator } from '../http/problem-handler.ts';
-import { PROCESSING_CODES, problemResponses } from '../http/problems.ts';
-import { emptyResponse, jsonResponse } from '../http/responses.ts';
-import { bytesContent } from '../schema.ts';
-import { COLORMAPS, DEFAULT_COLORMAP } from './colormap.ts';
+import { PROCESSING_CODES, problemResponses } from '../http/problems/problems.ts';
+import { contentResponses, REVALIDATED, sendContent } from '../http/responses/content.ts';
+import { emptyResponse, jsonResponse } from '../http/responses/responses.ts';
 import { FRAME_HEADERS, type FrameRequest, frameEtag, isKnown, sendFrames } from './frame-answer.ts';
-import { readFrame } from './frame-detail.ts';
-import { readFrameRequest, requireCommonWidth } from './frame-request.ts';
-import { countFrames } from './frame-selection.ts';
-import { encodeSwatch } from './picture.ts';
-import { type FramePictures, pictureFormats } from './picture-answer.ts';
-import { EXPORTS, jsonFrames, type Representation } from './representations.ts';
+import { type FramePictures, pictureFormats } from './picture/answer.ts';
+import { encodeSwatch } from './picture/picture.ts';
+import { readFrame } from './reading/frame-detail.ts';
+import { readFrameRequest, requireCommonWidth } from './reading/frame-request.ts';
+import { countFrames } from './reading/frame-selection.ts';
+import { EXPORTS, jsonFrames, type Representation } from './reading/representations.ts';
+import { COLORMAPS, DEFAULT_COLORMAP } from './rows/colormap.ts';
 import {
   FrameExportQuerySchema,
   type FrameListQuery,

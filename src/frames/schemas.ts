@@ -1,13 +1,13 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { MAX_CURSOR_LENGTH, PageOf } from '../http/pagination.ts';
-import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../schema.ts';
-import { DEFAULT_COLORMAP } from './colormap.ts';
-import { DELIMITERS, MAX_COLUMNS } from './csv-header.ts';
-import { FRAME_SOURCES } from './frame-rows.ts';
-import { DEFAULT_WINDOW, NORMALIZATIONS } from './normalize.ts';
-import { DEFAULT_NULL_VALUES } from './null-values.ts';
-import { EXPORT_FORMATS } from './representations.ts';
-import { DEFAULT_WIDTH, RESAMPLE_KERNELS } from './resampler.ts';
+import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
+import { MAX_CURSOR_LENGTH, PageOf } from '../http/requests/pagination.ts';
+import { DELIMITERS, MAX_COLUMNS } from './csv/header.ts';
+import { DEFAULT_NULL_VALUES } from './csv/null-values.ts';
+import { FRAME_SOURCES } from './reading/frame-rows.ts';
+import { EXPORT_FORMATS } from './reading/representations.ts';
+import { DEFAULT_COLORMAP } from './rows/colormap.ts';
+import { DEFAULT_WINDOW, NORMALIZATIONS } from './rows/normalize.ts';
+import { DEFAULT_WIDTH, RESAMPLE_KERNELS } from './rows/resampler.ts';
 
 const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 const image =

@@ -1,16 +1,16 @@
 import type { FastifyRequest } from 'fastify';
+import { AppError } from '../core/errors.ts';
 import type { Database } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
-import { AppError } from '../errors.ts';
-import { type FormFile, type FormLimits, receiveForm } from '../http/multipart-form.ts';
+import { type FormFile, type FormLimits, receiveForm } from '../http/requests/multipart-form.ts';
 import { sanitizeFilename, stemOf } from '../images/filename.ts';
-import { ingestLog } from './ingest.ts';
-import type { IngestOptions } from './ingest-messages.ts';
-import type { IngestThreads } from './ingest-threads.ts';
-import { identifyOptions } from './new-frame-set.ts';
-import { compileNullValues } from './null-values.ts';
-import { PostgresRowSink } from './postgres-row-sink.ts';
-import { readFromQuery } from './query-faults.ts';
+import { compileNullValues } from './csv/null-values.ts';
+import { ingestLog } from './ingest/ingest.ts';
+import type { IngestOptions } from './ingest/messages.ts';
+import { identifyOptions } from './ingest/new-frame-set.ts';
+import { PostgresRowSink } from './ingest/postgres-row-sink.ts';
+import type { IngestThreads } from './ingest/threads.ts';
+import { readFromQuery } from './reading/query-faults.ts';
 import { delimiterOf, type UploadLogQuery } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
 

@@ -1,4 +1,4 @@
-import { parameterError, Words } from '../faults.ts';
+import { parameterError, Words } from '../core/faults.ts';
 import { readingOwn } from '../pictures/decode-failure.ts';
 import type { PixelLimits } from '../pictures/limits.ts';
 import { openPicture, storedForm } from '../pictures/open.ts';

@@ -1,5 +1,5 @@
-import type { Fault } from '../errors.ts';
-import { parameterError, parameterErrors, parameterFault, Words } from '../faults.ts';
+import type { Fault } from '../core/errors.ts';
+import { parameterError, parameterErrors, parameterFault, Words } from '../core/faults.ts';
 import { channelLevels } from './levels.ts';
 import { levelsOf, type Raster } from './raster.ts';
 import type { Channel, HistogramParams } from './schemas.ts';

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Uuid } from '../schema.ts';
+import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Uuid } from '../core/schema.ts';
 
 /**
  * What can be counted. `hue` has 360 levels (whole degrees), every other channel as many as its picture's depth has

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import type { Outcome, Task } from '../work/operation.ts';
 import { contentFile, jsonBytes, pictureFile, writeNewFile } from '../work/task-files.ts';
 import { computeHistogram } from './compute.ts';
-import { renderHistogramSvg } from './plot.ts';
-import { renderPlotPng } from './plot-png.ts';
+import { renderHistogramSvg } from './plot/plot.ts';
+import { renderPlotPng } from './plot/png.ts';
 import type { Channel, HistogramParams, HistogramResult, HistogramSummary, PlotParams } from './schemas.ts';
 
 /**

@@ -1,13 +1,13 @@
 import { Socket } from 'node:net';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { AppError, type ErrorCode } from '../errors.ts';
-import { ClientGone } from './client-signal.ts';
-import { MAX_JSON_BYTES } from './json-bodies.ts';
-import { lingerAfterAnswer } from './lingering-close.ts';
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems.ts';
-import { refuseExpectation } from './socket-answers.ts';
-import { toValidationError } from './validation.ts';
+import { AppError, type ErrorCode } from '../core/errors.ts';
+import { ClientGone } from './connections/client-signal.ts';
+import { lingerAfterAnswer } from './connections/lingering-close.ts';
+import { refuseExpectation } from './connections/raw-socket-errors.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems/problems.ts';
+import { toValidationError } from './problems/validation.ts';
+import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 
 /**
  * Fastify's and its plugins' own failures, by their code, with a better explanation than theirs where there is one.

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import { type FastifyBaseLogger, type FastifyHttpOptions, LogController } from 'fastify';
-import { AppError } from '../errors.ts';
-import { MAX_JSON_BYTES } from './json-bodies.ts';
+import { AppError } from '../core/errors.ts';
+import { answerClientError } from './connections/raw-socket-errors.ts';
 import { sendProblem } from './problem-handler.ts';
-import { answerClientError } from './socket-answers.ts';
-import { schemaController } from './validation.ts';
+import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
+import { schemaController } from './schema-compilers.ts';
 
 /** A client's own request id is taken over where it is short and plain, so that logs of several services can be joined. */
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;

@@ -1,13 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import { AppError, type ErrorCode } from '../errors.ts';
-import { parameterError } from '../faults.ts';
-import { clientSignal } from '../http/client-signal.ts';
-import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/content.ts';
-import type { Metrics } from '../http/metrics.ts';
-import { refuseUnreceivable } from '../http/multipart-form.ts';
-import { linkNextPage } from '../http/pagination.ts';
+import { AppError, type ErrorCode } from '../core/errors.ts';
+import { parameterError } from '../core/faults.ts';
+import { clientSignal } from '../http/connections/client-signal.ts';
+import type { Metrics } from '../http/operators/metrics.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import {
   PROBLEMS,
@@ -15,8 +12,11 @@ import {
   problemResponses,
   problemResponsesOf,
   toProblem,
-} from '../http/problems.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses.ts';
+} from '../http/problems/problems.ts';
+import { refuseUnreceivable } from '../http/requests/multipart-form.ts';
+import { linkNextPage } from '../http/requests/pagination.ts';
+import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import {

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import type { PoolClient } from 'pg';
-import { deleteDerivedFrom } from '../artifacts/derived.ts';
+import { deleteDerivedFrom } from '../artifacts/delete-derived.ts';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
-import { coalesceLookups, WANTED } from '../db/coalesce.ts';
+import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
-import { KnownRows } from '../db/known-rows.ts';
-import { AppError } from '../errors.ts';
+import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
+import { KnownRows } from '../db/row-cache/known-rows.ts';
 import {
   CursorId,
   CursorInteger,
@@ -16,7 +16,7 @@ import {
   CursorTime,
   decodeCursor,
   encodeCursor,
-} from '../http/pagination.ts';
+} from '../http/requests/pagination.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';

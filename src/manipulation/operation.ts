@@ -1,7 +1,16 @@
+import { bytesContent } from '../core/schema.ts';
 import { stemOf } from '../images/filename.ts';
-import { flatRequest } from '../imaging/flat-request.ts';
-import { pointerAt, type Reference, referenceKey } from '../imaging/operations/operation.ts';
-import { OPERATIONS } from '../imaging/operations/registry.ts';
+import { extensionOf, FORMATS, mediaTypeOf } from '../pictures/formats.ts';
+import { PictureResultSchema } from '../pictures/metadata.ts';
+import type { SourceFile } from '../pictures/types.ts';
+import type { NamedInput } from '../work/operation.ts';
+import { defineOperation } from '../work/operation.ts';
+import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
+import { pictureFile } from '../work/task-files.ts';
+import { ONE_STEP_EXAMPLES, QUERY_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
+import { flatRequest } from './flat-request.ts';
+import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
+import { OPERATIONS } from './operations/registry.ts';
 import {
   canonicalizePipeline,
   PIPELINE_SCHEMAS,
@@ -10,16 +19,7 @@ import {
   type PipelineRequest,
   PipelineSchema,
   pipelineReferences,
-} from '../imaging/pipeline.ts';
-import { extensionOf, FORMATS, mediaTypeOf } from '../pictures/formats.ts';
-import { PictureResultSchema } from '../pictures/metadata.ts';
-import type { SourceFile } from '../pictures/types.ts';
-import { bytesContent } from '../schema.ts';
-import type { NamedInput } from '../work/operation.ts';
-import { defineOperation } from '../work/operation.ts';
-import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
-import { pictureFile } from '../work/task-files.ts';
-import { ONE_STEP_EXAMPLES, QUERY_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
+} from './pipeline.ts';
 
 declare module '../work/operation.ts' {
   interface Operations {
@@ -139,7 +139,7 @@ export const transform = defineOperation({
   ],
   label: (pipeline) => labelOf((pipeline as Pipeline).operations),
   async load() {
-    const { runTransform } = await import('../imaging/stages.ts');
+    const { runTransform } = await import('./run-pipeline.ts');
     return async ({ inputs: [source, ...others], params, limits, outputPath }) => {
       const pipeline = params as Pipeline;
       const references = pipelineReferences(pipeline);

@@ -1,5 +1,5 @@
-import { storageUnavailable, toStorageError } from '../blobs/storage-errors.ts';
-import { AppError } from '../errors.ts';
+import { AppError } from '../core/errors.ts';
+import { storageUnavailable, toStorageError } from '../system/storage-errors.ts';
 import { FORMATS } from './formats.ts';
 import { readingAt } from './read-at.ts';
 import type { ImageFormat, SourceFile } from './types.ts';

@@ -1,5 +1,5 @@
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
-import { AppError } from '../errors.ts';
+import { AppError } from '../core/errors.ts';
 import { decoding } from './decode-failure.ts';
 import { estimateDecodeBytes } from './decode-memory.ts';
 import { readExif } from './exif.ts';

@@ -1,5 +1,5 @@
-import { AppError } from '../errors.ts';
-import { mismatch, Words } from '../faults.ts';
+import { AppError } from '../core/errors.ts';
+import { mismatch, Words } from '../core/faults.ts';
 import type { ImageLimits, Size } from './types.ts';
 
 /** What a picture is held to before it is decoded. */

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Nullable, StringEnum } from '../schema.ts';
+import { Nullable, StringEnum } from '../core/schema.ts';
 import { IMAGE_FORMATS } from './types.ts';
 
 /** What a picture's bytes say besides its size: not in every file. */

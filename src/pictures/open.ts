@@ -1,5 +1,5 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
-import { parameterError } from '../faults.ts';
+import { parameterError } from '../core/faults.ts';
 import { decoding } from './decode-failure.ts';
 import { type AlphaFacts, alphaOf, isGreySpace, pagesOf, readHeader } from './header.ts';
 import { checkPixels, type PixelLimits } from './limits.ts';

@@ -1,5 +1,5 @@
 import { type TSchema, Type } from '@sinclair/typebox';
-import { SchemaRef } from '../schema.ts';
+import { SchemaRef } from '../core/schema.ts';
 import { PARAM_SCHEMAS, RESULT_SCHEMAS, Segment } from './schemas.ts';
 
 /** A mask as run lengths down the columns, background first. */

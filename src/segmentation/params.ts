@@ -1,4 +1,4 @@
-import { parameterError } from '../faults.ts';
+import { parameterError } from '../core/faults.ts';
 import type { SegmentationParams } from './schemas.ts';
 
 /** Names the method in a body that names none, so that its schema is the one that is held to. */

@@ -1,5 +1,5 @@
 import { type Static, type TProperties, Type } from '@sinclair/typebox';
-import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion } from '../schema.ts';
+import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion } from '../core/schema.ts';
 
 /** What a threshold is applied to: one 8-bit plane made of the picture's channels. */
 export const CHANNELS = [

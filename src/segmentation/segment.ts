@@ -1,14 +1,14 @@
-import { parameterError, Words } from '../faults.ts';
+import { parameterError, Words } from '../core/faults.ts';
 import { releaseArray } from '../pictures/release.ts';
 import type { ImageLimits, SourceFile } from '../pictures/types.ts';
-import { type ClassMap, connectRuns, extractRuns } from './components.ts';
-import { chooseLabels, type LabelMap, paintLabels } from './labels.ts';
-import { measureSegments } from './measure.ts';
+import { type ClassMap, connectRuns, extractRuns } from './labels/components.ts';
+import { chooseLabels, type LabelMap, paintLabels } from './labels/labels.ts';
+import { measureSegments } from './labels/measure.ts';
+import { closeMask, fillHoles, openMask } from './labels/morphology.ts';
+import { transparentPixels } from './labels/plane.ts';
 import { METHODS } from './methods/index.ts';
 import type { Classification, MethodInput } from './methods/method.ts';
-import { closeMask, fillHoles, openMask } from './morphology.ts';
 import { colorChannels, type Picture, reducePicture } from './picture.ts';
-import { transparentPixels } from './plane.ts';
 import { readPicture } from './read-picture.ts';
 import type { Point, SegmentationParams, SegmentationResult } from './schemas.ts';
 

@@ -1,6 +1,6 @@
 import { type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
-import { parameterError } from '../faults.ts';
-import { ObjectWithDefaults } from '../schema.ts';
+import { parameterError } from '../core/faults.ts';
+import { ObjectWithDefaults } from '../core/schema.ts';
 import type { RequestForm } from './routes.ts';
 
 /** The one text that stands for a structured value in a query. */

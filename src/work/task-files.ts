@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { toStorageError } from '../blobs/storage-errors.ts';
 import type { SourceFile } from '../pictures/types.ts';
+import { toStorageError } from '../system/storage-errors.ts';
 import type { InputFiles } from './inputs.ts';
 import type { WrittenFile } from './operation.ts';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { StoredInputs } from '../../src/artifacts/inputs.ts';
-import { PostgresBlobStore } from '../../src/blobs/postgres-blob-store.ts';
+import { PostgresBlobStore } from '../../src/blobs/postgres/postgres-blob-store.ts';
 import { withTransaction } from '../../src/db/database.ts';
 import type { Input } from '../../src/work/inputs.ts';
 import { createTestApp } from '../support/app.ts';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type DiskCache, openDiskCache } from '../../src/blobs/disk-cache.ts';
-import { PostgresBlobStore } from '../../src/blobs/postgres-blob-store.ts';
+import { PostgresBlobStore } from '../../src/blobs/postgres/postgres-blob-store.ts';
 import { withTransaction } from '../../src/db/database.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { withSmallDisk } from '../support/small-disk.ts';

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import t from 'tap';
+import { AppError } from '../../src/core/errors.ts';
 import { openDatabase, toAppError, withTransaction } from '../../src/db/database.ts';
 import { normalizeDatabaseUrl } from '../../src/db/database-url.ts';
-import { AppError } from '../../src/errors.ts';
 import { createTestDatabase } from '../support/database.ts';
 
 const testDatabase = await createTestDatabase(t);

@@ -2,7 +2,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type Database, openDatabase, toAppError } from '../../src/db/database.ts';
-import { openEmbeddedServer } from '../../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../../src/db/embedded/embedded-server.ts';
 import { makeReachableFolder } from '../support/folders.ts';
 import { allowedMs } from '../support/time.ts';
 

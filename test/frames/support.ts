@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import type { FrameBatch } from '../../src/frames/batches.ts';
-import { type ImageLogOptions, ImageLogParser } from '../../src/frames/csv.ts';
-import { isMasked, maskStride } from '../../src/frames/null-mask.ts';
+import type { FrameBatch } from '../../src/frames/csv/batches.ts';
+import { type ImageLogOptions, ImageLogParser } from '../../src/frames/csv/parser.ts';
+import { isMasked, maskStride } from '../../src/frames/rows/null-mask.ts';
 
 /** A whole number in 0 … below, and other draws, from a seed: xorshift32 (Marsaglia 2003). */
 export function createRandom(seed: number) {

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
+import { schemaFaults } from '../../src/core/schema-faults.ts';
+import { type Validate, validatorCompiler } from '../../src/core/validator.ts';
 import {
   ChannelHistogramSchema,
   HistogramParamsSchema,
@@ -10,8 +12,6 @@ import {
   LabelHistogramSchema,
   RegionSchema,
 } from '../../src/histogram/schemas.ts';
-import { schemaFaults } from '../../src/schema-faults.ts';
-import { type Validate, validatorCompiler } from '../../src/validator.ts';
 import { histogramOf, temporaryFolder, withDefaults } from './support.ts';
 
 const UUID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { AppError } from '../../src/errors.ts';
+import { AppError } from '../../src/core/errors.ts';
 import { computeHistogram } from '../../src/histogram/compute.ts';
 import type { Raster } from '../../src/histogram/raster.ts';
 import type { HistogramParams, HistogramResult } from '../../src/histogram/schemas.ts';

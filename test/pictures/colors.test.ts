@@ -7,8 +7,8 @@ import { openPicture, openStored, storedForm } from '../../src/pictures/open.ts'
 import { toPixels } from '../../src/pictures/pixels.ts';
 import type { Picture } from '../../src/segmentation/picture.ts';
 import { readPicture } from '../../src/segmentation/read-picture.ts';
-import { LIMITS, MISSING_DATA, pngChunk, SHARED_DATA } from '../imaging/fixtures.ts';
-import { transform } from '../imaging/run.ts';
+import { LIMITS, MISSING_DATA, pngChunk, SHARED_DATA } from '../manipulation/fixtures.ts';
+import { transform } from '../manipulation/run.ts';
 import { sniffed } from './users.ts';
 
 const folder = t.testdir();

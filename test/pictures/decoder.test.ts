@@ -3,12 +3,12 @@ import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
-import { AppError } from '../../src/errors.ts';
+import { AppError } from '../../src/core/errors.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
 import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/types.ts';
 import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import { histogramOf } from '../histogram/support.ts';
-import { LIMITS, MISSING_DATA, makeTiff, SHARED_DATA } from '../imaging/fixtures.ts';
+import { LIMITS, MISSING_DATA, makeTiff, SHARED_DATA } from '../manipulation/fixtures.ts';
 import { writeOldStyleJpegTiff, writePlainTiff } from './tiff-files.ts';
 import { failureOf, refusalOf, sniffed, usersOfPictures } from './users.ts';
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
-import { AppError, type ErrorCode } from '../../src/errors.ts';
+import { AppError, type ErrorCode } from '../../src/core/errors.ts';
 import { inspectImage, MAX_PAGES } from '../../src/pictures/inspect.ts';
 import type { ImageMetadata } from '../../src/pictures/metadata.ts';
 import { sniffImageFormat } from '../../src/pictures/sniff.ts';
@@ -17,7 +17,7 @@ import {
   pngChunk,
   resizeJpegHeader,
   SHARED_DATA,
-} from '../imaging/fixtures.ts';
+} from '../manipulation/fixtures.ts';
 import { allowedMs } from '../support/time.ts';
 
 const folder = t.testdir();

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
-import { MISSING_DATA, SHARED_DATA } from '../imaging/fixtures.ts';
+import { MISSING_DATA, SHARED_DATA } from '../manipulation/fixtures.ts';
 
 const ftyp = (major: string, ...compatible: string[]) =>
   Buffer.concat([

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { AppError } from '../../src/errors.ts';
+import { AppError } from '../../src/core/errors.ts';
 import { computeHistogram } from '../../src/histogram/compute.ts';
-import { canonicalizePipeline, type PipelineRequest } from '../../src/imaging/pipeline.ts';
-import { runTransform } from '../../src/imaging/stages.ts';
+import { canonicalizePipeline, type PipelineRequest } from '../../src/manipulation/pipeline.ts';
+import { runTransform } from '../../src/manipulation/run-pipeline.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
 import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
 import { withDefaults } from '../histogram/support.ts';
-import { LIMITS } from '../imaging/fixtures.ts';
+import { LIMITS } from '../manipulation/fixtures.ts';
 import { resolveParams } from '../segmentation/support.ts';
 
 export interface Reading {

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
-import { openEmbeddedServer } from '../../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../../src/db/embedded/embedded-server.ts';
 import { makeReachableFolder } from '../support/folders.ts';
 import { exchange } from './connection.ts';
 import { head, listen, newPicture, uploadOver } from './listening.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { AppError } from '../../src/errors.ts';
+import { AppError } from '../../src/core/errors.ts';
 import { METHOD_NAMES } from '../../src/segmentation/schemas.ts';
 import { drawing, resolveParams, segmentPixels } from './support.ts';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import pg from 'pg';
 import { openDatabase } from '../../src/db/database.ts';
 import { normalizeDatabaseUrl } from '../../src/db/database-url.ts';
-import { openEmbeddedServer } from '../../src/db/embedded-server.ts';
+import { openEmbeddedServer } from '../../src/db/embedded/embedded-server.ts';
 import { migrate, readMigrations } from '../../src/db/migrate.ts';
 
 /** A PostgreSQL server for tests: databases can be made on it, and everything in it may be lost. */

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import type { Pipeline } from '../../src/imaging/pipeline.ts';
-import { type PoolLog, type PoolStats, ProcessPool } from '../../src/imaging/pool.ts';
+import type { Pipeline } from '../../src/manipulation/pipeline.ts';
 import { OPERATIONS, OPERATIONS_BY_NAME } from '../../src/operations.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
+import { type PoolLog, type PoolStats, ProcessPool } from '../../src/processes/pool.ts';
 import { LocalRunner } from '../../src/work/local-runner.ts';
 import type { Outcome } from '../../src/work/operation.ts';
 

@@ -4,7 +4,7 @@ import pino from 'pino';
 import type { Test } from 'tap';
 import { toAppError } from '../../src/db/database-errors.ts';
 import { problemHandler } from '../../src/http/problem-handler.ts';
-import { FaultSchema, ProblemSchema } from '../../src/http/problems.ts';
+import { FaultSchema, ProblemSchema } from '../../src/http/problems/problems.ts';
 import { createServerOptions } from '../../src/http/server-options.ts';
 
 /** A Fastify instance with the service's own options and problem handler, and no routes. */

@@ -1,6 +1,6 @@
 // Keeps the tests' PostgreSQL running until the given process (tap) has ended, however it ends, Ctrl-C included.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isRunning } from '../../src/db/postmaster.ts';
+import { isRunning } from '../../src/db/embedded/postmaster.ts';
 import { dropLeftovers, ensureTemplate, openTestServer } from './database-server.ts';
 
 const watched = Number(process.argv[2]);

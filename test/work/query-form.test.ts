@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import t from 'tap';
-import { parameterCompiler } from '../../src/http/validation.ts';
+import { parameterCompiler } from '../../src/http/problems/validation.ts';
 import { SEGMENTATION_QUERY } from '../../src/segmentation/query-form.ts';
 import { boxText, pointsText, pointText, queryForm } from '../../src/work/query-form.ts';
 

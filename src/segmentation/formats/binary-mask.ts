@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
-import { parameterError } from '../../faults.ts';
-import { bytesContent, ObjectWithDefaults } from '../../schema.ts';
-import type { LabelMap } from '../labels.ts';
+import { parameterError } from '../../core/faults.ts';
+import { bytesContent, ObjectWithDefaults } from '../../core/schema.ts';
+import type { LabelMap } from '../labels/labels.ts';
 import { MAX_SEGMENTS } from '../schemas.ts';
 import { defineForm } from './form.ts';
 

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { jsonBytes } from '../../work/task-files.ts';
-import type { LabelMap } from '../labels.ts';
+import type { LabelMap } from '../labels/labels.ts';
 import type { SegmentationResult } from '../schemas.ts';
 import { defineForm } from './form.ts';
 import { traceRings } from './rings.ts';

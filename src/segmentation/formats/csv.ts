@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { bytesContent } from '../../schema.ts';
+import { bytesContent } from '../../core/schema.ts';
 import type { SegmentationResult } from '../schemas.ts';
 import { defineForm } from './form.ts';
 

@@ -1,11 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import { type Static, type TObject, Type } from '@sinclair/typebox';
+import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { ImageLimits } from '../../pictures/types.ts';
-import { ObjectWithDefaults } from '../../schema.ts';
 import { defineOperation, type Operation, type RunTask } from '../../work/operation.ts';
 import { type BytesAnswer, plainForm } from '../../work/routes.ts';
 import { documentFile, pictureFile, writeNewFile } from '../../work/task-files.ts';
-import type { LabelMap } from '../labels.ts';
+import type { LabelMap } from '../labels/labels.ts';
 import { LABEL_MAP_SUFFIX, segmentation } from '../operation.ts';
 import type { Picture } from '../picture.ts';
 import type { SegmentationParams, SegmentationResult } from '../schemas.ts';

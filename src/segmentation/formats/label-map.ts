@@ -4,7 +4,7 @@ import type { PixelLimits } from '../../pictures/limits.ts';
 import { openPicture, openStored, storedForm } from '../../pictures/open.ts';
 import { samplesOf, toPixels } from '../../pictures/pixels.ts';
 import type { SourceFile } from '../../pictures/types.ts';
-import type { LabelMap } from '../labels.ts';
+import type { LabelMap } from '../labels/labels.ts';
 
 /**
  * A label map as a greyscale PNG, lossless: 8 bits a pixel, or 16 where the labels need them.

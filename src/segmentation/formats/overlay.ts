@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { bytesContent, ObjectWithDefaults, StringEnum } from '../../schema.ts';
-import type { LabelMap } from '../labels.ts';
+import { bytesContent, ObjectWithDefaults, StringEnum } from '../../core/schema.ts';
+import type { LabelMap } from '../labels/labels.ts';
 import type { Picture } from '../picture.ts';
 import { defineForm } from './form.ts';
 

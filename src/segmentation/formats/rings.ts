@@ -1,6 +1,6 @@
-import { AppError } from '../../errors.ts';
-import { mismatch, Words } from '../../faults.ts';
-import type { LabelMap } from '../labels.ts';
+import { AppError } from '../../core/errors.ts';
+import { mismatch, Words } from '../../core/faults.ts';
+import type { LabelMap } from '../labels/labels.ts';
 
 /** One closed line along pixel edges. Its corners are nodes `first` to `end` − 1, without repeating the first. */
 export interface Ring {

@@ -1,5 +1,5 @@
-import { extractRuns } from '../components.ts';
-import type { LabelMap } from '../labels.ts';
+import { extractRuns } from '../labels/components.ts';
+import type { LabelMap } from '../labels/labels.ts';
 
 /** Runs of each label in column-major order, as COCO counts pixels: position is x · height + y. */
 export interface ColumnRuns {

@@ -1,7 +1,7 @@
-import { parameterError } from '../../faults.ts';
+import { parameterError } from '../../core/faults.ts';
 import { deltaE2000, hexOfRgb, labOfRgb, rgbOfHex } from '../color-science.ts';
-import { connectRuns, extractRuns, type Runs } from '../components.ts';
-import { classifyByColor, colorOfKey, countColors } from '../palette.ts';
+import { connectRuns, extractRuns, type Runs } from '../labels/components.ts';
+import { classifyByColor, colorOfKey, countColors } from '../labels/palette.ts';
 import { colorChannels, type Picture } from '../picture.ts';
 import type { Point } from '../schemas.ts';
 import { type Method, scalePoint } from './method.ts';

@@ -1,5 +1,5 @@
-import { parameterError, Words } from '../../faults.ts';
-import { squaredDistance } from '../morphology.ts';
+import { parameterError, Words } from '../../core/faults.ts';
+import { squaredDistance } from '../labels/morphology.ts';
 import { type Mat, type OpenCv, openCv, withMats } from '../opencv.ts';
 import { colorChannels, type Picture } from '../picture.ts';
 import type { Box, ParamsOf, Point } from '../schemas.ts';

@@ -1,5 +1,5 @@
 import { hexOfRgb, labOfRgb, rgbOfLab } from '../color-science.ts';
-import { classifyByColor, colorOfKey, countColors } from '../palette.ts';
+import { classifyByColor, colorOfKey, countColors } from '../labels/palette.ts';
 import { colorChannels } from '../picture.ts';
 import { seededRandom } from '../random.ts';
 import type { ParamsOf } from '../schemas.ts';

@@ -1,4 +1,4 @@
-import type { ClassMap } from '../components.ts';
+import type { ClassMap } from '../labels/components.ts';
 import type { Picture } from '../picture.ts';
 import type { Found, MethodName, ParamsOf, Point } from '../schemas.ts';
 

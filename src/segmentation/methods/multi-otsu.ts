@@ -1,4 +1,4 @@
-import { countLevels, extractPlane } from '../plane.ts';
+import { countLevels, extractPlane } from '../labels/plane.ts';
 import type { Method } from './method.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { countLevels, extractPlane } from '../plane.ts';
+import { countLevels, extractPlane } from '../labels/plane.ts';
 import { aboveThreshold, type Method } from './method.ts';
 
 /**

@@ -1,5 +1,5 @@
-import { parameterError } from '../../faults.ts';
-import { extractPlane } from '../plane.ts';
+import { parameterError } from '../../core/faults.ts';
+import { extractPlane } from '../labels/plane.ts';
 import { aboveThreshold, type Method } from './method.ts';
 
 /**

@@ -1,8 +1,8 @@
-import { parameterError, Words } from '../../faults.ts';
+import { parameterError, Words } from '../../core/faults.ts';
 import { releaseArray } from '../../pictures/release.ts';
-import { flood, MAX_SOBEL, sobelMagnitude } from '../flood.ts';
-import { squaredDistance } from '../morphology.ts';
-import { countLevels, extractPlane } from '../plane.ts';
+import { flood, MAX_SOBEL, sobelMagnitude } from '../labels/flood.ts';
+import { squaredDistance } from '../labels/morphology.ts';
+import { countLevels, extractPlane } from '../labels/plane.ts';
 import type { Found, ParamsOf } from '../schemas.ts';
 import { aboveThreshold, type Classification, type Method, type MethodInput, scalePoint } from './method.ts';
 import { otsuThreshold } from './otsu.ts';

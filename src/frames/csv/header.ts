@@ -1,0 +1,216 @@
+import { AppError } from '../../core/errors.ts';
+import { mismatch, Words } from '../../core/faults.ts';
+import { isBlankCell } from './cells.ts';
+import { MAX_RECORD_BYTES, RecordReader } from './records.ts';
+
+export const MAX_COLUMNS = 10_000;
+export const DELIMITERS = [',', ';', '\t'] as const;
+export type Delimiter = (typeof DELIMITERS)[number];
+
+/** What the first row of an image log says. */
+export interface Header {
+  delimiter: Delimiter;
+  /** Names of all cells in file order, blanks trimmed. */
+  names: string[];
+  /** Which cell of a row is the depth. */
+  depthCell: number;
+  /** Pixel columns. */
+  columns: number;
+  /** For each cell of a row the pixel that it is (0-based), -1 for the depth. */
+  pixels: Int32Array;
+  /** Whether the cells are depth, col1, col2, … in this order. */
+  classic: boolean;
+}
+
+/** A refusal of the file as a whole. */
+export function fileError(
+  detail: string,
+  code: 'validation_failed' | 'unsupported_media_type' = 'validation_failed',
+): AppError {
+  return new AppError(code, detail, { errors: [{ location: 'body', path: '/file', message: detail }] });
+}
+
+/** A refusal of the header, in the one wording of faults. */
+function headerError(expected: string, received: unknown): AppError {
+  return fileError(mismatch('the header', expected, received));
+}
+
+/** A refusal of what is no CSV at all. */
+function notText(received: string): AppError {
+  return fileError(mismatch('', 'a CSV file in UTF-8', new Words(received)), 'unsupported_media_type');
+}
+
+const SIGNATURES: readonly (readonly [name: string, bytes: string])[] = [
+  ['a PNG picture', '89504e47'],
+  ['a JPEG picture', 'ffd8ff'],
+  ['a GIF picture', '47494638'],
+  ['a TIFF picture', '49492a00'],
+  ['a TIFF picture', '4d4d002a'],
+  ['gzip data: upload the file uncompressed', '1f8b'],
+  ['a ZIP archive or an Excel workbook: save the sheet as CSV', '504b0304'],
+  ['an Excel workbook: save the sheet as CSV', 'd0cf11e0'],
+  ['bzip2 data: upload the file uncompressed', '425a68'],
+  ['xz data: upload the file uncompressed', 'fd377a58'],
+  ['Zstandard data: upload the file uncompressed', '28b52ffd'],
+  ['a PDF document', '25504446'],
+  ['UTF-16 text: save it as UTF-8', 'fffe'],
+  ['UTF-16 text: save it as UTF-8', 'feff'],
+];
+
+/** Bytes that `checkSignature` wants to see, where the file has as many. */
+export const SIGNATURE_BYTES = 8;
+
+/**
+ * Refuses, by its first bytes, a file that isn't UTF-8 text.
+ * @returns the length of a UTF-8 byte-order mark: 3 or 0.
+ * @throws AppError `unsupported_media_type`.
+ */
+export function checkSignature(head: Buffer): number {
+  const hex = head.toString('hex', 0, SIGNATURE_BYTES);
+  const known = SIGNATURES.find(([, bytes]) => hex.startsWith(bytes));
+  if (known) throw notText(known[0]);
+  if (head.subarray(0, SIGNATURE_BYTES).includes(0)) throw notText('binary data or UTF-16 text');
+  return hex.startsWith('efbbbf') ? 3 : 0;
+}
+
+/**
+ * Reads the header record: `depth` and `col1` to `colN` (N is 1 to 10,000), each once, in any order, in any case,
+ * blanks around them trimmed. Without a given delimiter it is the one of comma, semicolon and tab that yields a depth
+ * column; of several, the one with most cells.
+ * @param record the header's bytes without its line end.
+ * @throws AppError `validation_failed` with what was expected and what was there.
+ */
+export function parseHeader(record: Uint8Array, given: Delimiter | undefined): Header {
+  if (record.includes(0)) throw notText('NUL bytes in its first line: binary data or UTF-16 text');
+  const readings = (given === undefined ? DELIMITERS : [given]).map((delimiter) =>
+    splitHeader(record, delimiter),
+  );
+  const best = readings.reduce((a, b) => (score(b) > score(a) ? b : a));
+  return matchColumns(best);
+}
+
+const LF = 10;
+const CR = 13;
+const QUOTE = 34;
+
+/** Gathers the bytes of the first line that isn't blank, from chunks cut anywhere. */
+export class HeaderReader {
+  /** Set where the header ended with CR: a LF that comes next belongs to it. */
+  afterCr = false;
+  /** Lines taken so far. */
+  lines = 0;
+
+  private bytes = new Uint8Array(4096);
+  private size = 0;
+  private quotes = 0;
+
+  /**
+   * Takes bytes until the header is complete: at a line end outside quotes. Quotes come in pairs in a good header; any
+   * other is refused for its names.
+   * @returns the position after it, or -1 where all was taken and the header goes on.
+   * @throws AppError `validation_failed` for a header of more than 1 MiB.
+   */
+  read(chunk: Uint8Array): number {
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk[at] as number;
+      const secondOfPair = byte === LF && this.afterCr;
+      this.afterCr = byte === CR;
+      if (byte === QUOTE) this.quotes++;
+      if ((byte === LF || byte === CR) && !secondOfPair) this.lines++;
+      if ((byte === LF || byte === CR) && this.quotes % 2 === 0) {
+        if (!isBlankCell(this.bytes, 0, this.size)) return at + 1;
+        this.size = 0;
+      } else {
+        this.append(byte);
+      }
+    }
+    return -1;
+  }
+
+  /**
+   * The header's bytes without its line end; empty where there were none but blanks.
+   * @throws AppError `validation_failed` for a quote that isn't closed.
+   */
+  finish(): Uint8Array {
+    if (this.quotes % 2 === 1) throw fileError('The header of the CSV has a quote that is not closed.');
+    return isBlankCell(this.bytes, 0, this.size) ? new Uint8Array() : this.bytes.subarray(0, this.size);
+  }
+
+  private append(byte: number): void {
+    if (this.size === MAX_RECORD_BYTES) {
+      throw headerError(`at most ${MAX_RECORD_BYTES} bytes`, new Words('more'));
+    }
+    if (this.size === this.bytes.length) {
+      const bytes = new Uint8Array(2 * this.size);
+      bytes.set(this.bytes);
+      this.bytes = bytes;
+    }
+    this.bytes[this.size++] = byte;
+  }
+}
+
+interface Reading {
+  delimiter: Delimiter;
+  names: string[];
+  cells: number;
+  malformed: boolean;
+}
+
+const isDepth = (name: string) => name.toLowerCase() === 'depth';
+const score = (reading: Reading) => reading.cells + (reading.names.some(isDepth) ? 1e9 : 0);
+
+function splitHeader(record: Uint8Array, delimiter: Delimiter): Reading {
+  const reader = new RecordReader(delimiter.charCodeAt(0), Math.min(MAX_COLUMNS, record.length) + 1);
+  reader.read(record, 0, record.length);
+  reader.finish();
+  const kept = Math.min(reader.cells, MAX_COLUMNS + 1);
+  const names = Array.from({ length: kept }, (_, index) => reader.cellText(index).trim());
+  return { delimiter, names, cells: reader.cells, malformed: reader.malformed >= 0 };
+}
+
+function matchColumns({ delimiter, names, cells, malformed }: Reading): Header {
+  if (malformed) throw fileError('The header of the CSV has malformed quotes.');
+  if (cells > MAX_COLUMNS + 1) {
+    throw headerError(`depth and at most ${MAX_COLUMNS} pixel columns`, new Words(`${cells} columns`));
+  }
+  const depthCell = names.findIndex(isDepth);
+  if (depthCell < 0) {
+    throw headerError('a column named depth', new Words(quoteNames(names)));
+  }
+  const columns = names.length - 1;
+  if (columns === 0) throw headerError('pixel columns col1, col2, … beside depth', new Words('none'));
+  const pixels = new Int32Array(names.length).fill(-1);
+  const seen = new Uint8Array(columns);
+  names.forEach((name, cell) => {
+    if (cell === depthCell) return;
+    if (isDepth(name)) throw headerError('one column named depth', new Words('more'));
+    const number = /^col([1-9]\d{0,4})$/i.exec(name)?.[1];
+    if (number === undefined) {
+      throw headerError(
+        `depth and col1 to col${columns}`,
+        new Words(`${JSON.stringify(clip(name))} as column ${cell + 1}`),
+      );
+    }
+    const pixel = Number(number) - 1;
+    if (pixel >= columns) {
+      throw headerError(`${columns} pixel columns named col1 to col${columns}`, clip(name));
+    }
+    if (seen[pixel] === 1) throw headerError('each column once', new Words(`${clip(name)} more than once`));
+    seen[pixel] = 1;
+    pixels[cell] = pixel;
+  });
+  const classic = depthCell === 0 && pixels.every((pixel, cell) => pixel === cell - 1);
+  return { delimiter, names, depthCell, columns, pixels, classic };
+}
+
+const MAX_SHOWN = 40;
+
+/** Text from a file, short enough to be shown. */
+export function clip(text: string): string {
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+}
+
+function quoteNames(names: readonly string[]): string {
+  const shown = names.slice(0, 5).map((name) => JSON.stringify(clip(name)));
+  return names.length > 5 ? `${shown.join(', ')} and ${names.length - 5} more` : shown.join(', ');
+}

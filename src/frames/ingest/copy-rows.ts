@@ -1,0 +1,111 @@
+import type { FrameBatch } from '../csv/batches.ts';
+import { rowRange, type ValueRange } from '../rows/normalize.ts';
+import { anyMasked, maskStride } from '../rows/null-mask.ts';
+import type { PackedRows } from '../rows/resampler.ts';
+
+/** Columns of `frames` in the order in which `encodeCopyRows` writes them. */
+export const COPY_COLUMNS =
+  'frame_set_id, row, depth, image_data, resized_image_data, image_nulls, resized_nulls, image_min, image_max, resized_min, resized_max';
+
+/** What comes before the rows: signature, flags, no header extension (PostgreSQL, "COPY", "Binary Format"). */
+export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
+/** What comes after the rows. */
+export const COPY_TRAILER = Buffer.from('ffff', 'hex');
+
+const FIELDS = 11;
+const UUID_BYTES = 16;
+/** Field count and the lengths of fields, then the fields of fixed length: UUID, row, depth and four levels. */
+const FIXED_BYTES = 2 + 4 * FIELDS + UUID_BYTES + 4 + 8 + 4 * 2;
+
+/** A range that is widened by what is added to it. */
+function widen(range: ValueRange, { min, max }: ValueRange): void {
+  if (min < range.min) range.min = min;
+  if (max > range.max) range.max = max;
+}
+
+/** Writes fields of one row after the other into memory that is large enough. */
+class FieldWriter {
+  readonly buffer: Buffer<ArrayBuffer>;
+  length = 0;
+
+  constructor(bytes: number) {
+    // Not from Node's shared pool: the memory is transferred to another thread.
+    this.buffer = Buffer.allocUnsafeSlow(bytes);
+  }
+
+  bytes(source: Uint8Array, from: number, count: number): void {
+    this.buffer.writeInt32BE(count, this.length);
+    this.buffer.set(source.subarray(from, from + count), this.length + 4);
+    this.length += 4 + count;
+  }
+
+  /** A bitmap, or NULL where it marks nothing. */
+  mask(source: Uint8Array | null, from: number, count: number): void {
+    if (source !== null && anyMasked(source, from, count)) this.bytes(source, from, count);
+    else this.null();
+  }
+
+  null(): void {
+    this.length = this.buffer.writeInt32BE(-1, this.length);
+  }
+
+  level(value: number, isMissing: boolean): void {
+    if (isMissing) {
+      this.null();
+    } else {
+      this.length = this.buffer.writeInt32BE(2, this.length);
+      this.length = this.buffer.writeInt16BE(value, this.length);
+    }
+  }
+
+  range({ min, max }: ValueRange): void {
+    this.level(min, max < min);
+    this.level(max, max < min);
+  }
+}
+
+/** Writes rows of one frame set as PostgreSQL's binary COPY takes them, and keeps the ranges of what it wrote. */
+export class CopyRowEncoder {
+  private readonly frameSetId: Buffer;
+  /** Ranges over all rows so far; `min` 256 and `max` -1 before there is a present pixel. */
+  readonly imageRange: ValueRange = { min: 256, max: -1 };
+  readonly resizedRange: ValueRange = { min: 256, max: -1 };
+
+  /** @param frameSetId UUID as text. */
+  constructor(frameSetId: string) {
+    this.frameSetId = Buffer.from(frameSetId.replaceAll('-', ''), 'hex');
+  }
+
+  /**
+   * The rows of a batch.
+   * @param resized the batch's rows at `width` pixels.
+   * @returns bytes in memory of their own, which can be transferred.
+   */
+  encode(batch: FrameBatch, resized: PackedRows, width: number): Uint8Array<ArrayBuffer> {
+    const { count, columns } = batch;
+    const [stride, resizedStride] = [maskStride(columns), maskStride(width)];
+    const maskBytes = (batch.nulls ? stride : 0) + (resized.nulls ? resizedStride : 0);
+    const out = new FieldWriter(count * (FIXED_BYTES + columns + width + maskBytes));
+    for (let index = 0; index < count; index++) {
+      out.length = out.buffer.writeInt16BE(FIELDS, out.length);
+      out.bytes(this.frameSetId, 0, UUID_BYTES);
+      out.length = out.buffer.writeInt32BE(4, out.length);
+      out.length = out.buffer.writeInt32BE(batch.rows[index] as number, out.length);
+      out.length = out.buffer.writeInt32BE(8, out.length);
+      out.length = out.buffer.writeDoubleBE(batch.depths[index] as number, out.length);
+      out.bytes(batch.pixels, index * columns, columns);
+      out.bytes(resized.pixels, index * width, width);
+      out.mask(batch.nulls, index * stride, stride);
+      out.mask(resized.nulls, index * resizedStride, resizedStride);
+      const mask = batch.nulls?.subarray(index * stride, (index + 1) * stride) ?? null;
+      const image = rowRange(batch.pixels, index * columns, columns, mask);
+      out.range(image);
+      widen(this.imageRange, image);
+      const resizedMask = resized.nulls?.subarray(index * resizedStride, (index + 1) * resizedStride) ?? null;
+      const shown = rowRange(resized.pixels, index * width, width, resizedMask);
+      out.range(shown);
+      widen(this.resizedRange, shown);
+    }
+    return out.buffer.subarray(0, out.length);
+  }
+}

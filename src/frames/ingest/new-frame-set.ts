@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
+import type { PoolClient } from 'pg';
+import type { OwnerId } from '../../auth/owner.ts';
+import { DEFAULT_NULL_VALUES } from '../csv/null-values.ts';
+import type { ValueRange } from '../rows/normalize.ts';
+import type { IngestOptions, IngestSummary } from './messages.ts';
+
+/** Ingest options as they are stored: complete, in the terms of the API. */
+export interface StoredOptions {
+  delimiter: string | null;
+  null_values: readonly string[];
+  on_error: 'fail' | 'skip';
+  width: number;
+  kernel: string;
+}
+
+/** What is known of a frame set before its file is read. */
+export interface NewFrameSet {
+  name: string;
+  filename: string;
+  depthUnit: string | undefined;
+  options: StoredOptions;
+  /** SHA-256 of the options as canonical JSON (RFC 8785). */
+  optionsKey: Buffer;
+}
+
+/** The options in full, and their key: equal bytes read in the same way are the same log. */
+export function identifyOptions(options: IngestOptions): Pick<NewFrameSet, 'options' | 'optionsKey'> {
+  const stored: StoredOptions = {
+    delimiter: options.delimiter ?? null,
+    null_values: [...new Set(options.nullValues ?? DEFAULT_NULL_VALUES)].sort(),
+    on_error: options.onError ?? 'fail',
+    width: options.width,
+    kernel: options.kernel,
+  };
+  const text = canonicalize(stored) ?? '';
+  return { options: stored, optionsKey: createHash('sha256').update(text).digest() };
+}
+
+/** Inserts the row that frames refer to; what only the file tells is filled in by `completeFrameSet`. */
+export async function insertFrameSet(
+  client: PoolClient,
+  owner: OwnerId,
+  id: string,
+  { name, filename, depthUnit, options, optionsKey }: NewFrameSet,
+): Promise<void> {
+  await client.query(
+    `INSERT INTO frame_sets (id, owner_id, name, filename, depth_unit, options, options_key, first_id, last_id,
+                             sha256, size, rows, columns, width, depth_min, depth_max, quality)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, nextval('frames_id_seq'), 0, sha256(''), 0, 0, 0, $8, 0, 0, '{}')`,
+    [id, owner, name, filename, depthUnit ?? null, JSON.stringify(options), optionsKey, options.width],
+  );
+}
+
+/**
+ * The id of another frame set of the same bytes and options, the oldest. Until the transaction ends, no other one can
+ * ask the same, so that of two equal uploads at the same time one finds the other.
+ */
+export async function findSame(
+  client: PoolClient,
+  owner: OwnerId,
+  id: string,
+  sha256: Uint8Array,
+  optionsKey: Buffer,
+): Promise<string | undefined> {
+  const key = [owner, Buffer.from(sha256).toString('hex'), optionsKey.toString('hex')].join('/');
+  await client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [key]);
+  const { rows } = await client.query<{ id: string }>(
+    `SELECT id FROM frame_sets WHERE owner_id = $1 AND sha256 = $2 AND options_key = $3 AND id <> $4
+     ORDER BY created_at, id LIMIT 1`,
+    [owner, Buffer.from(sha256), optionsKey, id],
+  );
+  return rows[0]?.id;
+}
+
+const limits = ({ min, max }: ValueRange): (number | null)[] => (max < min ? [null, null] : [min, max]);
+
+/** Fills in what the file was. */
+export async function completeFrameSet(
+  client: PoolClient,
+  id: string,
+  summary: IngestSummary,
+): Promise<void> {
+  const { sha256, size, columns, quality, imageRange, resizedRange, faults, fault_total, delimiter } =
+    summary;
+  await client.query(
+    `UPDATE frame_sets SET last_id = currval('frames_id_seq'), sha256 = $2, size = $3, rows = $4, columns = $5,
+       depth_min = $6, depth_max = $7, image_min = $8, image_max = $9, resized_min = $10, resized_max = $11, quality = $12
+     WHERE id = $1`,
+    [
+      id,
+      Buffer.from(sha256),
+      size,
+      quality.rows,
+      columns,
+      quality.depth_min,
+      quality.depth_max,
+      ...limits(imageRange),
+      ...limits(resizedRange),
+      JSON.stringify({ ...quality, delimiter, faults, fault_total }),
+    ],
+  );
+}

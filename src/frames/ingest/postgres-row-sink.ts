@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
+import type { OwnerId } from '../../auth/owner.ts';
+import { beginTransaction, type Transaction } from '../../db/database.ts';
+import { FrameCopy } from './copy-stream.ts';
+import type { IngestSummary } from './messages.ts';
+import { completeFrameSet, findSame, insertFrameSet, type NewFrameSet } from './new-frame-set.ts';
+import type { RowSink, StoredLog } from './row-sink.ts';
+
+/** What is known of a log before its rows come. */
+export interface NewLog {
+  owner: OwnerId;
+  frameSet: NewFrameSet;
+  /** Store it although the same log is there already. */
+  force: boolean;
+}
+
+/** Stores a log as a new frame set. It is one transaction, so that a log is there whole or not at all. */
+export class PostgresRowSink implements RowSink {
+  readonly frameSetId: string;
+  readonly #owner: OwnerId;
+  readonly #optionsKey: Buffer;
+  readonly #force: boolean;
+  readonly #transaction: Transaction;
+  readonly #copy: FrameCopy;
+
+  private constructor(transaction: Transaction, frameSetId: string, { owner, frameSet, force }: NewLog) {
+    this.frameSetId = frameSetId;
+    this.#owner = owner;
+    this.#optionsKey = frameSet.optionsKey;
+    this.#force = force;
+    this.#transaction = transaction;
+    this.#copy = new FrameCopy(transaction.client);
+  }
+
+  /** Inserts the frame set and begins to copy rows. */
+  static async open(pool: Pool, log: NewLog): Promise<PostgresRowSink> {
+    const id = randomUUID();
+    const transaction = await beginTransaction(pool);
+    try {
+      // An upload may take as long as its client does.
+      await transaction.client.query('SET LOCAL statement_timeout = 0');
+      await insertFrameSet(transaction.client, log.owner, id, log.frameSet);
+      return new PostgresRowSink(transaction, id, log);
+    } catch (error) {
+      await transaction.rollback();
+      throw error;
+    }
+  }
+
+  write(rows: Uint8Array): Promise<void> {
+    return this.#copy.write(rows);
+  }
+
+  async finish(summary: IngestSummary): Promise<StoredLog> {
+    await this.#copy.finish();
+    const { client } = this.#transaction;
+    const same = this.#force
+      ? undefined
+      : await findSame(client, this.#owner, this.frameSetId, summary.sha256, this.#optionsKey);
+    if (same !== undefined) {
+      await this.#transaction.rollback();
+      return { frameSetId: same, isNew: false };
+    }
+    await completeFrameSet(client, this.frameSetId, summary);
+    await this.#transaction.commit();
+    return { frameSetId: this.frameSetId, isNew: true };
+  }
+
+  async abort(): Promise<void> {
+    await this.#copy.abort();
+    await this.#transaction.rollback();
+  }
+}

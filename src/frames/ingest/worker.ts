@@ -1,0 +1,87 @@
+/**
+ * Main module of an ingest thread: reads one image log after the other, and gives its rows back as bytes that
+ * PostgreSQL takes as they are, so that the API's own thread only passes memory on.
+ */
+import { createHash } from 'node:crypto';
+import { parentPort } from 'node:worker_threads';
+import { AppError } from '../../core/errors.ts';
+import type { FrameBatch } from '../csv/batches.ts';
+import { ImageLogParser } from '../csv/parser.ts';
+import { maskStride } from '../rows/null-mask.ts';
+import { createResampler } from '../rows/resample.ts';
+import type { Resampler } from '../rows/resampler.ts';
+import { CopyRowEncoder } from './copy-rows.ts';
+import type { FromIngestWorker, IngestOptions, ToIngestWorker } from './messages.ts';
+
+class Ingest {
+  private readonly options: IngestOptions;
+  private readonly parser: ImageLogParser;
+  private readonly encoder: CopyRowEncoder;
+  private readonly hash = createHash('sha256');
+  private size = 0;
+  private resampler: Resampler | undefined;
+
+  constructor(frameSetId: string, options: IngestOptions) {
+    this.options = options;
+    this.parser = new ImageLogParser(options);
+    this.encoder = new CopyRowEncoder(frameSetId);
+  }
+
+  push(bytes: Uint8Array): FromIngestWorker {
+    this.hash.update(bytes);
+    this.size += bytes.length;
+    return { type: 'rows', copy: this.encode(this.parser.push(bytes)), isFaulty: this.parser.failed };
+  }
+
+  end(): FromIngestWorker {
+    const copy = this.encode(this.parser.end());
+    const { imageRange, resizedRange } = this.encoder;
+    const sha256 = this.hash.digest();
+    return {
+      type: 'done',
+      copy,
+      summary: { ...this.parser.summary(), imageRange, resizedRange, sha256, size: this.size },
+    };
+  }
+
+  private encode(batches: readonly FrameBatch[]): Uint8Array<ArrayBuffer>[] {
+    const { width, kernel } = this.options;
+    return batches.map((batch) => {
+      this.resampler ??= createResampler(batch.columns, width, kernel);
+      const resized = {
+        pixels: new Uint8Array(batch.count * width),
+        nulls: batch.nulls ? new Uint8Array(batch.count * maskStride(width)) : null,
+      };
+      this.resampler.resample(batch, batch.count, resized);
+      return this.encoder.encode(batch, resized, width);
+    });
+  }
+}
+
+let ingest: Ingest | undefined;
+
+function answer(message: ToIngestWorker): FromIngestWorker | undefined {
+  if (message.type === 'start') {
+    ingest = undefined;
+    ingest = new Ingest(message.frameSetId, message.options);
+    return undefined;
+  }
+  // What was still under way when the log failed.
+  if (ingest === undefined) return undefined;
+  return message.type === 'chunk' ? ingest.push(message.bytes) : ingest.end();
+}
+
+parentPort?.on('message', (message: ToIngestWorker) => {
+  try {
+    const reply = answer(message);
+    if (reply === undefined) return;
+    const transfer = reply.type === 'failed' ? [] : reply.copy.map(({ buffer }) => buffer);
+    parentPort?.postMessage(reply, transfer);
+  } catch (error) {
+    ingest = undefined;
+    // A failure of our own ends the thread, and its `error` event tells.
+    if (!(error instanceof AppError)) throw error;
+    const { code, detail, errors } = error;
+    parentPort?.postMessage({ type: 'failed', failure: { code, detail, errors } } satisfies FromIngestWorker);
+  }
+});

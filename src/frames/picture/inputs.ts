@@ -1,0 +1,91 @@
+import { rm } from 'node:fs/promises';
+import type { Pool } from 'pg';
+import type { OwnerId } from '../../auth/owner.ts';
+import type { FrameSet } from '../../db/generated/client.ts';
+import type { TemporaryFolder } from '../../system/temporary-folder.ts';
+import type { Input, InputRef, InputSource, OpenedInputs, OpenOptions } from '../../work/inputs.ts';
+import type { FrameRequest } from '../frame-answer.ts';
+import { readFrameRequest } from '../reading/frame-request.ts';
+import { countFrames, type FrameFacts } from '../reading/frame-selection.ts';
+import type { FramePictureParams } from '../schemas.ts';
+import type { FrameSetStore } from '../store.ts';
+import { buildPicture } from './builder.ts';
+import { writePictureInput } from './input.ts';
+
+type FrameSetRef = Extract<InputRef, { type: 'frame_set' }>;
+
+/** A frame set as an input. */
+interface FrameSetInput extends Input {
+  frameSet: FrameSet;
+}
+
+/** What a request has found out about the frames of a picture. */
+export interface KnownFrames {
+  frames: FrameRequest;
+  facts: FrameFacts;
+}
+
+export interface FrameSetInputsOptions {
+  frameSets: FrameSetStore;
+  pool: Pool;
+  temporaryFolder: TemporaryFolder;
+}
+
+/** Frame sets as inputs: their rows as a picture of grey levels, all of them in one file. */
+export class FrameSetInputs implements InputSource<FrameSetRef> {
+  readonly #options: FrameSetInputsOptions;
+  /** By the inputs that a request has found, so that their frames are not counted twice. */
+  readonly #known = new WeakMap<readonly Input[], KnownFrames>();
+
+  constructor(options: FrameSetInputsOptions) {
+    this.#options = options;
+  }
+
+  async find(owner: OwnerId, { id }: FrameSetRef): Promise<FrameSetInput> {
+    return toInput(await this.#options.frameSets.get(owner, id));
+  }
+
+  /** Frame sets that a request has selected, with what it knows of their frames. */
+  known(known: KnownFrames): readonly Input[] {
+    const inputs = known.frames.selection.sets.map(({ frameSet }) => toInput(frameSet));
+    this.#known.set(inputs, known);
+    return inputs;
+  }
+
+  /** @throws AppError what `readFrameRequest` throws; `not_found` if there are no frames; the signal's reason */
+  async open(inputs: readonly Input[], { params, signal }: OpenOptions): Promise<OpenedInputs> {
+    const { pool, temporaryFolder } = this.#options;
+    // The one operation on frame sets has these parameters.
+    const shape = params as FramePictureParams;
+    const { frames, facts } = this.#known.get(inputs) ?? (await this.#read(inputs, shape));
+    const built = await buildPicture(pool, frames, facts, shape, signal);
+    const path = temporaryFolder.newPath();
+    const release = () => void rm(path, { force: true }).catch(() => undefined);
+    try {
+      await writePictureInput(path, built);
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return { files: [{ path, documentPath: null, format: null, filename: 'frames' }], release };
+  }
+
+  async #read(inputs: readonly Input[], params: FramePictureParams): Promise<KnownFrames> {
+    const sets = inputs.map((input) => (input as FrameSetInput).frameSet);
+    const frames = readFrameRequest(params, sets);
+    return { frames, facts: await countFrames(this.#options.pool, frames.selection) };
+  }
+}
+
+function toInput(frameSet: FrameSet): FrameSetInput {
+  return {
+    ref: { type: 'frame_set', id: frameSet.id },
+    kind: 'frame_set',
+    format: null,
+    filename: frameSet.filename,
+    content: null,
+    document: null,
+    origin: null,
+    frameSet,
+  };
+}

@@ -1,0 +1,229 @@
+import { mismatch, Words } from '../../core/faults.ts';
+import { greatestCommonDivisor } from '../rows/arithmetic.ts';
+import { isMasked, maskStride, setMasked } from '../rows/null-mask.ts';
+
+/** Rows stacked to a picture of grey levels, row-major. */
+export interface GreyPicture {
+  width: number;
+  height: number;
+  /** `height × width` grey levels; 0 where missing. */
+  pixels: Uint8Array;
+  /** `height × maskStride(width)` bytes of bitmaps (null-mask.ts); null where no pixel is missing. */
+  nulls: Uint8Array | null;
+}
+
+/** Takes rows one after the other and makes them a picture of fixed height, in the memory of that picture. */
+export interface RowBinner {
+  /**
+   * Adds the next row: `width` grey levels from `offset`, and its bitmap (null for none missing).
+   * @throws RangeError for a depth below the one before, where depths matter.
+   */
+  add(depth: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void;
+  /** The picture; nothing may be added after. */
+  finish(): GreyPicture;
+}
+
+/** The pixel-wise mean of what is added, with weights, until it is written to a row of the picture. */
+class MeanRow {
+  private readonly sums: Float64Array;
+  /** Weight of missing pixels: touched only by rows that have some. */
+  private readonly missing: Float64Array;
+  private anyMissing = false;
+  /** Of all that was added. */
+  weight = 0;
+
+  constructor(width: number) {
+    this.sums = new Float64Array(width);
+    this.missing = new Float64Array(width);
+  }
+
+  add(weight: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void {
+    const { sums, missing } = this;
+    this.weight += weight;
+    if (mask === null) {
+      for (let x = 0; x < sums.length; x++) {
+        sums[x] = (sums[x] as number) + weight * (pixels[offset + x] as number);
+      }
+      return;
+    }
+    this.anyMissing = true;
+    for (let x = 0; x < sums.length; x++) {
+      if (isMasked(mask, 0, x)) missing[x] = (missing[x] as number) + weight;
+      else sums[x] = (sums[x] as number) + weight * (pixels[offset + x] as number);
+    }
+  }
+
+  /** Adds the mean of another one as if it were a row. */
+  addMean(weight: number, row: MeanRow): void {
+    const { sums, missing } = this;
+    this.weight += weight;
+    this.anyMissing ||= row.anyMissing;
+    for (let x = 0; x < sums.length; x++) {
+      const present = row.weight - (row.missing[x] as number);
+      if (present > 0) sums[x] = (sums[x] as number) + (weight * (row.sums[x] as number)) / present;
+      else missing[x] = (missing[x] as number) + weight;
+    }
+  }
+
+  /** Writes the mean, rounded half up, to row `y` of a picture, and starts anew. */
+  writeTo(picture: GreyPicture, y: number, rounding: number): void {
+    const { sums, missing, weight } = this;
+    const { width, pixels } = picture;
+    for (let x = 0; x < width; x++) {
+      const present = weight - (missing[x] as number);
+      // Weights of depths are sums in double precision: less than a billionth is what is left of nothing.
+      if (present > weight * 1e-9) {
+        pixels[y * width + x] = Math.floor((2 * (sums[x] as number) + present) / (2 * present) + rounding);
+      } else {
+        picture.nulls ??= new Uint8Array(picture.height * maskStride(width));
+        setMasked(picture.nulls, y * maskStride(width), x);
+      }
+    }
+    this.clear();
+  }
+
+  clear(): void {
+    this.sums.fill(0);
+    if (this.anyMissing) this.missing.fill(0);
+    this.anyMissing = false;
+    this.weight = 0;
+  }
+}
+
+function emptyPicture(width: number, height: number): GreyPicture {
+  return { width, height, pixels: new Uint8Array(width * height), nulls: null };
+}
+
+/**
+ * Bins rows by their number: the exact area average of `rows` rows over `height` picture rows, each row weighing the
+ * same whatever its depth. Weights are whole numbers on a common lattice (see resample-area.ts), sums exact up to 2^53:
+ * at any picture size, more than 10^9 rows. Where there are fewer rows than `height`, rows repeat.
+ * @throws RangeError in `finish`, where other than `rows` rows were added.
+ */
+export function createRowBinner(width: number, height: number, rows: number): RowBinner {
+  const divisor = greatestCommonDivisor(rows, height);
+  const span = rows / divisor;
+  const unit = height / divisor;
+  const picture = emptyPicture(width, height);
+  const mean = new MeanRow(width);
+  let y = 0;
+  let added = 0;
+  return {
+    add(_depth, pixels, offset, mask) {
+      if (++added > rows) throw new RangeError(mismatch('', `${rows} rows`, added));
+      for (let left = unit; left > 0; ) {
+        const taken = Math.min(left, span - mean.weight);
+        mean.add(taken, pixels, offset, mask);
+        left -= taken;
+        if (mean.weight === span) mean.writeTo(picture, y++, 0);
+      }
+    },
+    finish() {
+      if (added !== rows) throw new RangeError(mismatch('', `${rows} rows`, added));
+      return picture;
+    },
+  };
+}
+
+/** Stacks exactly `height` rows as they are: what `createRowBinner` does for as many rows as picture rows, by copying. */
+export function createRowStack(width: number, height: number): RowBinner {
+  const picture = emptyPicture(width, height);
+  const stride = maskStride(width);
+  let y = 0;
+  return {
+    add(_depth, pixels, offset, mask) {
+      if (y >= height) throw new RangeError(mismatch('', `${height} rows`, y + 1));
+      picture.pixels.set(pixels.subarray(offset, offset + width), y * width);
+      if (mask !== null) {
+        picture.nulls ??= new Uint8Array(height * stride);
+        picture.nulls.set(mask, y * stride);
+      }
+      y++;
+    },
+    finish() {
+      if (y !== height) throw new RangeError(mismatch('', `${height} rows`, y));
+      return picture;
+    },
+  };
+}
+
+export interface DepthScale {
+  /** Depth of the picture's upper edge and, greater, of its lower edge. */
+  from: number;
+  to: number;
+  /** The log's usual step, in depth units: how much depth a row without neighbours stands for. */
+  step: number;
+}
+
+const GAP_FACTOR = 1.5;
+/** Depths are decimals in binary: what is half but for that still rounds up. */
+const ROUNDING = 1e-9;
+
+/**
+ * Bins rows by their depth, which must not fall: each picture row is the mean, weighted by depth, of the rows that
+ * stand for its interval. A row stands for the depths nearer to it than to its neighbours; where a neighbour is farther
+ * than 1.5 steps, for half a step on that side. Rows of equal depth are averaged first. What no row stands for is
+ * missing: gaps stay gaps.
+ * @throws RangeError for a scale that isn't one.
+ */
+export function createDepthBinner(width: number, height: number, scale: DepthScale): RowBinner {
+  const { from, to, step } = scale;
+  if (!(to > from && step > 0))
+    throw new RangeError(
+      mismatch('', 'a scale with to > from and step > 0', new Words(JSON.stringify(scale))),
+    );
+  const binDepth = (to - from) / height;
+  const picture = emptyPicture(width, height);
+  const bin = new MeanRow(width);
+  let y = 0;
+  /** Rows of one depth, waiting for the next depth to know how far they reach. */
+  const waiting = new MeanRow(width);
+  let depth = Number.NaN;
+  let start = 0;
+
+  function flushBin(): void {
+    if (bin.weight > 0) bin.writeTo(picture, y, ROUNDING);
+    else maskRow(picture, y);
+    y++;
+  }
+
+  function place(end: number): void {
+    let at = Math.max(start, from);
+    const stop = Math.min(end, to);
+    while (at < stop && y < height) {
+      const edge = y === height - 1 ? to : from + (y + 1) * binDepth;
+      if (at < edge) bin.addMean(Math.min(stop, edge) - at, waiting);
+      if (stop < edge) break;
+      at = Math.max(at, edge);
+      flushBin();
+    }
+    waiting.clear();
+  }
+
+  return {
+    add(next, pixels, offset, mask) {
+      if (next < depth) throw new RangeError(mismatch('', `a depth from ${depth} on`, next));
+      if (next > depth) {
+        const joined = next - depth <= GAP_FACTOR * step;
+        const middle = depth + (next - depth) / 2;
+        place(joined ? middle : depth + step / 2);
+        start = joined ? middle : next - step / 2;
+      } else if (next !== depth) {
+        start = next - step / 2;
+      }
+      depth = next;
+      waiting.add(1, pixels, offset, mask);
+    },
+    finish() {
+      if (waiting.weight > 0) place(depth + step / 2);
+      while (y < height) flushBin();
+      return picture;
+    },
+  };
+}
+
+function maskRow(picture: GreyPicture, y: number): void {
+  const stride = maskStride(picture.width);
+  picture.nulls ??= new Uint8Array(picture.height * stride);
+  for (let x = 0; x < picture.width; x++) setMasked(picture.nulls, y * stride, x);
+}

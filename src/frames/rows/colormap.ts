@@ -1,0 +1,202 @@
+import type { AppError } from '../../core/errors.ts';
+import { parameterError, Words } from '../../core/faults.ts';
+import { COLOR_TABLES } from './colormap-tables.ts';
+
+/** A colour at a grey level, `#rrggbb` in sRGB. */
+export interface ColorStop {
+  position: number;
+  color: string;
+}
+
+/** How grey levels become colours. */
+export interface Colormap {
+  name: string;
+  description: string;
+  /** Of a map that is published as a table: samples of it, at every 32nd level and 255. */
+  stops: readonly ColorStop[];
+  /** 256 × RGB, 8 bits each: the colour of each grey level. */
+  table: Uint8Array;
+}
+
+/** The map that is used unless another is asked for. */
+export const DEFAULT_COLORMAP = 'core';
+
+const REVERSED = '_r';
+const MAX_STOPS = 256;
+const MAX_TEXT = 8192;
+
+const PIECEWISE: readonly { name: string; description: string; stops: readonly ColorStop[] }[] = [
+  {
+    name: 'core',
+    description: 'Black, brown, ochre, straw, white: the colours of rock in a core box.',
+    stops: [
+      { position: 0, color: '#000000' },
+      { position: 64, color: '#5b2c0b' },
+      { position: 128, color: '#c8761b' },
+      { position: 192, color: '#f4d35e' },
+      { position: 255, color: '#ffffff' },
+    ],
+  },
+  {
+    name: 'grey',
+    description: 'Grey levels as they are stored.',
+    stops: [
+      { position: 0, color: '#000000' },
+      { position: 255, color: '#ffffff' },
+    ],
+  },
+  {
+    name: 'borehole',
+    description: 'Dark brown through amber to pale yellow, as borehole image logs are classically shown.',
+    stops: [
+      { position: 0, color: '#1a0800' },
+      { position: 64, color: '#6b2e05' },
+      { position: 128, color: '#c46a0a' },
+      { position: 192, color: '#f5b83d' },
+      { position: 255, color: '#fff6c8' },
+    ],
+  },
+];
+
+const TABLE_DESCRIPTIONS: Record<keyof typeof COLOR_TABLES, string> = {
+  viridis: 'Purple, green, yellow; perceptually even, readable with colour blindness.',
+  magma: 'Black, purple, orange, cream; perceptually even.',
+  inferno: 'Black, purple, orange, yellow; perceptually even.',
+  turbo: 'A rainbow of smooth lightness, for the finest differences.',
+};
+
+/** `#rrggbb` as three whole numbers. */
+function channels(color: string): number[] {
+  const value = Number.parseInt(color.slice(1), 16);
+  return [value >> 16, (value >> 8) & 255, value & 255];
+}
+
+/** The table through stops of rising position: linear in sRGB, rounded half up; level before the first and after the last. */
+function interpolate(stops: readonly ColorStop[]): Uint8Array {
+  const table = new Uint8Array(768);
+  for (let level = 0; level < 256; level++) {
+    const above = stops.findIndex((stop) => stop.position >= level);
+    const to = (above < 0 ? stops.at(-1) : stops[above]) as ColorStop;
+    const from = above <= 0 ? to : (stops[above - 1] as ColorStop);
+    const distance = to.position - from.position;
+    const [a, b] = [channels(from.color), channels(to.color)];
+    for (let channel = 0; channel < 3; channel++) {
+      const start = a[channel] as number;
+      const end = b[channel] as number;
+      const sum = start * (to.position - level) + end * (level - from.position);
+      table[3 * level + channel] = distance === 0 ? end : Math.floor((2 * sum + distance) / (2 * distance));
+    }
+  }
+  return table;
+}
+
+function sampleStops(table: Uint8Array): ColorStop[] {
+  const positions = Array.from({ length: 9 }, (_, index) => Math.min(255, 32 * index));
+  return positions.map((position) => ({
+    position,
+    color: `#${Buffer.from(table.subarray(3 * position, 3 * position + 3)).toString('hex')}`,
+  }));
+}
+
+function reverse(map: Colormap): Colormap {
+  const table = new Uint8Array(768);
+  for (let level = 0; level < 256; level++) {
+    table.set(map.table.subarray(3 * level, 3 * level + 3), 3 * (255 - level));
+  }
+  const stops = map.stops.map(({ position, color }) => ({ position: 255 - position, color })).reverse();
+  return { name: `${map.name}${REVERSED}`, description: `${map.description} Reversed.`, stops, table };
+}
+
+/** The maps that have a name, in the order in which they are listed. Each is also there reversed, as `NAME_r`. */
+export const COLORMAPS: readonly Colormap[] = [
+  ...PIECEWISE.map((map) => ({ ...map, table: interpolate(map.stops) })),
+  ...Object.entries(TABLE_DESCRIPTIONS).map(([name, description]) => {
+    const table = Uint8Array.from(Buffer.from(COLOR_TABLES[name as keyof typeof COLOR_TABLES], 'base64'));
+    return { name, description, stops: sampleStops(table), table };
+  }),
+];
+
+const BY_NAME = new Map(COLORMAPS.flatMap((map) => [map, reverse(map)]).map((map) => [map.name, map]));
+
+/** Every name that `findColormap` knows, reversed ones included. */
+export const COLORMAP_NAMES: readonly string[] = [...BY_NAME.keys()];
+
+/**
+ * The map of a name, or of stops: as text, `0:#000000,255:#ffffff`, or as JSON, `[{"position": 0, "color":
+ * "#000000"}, …]` or `[[0, "#000000"], …]`. At least two stops, positions whole, 0 to 255, rising; colours `#rrggbb` or
+ * `#rgb`. Levels outside the stops take the colour of the nearest.
+ * @throws AppError `validation_failed` at `/colormap`.
+ */
+export function findColormap(text: string): Colormap {
+  const named = BY_NAME.get(text.trim().toLowerCase());
+  if (named) return named;
+  if (text.length > MAX_TEXT)
+    throw invalid(`at most ${MAX_TEXT} characters`, new Words(`${text.length} characters`));
+  const start = text.trimStart();
+  if (start.startsWith('[')) return colormapFromStops(parseJson(text));
+  if (!start.includes(':')) {
+    throw invalid(`one of ${COLORMAP_NAMES.join(', ')}, or stops like 0:#000000,255:#ffffff`, text);
+  }
+  const entries = text.split(',').map((entry) => {
+    const colon = entry.indexOf(':');
+    const position = entry.slice(0, Math.max(0, colon)).trim();
+    return [/^\d{1,3}$/.test(position) ? Number(position) : position, entry.slice(colon + 1).trim()];
+  });
+  return colormapFromStops(entries);
+}
+
+/**
+ * The map through a user's stops, each `{position, color}` or `[position, color]`; see `findColormap`.
+ * @throws AppError `validation_failed` at `/colormap`.
+ */
+export function colormapFromStops(value: unknown): Colormap {
+  if (!Array.isArray(value) || value.length < 2 || value.length > MAX_STOPS) {
+    throw invalid(`an array of 2 to ${MAX_STOPS} stops`, value);
+  }
+  const stops = value.map(readStop);
+  for (const [index, stop] of stops.entries()) {
+    const before = stops[index - 1];
+    if (before && before.position >= stop.position) {
+      throw invalid(`an integer above ${before.position} as the next position`, stop.position);
+    }
+  }
+  return { name: 'custom', description: 'Stops of the request.', stops, table: interpolate(stops) };
+}
+
+function readStop(value: unknown): ColorStop {
+  const [position, color]: [unknown, unknown] = Array.isArray(value)
+    ? [value[0], value[1]]
+    : typeof value === 'object' && value !== null && 'position' in value && 'color' in value
+      ? [value.position, value.color]
+      : [undefined, undefined];
+  if (typeof position !== 'number' || !Number.isInteger(position) || position < 0 || position > 255) {
+    throw invalid('an integer from 0 to 255 as a position', position ?? value);
+  }
+  if (typeof color !== 'string' || !/^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(color)) {
+    throw invalid('#rrggbb or #rgb as a colour', color);
+  }
+  const long = color.length === 4 ? color.replaceAll(/[0-9a-f]/gi, '$&$&') : color;
+  return { position, color: long.toLowerCase() };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw invalid('a JSON array of stops', text);
+  }
+}
+
+function invalid(expected: string, received: unknown): AppError {
+  return parameterError('/colormap', expected, received);
+}
+
+/** `table` as seen through another one of grey levels (see normalize.ts): first the levels, then the colour. */
+export function composeTables(levels: Uint8Array, table: Uint8Array): Uint8Array {
+  const composed = new Uint8Array(768);
+  for (let level = 0; level < 256; level++) {
+    const at = 3 * (levels[level] as number);
+    composed.set(table.subarray(at, at + 3), 3 * level);
+  }
+  return composed;
+}

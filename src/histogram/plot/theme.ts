@@ -1,0 +1,61 @@
+import type { Channel, PlotTheme } from '../schemas.ts';
+
+export interface Palette {
+  background: string;
+  text: string;
+  /** Axis labels and the second line of the title. */
+  muted: string;
+  grid: string;
+  axis: string;
+  /** How filled channels mix: light adds up on dark paper, ink takes away on white. */
+  blend: 'screen' | 'multiply';
+  fillOpacity: number;
+  channels: Record<Channel, string>;
+}
+
+/**
+ * Red, green and blue are chosen so that where all three overlap, the blend is a neutral grey; the others keep apart
+ * from them and from each other.
+ */
+export const PALETTES: Record<PlotTheme, Palette> = {
+  light: {
+    background: '#ffffff',
+    text: '#1b1f24',
+    muted: '#5f6b7a',
+    grid: '#e8ebef',
+    axis: '#aab3bf',
+    blend: 'multiply',
+    fillOpacity: 0.5,
+    channels: {
+      red: '#e5383b',
+      green: '#2fa84f',
+      blue: '#2f6fed',
+      alpha: '#9aa4b2',
+      grey: '#4b5563',
+      luminance: '#374151',
+      hue: '#8b5cf6',
+      saturation: '#d946a6',
+      value: '#d97706',
+    },
+  },
+  dark: {
+    background: '#14171c',
+    text: '#f2f4f7',
+    muted: '#98a2b3',
+    grid: '#252a32',
+    axis: '#4a5361',
+    blend: 'screen',
+    fillOpacity: 0.55,
+    channels: {
+      red: '#ff4d4f',
+      green: '#35d467',
+      blue: '#4d84ff',
+      alpha: '#7b8696',
+      grey: '#c3cad5',
+      luminance: '#e3e8ef',
+      hue: '#a78bfa',
+      saturation: '#f472b6',
+      value: '#fbbf24',
+    },
+  },
+};

@@ -1,0 +1,105 @@
+import { PROBLEM_EXAMPLES } from '../problems/problems.ts';
+
+/** A JSON Schema in the document, as far as it is looked into here. */
+interface DocumentSchema {
+  $ref?: string;
+  title?: string;
+  example?: unknown;
+  examples?: unknown[];
+  const?: unknown;
+  enum?: unknown[];
+  oneOf?: DocumentSchema[];
+  required?: string[];
+  properties?: Record<string, DocumentSchema>;
+  discriminator?: { propertyName: string; mapping?: Record<string, string> };
+}
+
+interface Parameter {
+  name: string;
+  in: string;
+  description?: string;
+  schema?: DocumentSchema;
+  example?: unknown;
+  examples?: Record<string, { value: unknown }>;
+}
+
+interface Operation {
+  parameters?: Parameter[];
+  requestBody?: { content?: Record<string, { examples?: unknown }> };
+  'x-body-examples'?: unknown;
+  'x-query-example'?: Record<string, unknown>;
+}
+
+/** The parts of an OpenAPI 3.1 document that are finished here. */
+export interface OpenApiDocument {
+  paths?: Record<string, Record<string, Operation>>;
+  components?: { schemas?: Record<string, DocumentSchema>; examples?: Record<string, unknown> };
+}
+
+/** Puts into OpenAPI's own terms what routes and schemas say in Fastify's and Ajv's. Changes the document in place. */
+export function finishDocument(document: OpenApiDocument): OpenApiDocument {
+  const schemas = document.components?.schemas ?? {};
+  for (const schema of Object.values(schemas)) {
+    // Readers and generators would show it in place of the component's name.
+    delete schema.title;
+    mapDiscriminator(schema, schemas);
+  }
+  for (const operations of Object.values(document.paths ?? {})) {
+    for (const operation of Object.values(operations)) {
+      placeBodyExamples(operation);
+      placeQueryExample(operation);
+      operation.parameters?.sort((a, b) => Number(b.in === 'path') - Number(a.in === 'path'));
+    }
+  }
+  const text = JSON.stringify(document.paths);
+  const used = Object.entries(PROBLEM_EXAMPLES).filter(([code]) =>
+    text.includes(`#/components/examples/${code}"`),
+  );
+  document.components = { ...document.components, examples: Object.fromEntries(used) };
+  return document;
+}
+
+function placeBodyExamples(operation: Operation): void {
+  const examples = operation['x-body-examples'];
+  delete operation['x-body-examples'];
+  if (examples === undefined) return;
+  for (const content of Object.values(operation.requestBody?.content ?? {})) content.examples = examples;
+}
+
+/**
+ * An example of a parameter is what Swagger UI fills in, and an example of each at once seldom makes a request that
+ * works. So they stay with the schemas, which only shows them, but for those that the route names together.
+ */
+function placeQueryExample(operation: Operation): void {
+  const filledIn = operation['x-query-example'] ?? {};
+  delete operation['x-query-example'];
+  for (const parameter of operation.parameters ?? []) {
+    const { schema = {}, example, examples } = parameter;
+    const shown = examples ? Object.values(examples).map(({ value }) => value) : [example];
+    delete parameter.example;
+    delete parameter.examples;
+    if (shown[0] !== undefined) parameter.schema = { ...schema, examples: shown };
+    if (parameter.in === 'query' && parameter.name in filledIn) parameter.example = filledIn[parameter.name];
+  }
+}
+
+/**
+ * Ajv takes no mapping, but without one OpenAPI's tags are the names of the schemas. The tag itself is said again in
+ * each of them.
+ */
+function mapDiscriminator(schema: DocumentSchema, schemas: Record<string, DocumentSchema>): void {
+  const { discriminator, oneOf } = schema;
+  if (!discriminator || !oneOf) return;
+  const tagOf = (ref: string): unknown => {
+    const tag = schemas[ref.split('/').at(-1) ?? '']?.properties?.[discriminator.propertyName];
+    const value = tag?.const ?? tag?.enum?.[0];
+    if (value === undefined) throw new Error(`${ref} does not say its ${discriminator.propertyName}.`);
+    return value;
+  };
+  delete schema.properties;
+  delete schema.required;
+  schema.discriminator = {
+    ...discriminator,
+    mapping: Object.fromEntries(oneOf.map(({ $ref = '' }) => [String(tagOf($ref)), $ref])),
+  };
+}

@@ -1,0 +1,84 @@
+import { Type } from '@sinclair/typebox';
+import type { FastifyInstance } from 'fastify';
+import { StringEnum } from '../../core/schema.ts';
+import type { QueueStats } from '../../processes/admission.ts';
+import { problemResponses } from '../problems/problems.ts';
+import { jsonResponse } from '../responses/responses.ts';
+
+export interface HealthSources {
+  isDatabaseReachable: () => Promise<boolean>;
+  /** Everything that has a bounded number of places, by name. */
+  queues: Record<string, () => QueueStats>;
+}
+
+const LiveSchema = Type.Object(
+  { status: StringEnum(['ok']) },
+  { $id: 'Liveness', description: 'The process runs.' },
+);
+
+const ReadySchema = Type.Object(
+  {
+    status: StringEnum(['ready', 'unavailable']),
+    checks: Type.Object({
+      database: StringEnum(['ok', 'unreachable']),
+      queues: Type.Record(Type.String(), StringEnum(['ok', 'full']), {
+        description: 'Whether one more would be taken now, by the name of the queue.',
+        examples: [{ images: 'ok', image_logs: 'ok', frame_pictures: 'ok', uploads: 'ok' }],
+      }),
+    }),
+  },
+  { $id: 'Readiness', description: 'Whether requests would be served, and what is missing.' },
+);
+
+/** `GET /health/live` and `GET /health/ready`. */
+export async function healthRoutes(app: FastifyInstance, sources: HealthSources): Promise<void> {
+  app.addSchema(LiveSchema);
+  app.addSchema(ReadySchema);
+
+  app.get(
+    '/health/live',
+    {
+      schema: {
+        operationId: 'getLiveness',
+        tags: ['operations'],
+        summary: 'Is the process alive',
+        description: 'Answers while the process runs, whatever the state of the database.',
+        response: {
+          200: jsonResponse('Liveness', 'It is.'),
+          ...problemResponses(),
+        },
+      },
+    },
+    async () => ({ status: 'ok' }),
+  );
+
+  app.get(
+    '/health/ready',
+    {
+      schema: {
+        operationId: 'getReadiness',
+        tags: ['operations'],
+        summary: 'Would requests be served',
+        description:
+          'Checks that the database answers and that every queue has room: image operations, image logs, pictures of frames, uploads.',
+        response: {
+          200: jsonResponse('Readiness', 'They would.'),
+          ...problemResponses(),
+          503: jsonResponse('Readiness', 'They would not; `checks` says why.'),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const isReachable = await sources.isDatabaseReachable();
+      const queues = Object.entries(sources.queues).map(([name, stats]): [string, 'ok' | 'full'] => {
+        const { running, waiting, capacity } = stats();
+        return [name, running + waiting < capacity ? 'ok' : 'full'];
+      });
+      const isReady = isReachable && queues.every(([, state]) => state === 'ok');
+      return reply.code(isReady ? 200 : 503).send({
+        status: isReady ? 'ready' : 'unavailable',
+        checks: { database: isReachable ? 'ok' : 'unreachable', queues: Object.fromEntries(queues) },
+      });
+    },
+  );
+}

@@ -1,0 +1,145 @@
+import type { FastifyInstance } from 'fastify';
+import fp from 'fastify-plugin';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { QueueStats } from '../../processes/admission.ts';
+import { problemResponses } from '../problems/problems.ts';
+
+interface CacheCounters {
+  hits: number;
+  misses: number;
+}
+
+/** What the operators' metrics read of the running service. */
+export interface MetricSources {
+  /** Everything that has a bounded number of places, by name. */
+  queues: Record<string, () => QueueStats>;
+  imageProcessRestarts: () => number;
+  diskCache: CacheCounters & { bytes: number };
+  memoryCache: CacheCounters;
+}
+
+/** Counters that the slices write to. */
+export interface Metrics {
+  registry: Registry;
+  requests: Histogram<'method' | 'route' | 'status'>;
+  imageOperations: Histogram<'operation' | 'outcome'>;
+  storedBytes: Counter;
+  sentBytes: Counter;
+}
+
+const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** All metrics of one service, in a registry of its own. */
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const gauge = (name: string, help: string, read: () => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read());
+      },
+    });
+  for (const [name, help] of [
+    ['running', 'What has a place: image operations, image logs, pictures of frames, uploads.'],
+    ['waiting', 'What waits for a place.'],
+    ['capacity', 'What may have a place or wait at once; past it the answer is 503.'],
+  ] as const) {
+    new Gauge({
+      name: `coreframe_queue_${name}`,
+      help,
+      labelNames: ['queue'],
+      registers,
+      collect() {
+        for (const [queue, stats] of Object.entries(sources.queues)) this.set({ queue }, stats()[name]);
+      },
+    });
+  }
+  gauge(
+    'coreframe_image_process_restarts',
+    'Image processes replaced since the start.',
+    sources.imageProcessRestarts,
+  );
+  gauge('coreframe_disk_cache_bytes', 'Bytes in the disk cache.', () => sources.diskCache.bytes);
+  for (const name of ['disk', 'memory'] as const) {
+    const cache = sources[`${name}Cache`];
+    gauge(`coreframe_${name}_cache_hits`, `Reads that the ${name} cache answered.`, () => cache.hits);
+    gauge(
+      `coreframe_${name}_cache_misses`,
+      `Reads that the ${name} cache could not answer.`,
+      () => cache.misses,
+    );
+  }
+  return {
+    registry,
+    requests: new Histogram({
+      name: 'coreframe_http_request_duration_seconds',
+      help: 'HTTP requests by method, route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: SECONDS,
+      registers,
+    }),
+    imageOperations: new Histogram({
+      name: 'coreframe_image_operation_duration_seconds',
+      help: 'Image operations by operation and outcome (ok, or the error code).',
+      labelNames: ['operation', 'outcome'],
+      buckets: SECONDS,
+      registers,
+    }),
+    storedBytes: new Counter({
+      name: 'coreframe_stored_bytes_total',
+      help: 'Bytes of uploaded files that were stored.',
+      registers,
+    }),
+    sentBytes: new Counter({
+      name: 'coreframe_sent_bytes_total',
+      help: 'Bytes of answers of a known length.',
+      registers,
+    }),
+  };
+}
+
+/** Measures every request. */
+export const metricsPlugin = fp(
+  async (app, { metrics }: { metrics: Metrics }) => {
+    app.addHook('onResponse', (request, reply, done) => {
+      metrics.requests.observe(
+        { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
+        reply.elapsedTime / 1000,
+      );
+      metrics.sentBytes.inc(Number(reply.getHeader('content-length') ?? 0));
+      done();
+    });
+  },
+  { name: 'metrics' },
+);
+
+/** `GET /metrics` in the Prometheus text format. */
+export async function metricsRoutes(app: FastifyInstance, { metrics }: { metrics: Metrics }): Promise<void> {
+  app.get(
+    '/metrics',
+    {
+      schema: {
+        operationId: 'getMetrics',
+        tags: ['operations'],
+        summary: 'Metrics for Prometheus',
+        description:
+          'Requests, image operations by operation and outcome, queues, caches and the process itself, in the Prometheus text format.',
+        response: {
+          200: {
+            description: 'Prometheus text format.',
+            content: { 'text/plain': { schema: { type: 'string' } } },
+          },
+          ...problemResponses(),
+        },
+      },
+    },
+    async (_request, reply) => {
+      const text = await metrics.registry.metrics();
+      return reply.type(metrics.registry.contentType).serializer(String).send(text);
+    },
+  );
+}

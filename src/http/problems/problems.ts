@@ -1,0 +1,332 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { AppError, ERROR_CODES, type ErrorCode } from '../../core/errors.ts';
+import { parameterErrors, parameterFault } from '../../core/faults.ts';
+import { Nullable, StringEnum } from '../../core/schema.ts';
+
+/** The one table from error code to HTTP status, title, and when it happens. */
+export const PROBLEMS = {
+  malformed_json: {
+    status: 400,
+    title: 'Malformed JSON',
+    when: 'The body is no well-formed JSON.',
+  },
+  malformed_multipart: {
+    status: 400,
+    title: 'Malformed multipart body',
+    when: 'The body is no well-formed multipart form, or lacks its boundary.',
+  },
+  malformed_request: {
+    status: 400,
+    title: 'Malformed request',
+    when: 'What was sent is no well-formed HTTP request, or its URL cannot be decoded.',
+  },
+  incomplete_body: {
+    status: 400,
+    title: 'Body cut off',
+    when: 'The body ended before it was complete. Nothing of it was stored.',
+  },
+  host_not_allowed: {
+    status: 403,
+    title: 'Host not allowed',
+    when: '`Host` names a host that the server does not answer for (`ALLOWED_HOSTS`).',
+  },
+  cross_site_request: {
+    status: 403,
+    title: 'Cross-site request refused',
+    when: 'A page of another origin made the request (`CORS_ORIGINS`).',
+  },
+  not_found: {
+    status: 404,
+    title: 'Not found',
+    when: 'There is nothing at this path, or nothing with this id that the client may see.',
+  },
+  method_not_allowed: {
+    status: 405,
+    title: 'Method not allowed',
+    when: 'The path exists, but not with this method; `Allow` lists those that it has.',
+  },
+  not_acceptable: {
+    status: 406,
+    title: 'Not acceptable',
+    when: '`Accept` allows none of the formats that `format=auto` could choose.',
+  },
+  request_timeout: {
+    status: 408,
+    title: 'Request timeout',
+    when: 'The request stopped moving, or moved too slowly (`IDLE_TIMEOUT_MS`, `MIN_TRANSFER_RATE`).',
+  },
+  conflict: {
+    status: 409,
+    title: 'Conflict',
+    when: 'Another request changed the same thing meanwhile; trying again helps.',
+  },
+  precondition_failed: {
+    status: 412,
+    title: 'Precondition failed',
+    when: '`If-Match` names another version of the content.',
+  },
+  file_too_large: {
+    status: 413,
+    title: 'File too large',
+    when: 'A file is larger than `MAX_FILE_BYTES`, or an image log than `MAX_CSV_BYTES`.',
+  },
+  request_too_large: {
+    status: 413,
+    title: 'Request too large',
+    when: 'The body is larger than `MAX_REQUEST_BYTES` (of an image log: `MAX_CSV_BYTES` and 64 KiB), or a JSON body than 1 MiB.',
+  },
+  too_many_files: {
+    status: 413,
+    title: 'Too many files',
+    when: 'An upload has more files or parts than `MAX_FILES`, or one of an image log more than one file.',
+  },
+  unsupported_media_type: {
+    status: 415,
+    title: 'Unsupported media type',
+    when: '`Content-Type` is not one that the operation reads.',
+  },
+  unsupported_image_format: {
+    status: 415,
+    title: 'Unsupported image format',
+    when: 'The bytes are no JPEG, PNG, WebP, GIF, TIFF or AVIF.',
+  },
+  range_not_satisfiable: {
+    status: 416,
+    title: 'Range not satisfiable',
+    when: '`Range` lies outside of the content.',
+  },
+  expectation_failed: {
+    status: 417,
+    title: 'Expectation failed',
+    when: '`Expect` asks for something other than `100-continue`.',
+  },
+  validation_failed: {
+    status: 422,
+    title: 'Validation failed',
+    when: 'The request is well-formed, but values in it are wrong; `errors` lists every one.',
+  },
+  undecodable_image: {
+    status: 422,
+    title: 'Undecodable image',
+    when: 'The file is truncated, corrupt or uses a feature that cannot be decoded.',
+  },
+  too_many_pixels: {
+    status: 422,
+    title: 'Too many pixels',
+    when: 'The picture has more pixels than `MAX_PIXELS` or `MAX_TOTAL_PIXELS`, or needs more memory than `MAX_DECODE_BYTES`.',
+  },
+  output_too_large: {
+    status: 422,
+    title: 'Output too large',
+    when: 'The result, or a step on the way to it, would have more pixels than `MAX_OUTPUT_PIXELS` or a longer side than its format allows, or outlines more than 3,000,000 corners.',
+  },
+  operation_timeout: {
+    status: 422,
+    title: 'Operation timeout',
+    when: 'The image operation took longer than `OPERATION_TIMEOUT_MS` and was ended.',
+  },
+  decoder_crashed: {
+    status: 422,
+    title: 'Decoder crashed',
+    when: 'The process that decoded the picture crashed on it.',
+  },
+  headers_too_large: {
+    status: 431,
+    title: 'Request headers too large',
+    when: 'The request headers are longer than 16 KiB.',
+  },
+  internal_error: {
+    status: 500,
+    title: 'Internal error',
+    when: 'The server failed; its log has the reason under the `request_id`.',
+  },
+  overloaded: {
+    status: 503,
+    title: 'Overloaded',
+    when: 'A queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`, `UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
+  },
+  database_unavailable: {
+    status: 503,
+    title: 'Database unavailable',
+    when: 'The database cannot be reached; `Retry-After` says when to try again.',
+  },
+  storage_unavailable: {
+    status: 503,
+    title: 'Storage unavailable',
+    when: 'A disk is full or failing; `Retry-After` says when to try again.',
+  },
+} as const satisfies Record<ErrorCode, { status: number; title: string; when: string }>;
+
+const WRONG_WIDTH = parameterFault('/operations/0/width', 'an integer from 1 to 65535', 0);
+
+export const FaultSchema = Type.Object(
+  {
+    location: StringEnum(['body', 'query', 'path', 'header'], { description: 'The part of the request.' }),
+    path: Type.String({
+      description: 'JSON Pointer (RFC 6901) to the value in that part; empty for the whole of it.',
+    }),
+    message: Type.String({ description: 'What was expected, and what was received.' }),
+    code: Type.Optional(Type.String({ description: 'Faults in a CSV file: the kind of fault.' })),
+    row: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: rows after the header, from 1.' })),
+    line: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: lines of the file, from 1.' })),
+    column: Type.Optional(
+      Nullable('string', { description: 'Faults in a CSV file: the column; null for the whole row.' }),
+    ),
+    value: Type.Optional(
+      Nullable('string', { description: 'Faults in a CSV file: the text of the cell, clipped.' }),
+    ),
+  },
+  {
+    $id: 'Fault',
+    description: 'One fault of a request.',
+    examples: [WRONG_WIDTH],
+  },
+);
+
+export const ProblemSchema = Type.Object(
+  {
+    type: Type.String({ format: 'uri-reference', description: 'Names the kind of problem.' }),
+    title: Type.String({ description: 'The kind of problem, for people.' }),
+    status: Type.Integer({ description: 'The HTTP status.' }),
+    detail: Type.String({ description: 'What went wrong this time.' }),
+    instance: Type.String({ description: 'The path of the request.' }),
+    code: StringEnum(ERROR_CODES, { description: 'The kind of problem, for programs. Stable.' }),
+    request_id: Type.String({ description: 'Find the request in the log by it.' }),
+    errors: Type.Optional(
+      Type.Array(Type.Ref('Fault'), {
+        description: 'Every fault found, where there are several or where they can be located.',
+      }),
+    ),
+  },
+  {
+    $id: 'Problem',
+    description: 'Why a request failed (RFC 9457).',
+    examples: [
+      {
+        type: '/problems/validation_failed',
+        title: 'Validation failed',
+        status: 422,
+        detail: WRONG_WIDTH.message,
+        instance: '/images/5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11/transform',
+        code: 'validation_failed',
+        request_id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55',
+        errors: [WRONG_WIDTH],
+      },
+    ],
+  },
+);
+
+export type Problem = Omit<Static<typeof ProblemSchema>, 'errors'> & { errors?: AppError['errors'] };
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** The problem document of a failure. Nothing of `cause` is in it. */
+export function toProblem(error: AppError, request: { id: string; url: string }): Problem {
+  const { status, title } = PROBLEMS[error.code];
+  return {
+    type: `/problems/${error.code}`,
+    title,
+    status,
+    detail: error.detail,
+    instance: request.url.split('?', 1)[0] ?? '/',
+    code: error.code,
+    request_id: request.id,
+    ...(error.errors.length > 0 ? { errors: error.errors } : {}),
+  };
+}
+
+/** What a route can answer that reads a JSON body. */
+export const JSON_BODY_CODES: readonly ErrorCode[] = [
+  'malformed_json',
+  'incomplete_body',
+  'request_timeout',
+  'unsupported_media_type',
+  'request_too_large',
+];
+
+/** What a route can answer that sends content by conditions and ranges. */
+export const CONTENT_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
+
+/** What a route can answer that uses image processes, the database and local disks. */
+export const PROCESSING_CODES: readonly ErrorCode[] = [
+  'operation_timeout',
+  'decoder_crashed',
+  'conflict',
+  'overloaded',
+  'database_unavailable',
+  'storage_unavailable',
+];
+
+/** What a route can answer that has a picture worked on in an image process, and stores the result. */
+export const COMPUTATION_CODES: readonly ErrorCode[] = [
+  'not_acceptable',
+  'not_found',
+  'validation_failed',
+  'undecodable_image',
+  'too_many_pixels',
+  'output_too_large',
+  ...PROCESSING_CODES,
+];
+
+/** What any route can answer, whatever it does. */
+const COMMON_CODES: readonly ErrorCode[] = [
+  'malformed_request',
+  'host_not_allowed',
+  'cross_site_request',
+  'internal_error',
+];
+
+const IMAGE_ID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
+
+/** Documents to show, by code: each response of the OpenAPI document refers to those that it can be. */
+export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem }> = Object.fromEntries(
+  ERROR_CODES.map((code) => {
+    const error =
+      code === 'validation_failed'
+        ? parameterErrors([{ ...WRONG_WIDTH, location: 'query', path: '/width' }])
+        : new AppError(code, PROBLEMS[code].when);
+    const url = code === 'validation_failed' ? `/images/${IMAGE_ID}/resize` : '/images';
+    const request = { id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url };
+    return [code, { summary: PROBLEMS[code].title, value: toProblem(error, request) }];
+  }),
+);
+
+/** Headers of the answers with a status, for the document. */
+const HEADERS: Partial<Record<number, object>> = {
+  416: { 'content-range': { type: 'string', description: 'The size of the content: `bytes */829183`.' } },
+  503: { 'retry-after': { type: 'integer', description: 'Seconds after which to try again.' } },
+};
+
+/**
+ * The `response` entries of a route's schema for the failures it can have (those that any route can have are added):
+ * one entry per status, naming its codes.
+ */
+export function problemResponses(...codes: ErrorCode[]): Record<number, object> {
+  return problemResponsesOf('Problem', codes);
+}
+
+/** Like `problemResponses`, for a route whose problems have members of their own. */
+export function problemResponsesOf(schema: string, codes: readonly ErrorCode[]): Record<number, object> {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of new Set([...codes, ...COMMON_CODES])) {
+    const { status } = PROBLEMS[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  return Object.fromEntries(
+    [...byStatus].map(([status, names]) => [
+      status,
+      {
+        description: names.map((name) => `${PROBLEMS[name].title} (\`${name}\`)`).join(' · '),
+        ...(HEADERS[status] ? { headers: HEADERS[status] } : {}),
+        content: {
+          [PROBLEM_MEDIA_TYPE]: {
+            schema: Type.Ref(schema),
+            examples: Object.fromEntries(
+              names.map((name) => [name, { $ref: `#/components/examples/${name}` }]),
+            ),
+          },
+        },
+      },
+    ]),
+  );
+}

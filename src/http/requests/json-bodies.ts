@@ -1,0 +1,27 @@
+import fp from 'fastify-plugin';
+import { AppError } from '../../core/errors.ts';
+import { refuseEncoded } from './content-encoding.ts';
+
+/** Largest JSON body; uploads have limits of their own. */
+export const MAX_JSON_BYTES = 1024 * 1024;
+
+const JSON_TYPE = /^application\/json\s*(;|$)/i;
+
+/**
+ * Where a route's body is described by a schema it is JSON: any other type is refused before it is parsed, and not
+ * validated as if it were none.
+ */
+export const jsonBodies = fp(
+  async (app) => {
+    app.removeContentTypeParser('text/plain');
+    app.addHook('onRequest', async (request) => {
+      const { 'content-type': type } = request.headers;
+      if (type === undefined || request.routeOptions.schema?.body === undefined) return;
+      if (!JSON_TYPE.test(type)) {
+        throw new AppError('unsupported_media_type', 'Send the body as application/json.');
+      }
+      refuseEncoded(request);
+    });
+  },
+  { name: 'json-bodies' },
+);

@@ -1,0 +1,192 @@
+import type { Readable } from 'node:stream';
+import type {} from '@fastify/multipart';
+import type { FastifyRequest } from 'fastify';
+import { AppError, type Fault } from '../../core/errors.ts';
+import { escapePointer, mismatch, parameterErrors, parameterFault, Words } from '../../core/faults.ts';
+import { refuseEncoded } from './content-encoding.ts';
+
+export interface FormLimits {
+  /** Most bytes of one file; what is longer is cut there and `isTooLarge`. */
+  maxFileBytes: number;
+  /** Most bytes of the whole body. */
+  maxRequestBytes: number;
+  maxFiles: number;
+}
+
+export interface FormOptions {
+  /** Name of the file field. Any other field is a fault. */
+  field: string;
+  limits: FormLimits;
+}
+
+/** One file part of a form, as it arrives. */
+export interface FormFile {
+  /** As the client sent it; not safe for anything. */
+  filename: string;
+  /** The bytes; to be read to their end, or the form comes to no end. Fails with what `receiveForm` throws. */
+  chunks: AsyncIterable<Buffer>;
+  /** Whether the file was longer than `maxFileBytes`; known once the bytes are read. */
+  isTooLarge(): boolean;
+}
+
+/** The parser refuses longer headers by itself (80 KiB). */
+const MAX_FIELD_NAME_BYTES = 200;
+
+/** Fields that are no files: none is known, but each is told of as a fault. */
+const MAX_OTHER_FIELDS = 20;
+
+const LIMIT_CODES = ['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'];
+
+/** RFC 2046, 5.1.1. */
+const MAX_BOUNDARY_LENGTH = 70;
+const FORM_TYPE = /^multipart\/form-data\s*(;|$)/i;
+const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^;\s]*))/i;
+
+/**
+ * Refuses by its header alone a request whose body could not be received. For a hook before the body is parsed, so that
+ * none of it is read.
+ *
+ * @throws AppError `unsupported_media_type`, `malformed_multipart`, `request_too_large`
+ */
+export function refuseUnreceivable(request: FastifyRequest, { maxRequestBytes }: FormLimits): void {
+  const { 'content-type': type = '', 'content-length': length = '0' } = request.headers;
+  if (!FORM_TYPE.test(type)) {
+    throw new AppError('unsupported_media_type', 'Send the body as multipart/form-data.');
+  }
+  refuseEncoded(request);
+  const [, quoted, bare] = BOUNDARY.exec(type) ?? [];
+  const boundary = quoted ?? bare ?? '';
+  if (boundary === '' || boundary.length > MAX_BOUNDARY_LENGTH) {
+    throw new AppError(
+      'malformed_multipart',
+      `Content-Type must name a boundary of 1 to ${MAX_BOUNDARY_LENGTH} characters (RFC 2046, 5.1.1).`,
+    );
+  }
+  if (Number(length) > maxRequestBytes) throw bodyTooLarge(maxRequestBytes);
+}
+
+function bodyTooLarge(maxBytes: number): AppError {
+  return new AppError(
+    'request_too_large',
+    `The body is longer than the ${maxBytes} bytes that are accepted.`,
+  );
+}
+
+/** Fails when the body has grown past its bound, whatever `Content-Length` said. */
+function watchBodySize(request: FastifyRequest, limits: FormLimits): AbortSignal {
+  const controller = new AbortController();
+  let bytes = 0;
+  request.raw.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > limits.maxRequestBytes && !controller.signal.aborted)
+      controller.abort(bodyTooLarge(limits.maxRequestBytes));
+  });
+  return controller.signal;
+}
+
+async function* readChunks(
+  file: Readable,
+  request: FastifyRequest,
+  tooLarge: AbortSignal,
+): AsyncGenerator<Buffer, void, undefined> {
+  const abort = () => file.destroy(tooLarge.reason);
+  tooLarge.addEventListener('abort', abort);
+  try {
+    yield* file as AsyncIterable<Buffer>;
+  } catch (error) {
+    throw toUploadError(tooLarge.aborted ? tooLarge.reason : error, request);
+  } finally {
+    tooLarge.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Gives the files of a multipart body one after the other as they arrive; each is to be read before the next is asked
+ * for. It ends when the whole body has arrived and was well-formed. `refuseUnreceivable` comes before.
+ *
+ * @throws AppError `malformed_multipart`, `incomplete_body`, `request_too_large`,
+ *   `too_many_files`, or `validation_failed` for unknown fields or where there was no file
+ */
+export async function* receiveForm(
+  request: FastifyRequest,
+  { field, limits }: FormOptions,
+): AsyncGenerator<FormFile, void, undefined> {
+  const tooLarge = watchBodySize(request, limits);
+  const faults: Fault[] = [];
+  let fileCount = 0;
+  let isComplete = false;
+  try {
+    const parts = request.parts({
+      limits: {
+        fileSize: limits.maxFileBytes,
+        files: limits.maxFiles,
+        parts: limits.maxFiles + MAX_OTHER_FIELDS,
+        fields: MAX_OTHER_FIELDS,
+        fieldSize: 10_000,
+        fieldNameSize: MAX_FIELD_NAME_BYTES,
+        headerPairs: 20,
+      },
+    });
+    for await (const part of parts) {
+      tooLarge.throwIfAborted();
+      if (part.type === 'file' && part.fieldname === field) {
+        fileCount += 1;
+        const { file, filename } = part;
+        const isTooLarge = () => file.truncated === true;
+        yield { filename, chunks: readChunks(file, request, tooLarge), isTooLarge };
+      } else {
+        if (part.type === 'file') part.file.resume();
+        // The parser gives none where the part's header names none, whatever its type says.
+        const name: string = part.fieldname ?? '';
+        faults.push(
+          name === field
+            ? parameterFault(`/${field}`, 'a file with a filename', new Words('a field without one'))
+            : {
+                location: 'body',
+                path: `/${escapePointer(name.slice(0, 100))}`,
+                message: mismatch('', `${field} as the only field`, name),
+              },
+        );
+      }
+    }
+    tooLarge.throwIfAborted();
+    isComplete = true;
+  } catch (error) {
+    const failure = tooLarge.aborted ? tooLarge.reason : error;
+    throw toLimitError(failure, limits) ?? toUploadError(failure, request);
+  } finally {
+    // What is left of the body goes nowhere, so that the connection does not stand still.
+    if (!isComplete) {
+      request.raw.unpipe();
+      request.raw.resume();
+    }
+  }
+  if (fileCount === 0 && !faults.some(({ path }) => path === `/${field}`)) {
+    const what = limits.maxFiles === 1 ? 'a file' : 'at least one file';
+    faults.push(parameterFault(`/${field}`, what, undefined));
+  }
+  if (faults.length > 0) throw parameterErrors(faults);
+}
+
+function toLimitError(error: unknown, { maxFiles }: FormLimits): AppError | undefined {
+  if (!(error instanceof Error && 'code' in error && LIMIT_CODES.includes(String(error.code))))
+    return undefined;
+  const files = maxFiles === 1 ? 'one file' : `up to ${maxFiles} files`;
+  return new AppError('too_many_files', `The form has too many parts; send ${files}.`, { cause: error });
+}
+
+/** The parser reports malformed bodies as plain errors without a code; all others pass through. */
+function toUploadError(error: unknown, request: FastifyRequest): unknown {
+  if (!(error instanceof Error)) return error;
+  const isPlain = Object.getPrototypeOf(error) === Error.prototype && !('code' in error);
+  const isReset = 'code' in error && error.code === 'ECONNRESET';
+  if ((isPlain || isReset) && request.raw.destroyed && !request.raw.complete) {
+    return new AppError('incomplete_body', 'The body ended before it was complete.', { cause: error });
+  }
+  if (!isPlain) return error;
+  return new AppError(
+    'malformed_multipart',
+    `The body is not well-formed multipart/form-data: ${error.message.replace(/\.+$/, '')}.`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,181 @@
+import { Readable } from 'node:stream';
+import { Type } from '@sinclair/typebox';
+import { create as createContentDisposition } from 'content-disposition';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ByteRange } from '../../blobs/blob-store.ts';
+import { AppError } from '../../core/errors.ts';
+import { bytesContent, ObjectWithDefaults } from '../../core/schema.ts';
+import { RESPONSE_HEADERS } from './responses.ts';
+
+/** What is said of bytes that are sent: validators and a safe file name. */
+export interface ContentHead {
+  /** Hexadecimal SHA-256 of the bytes, or of all that they are made from: the strong ETag. */
+  sha256: string;
+  mediaType: string;
+  filename: string;
+  /** Offer the file for saving instead of showing it. */
+  download?: boolean;
+  cacheControl: string;
+}
+
+/** Bytes of which any range can be read. */
+export interface ContentBytes {
+  size: number;
+  /** The bytes of a range. Called only when they are really sent. */
+  open(range: ByteRange): Promise<Buffer | Readable>;
+}
+
+/** Immutable bytes as they are sent. */
+export interface Content extends ContentHead, ContentBytes {}
+
+/** Shows a picture and runs nothing, wherever it is opened (OWASP: uploaded content). */
+const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+export const ContentQuerySchema = ObjectWithDefaults({
+  download: Type.Boolean({
+    default: false,
+    description: 'Offer the file for saving instead of showing it.',
+  }),
+});
+
+/** The `response` entries of a route's schema that answers with content. */
+export function contentResponses(mediaType: string): Record<number, object> {
+  const content = bytesContent(mediaType);
+  const { etag } = RESPONSE_HEADERS;
+  return {
+    200: { description: 'The bytes.', content, headers: { etag } },
+    206: {
+      description: 'The range of the bytes that was asked for.',
+      content,
+      headers: { etag, 'content-range': RESPONSE_HEADERS['content-range'] },
+    },
+    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).', headers: { etag } },
+  };
+}
+
+/** For what a GET computes: a client may keep it a while, and asks again, because a newer version may make it better. */
+export const REVALIDATED = 'private, max-age=3600';
+
+/** For bytes that never change under their URL. */
+export const IMMUTABLE = 'private, max-age=31536000, immutable';
+
+const opaqueTag = (etag: string): string => etag.trim().replace(/^W\//, '');
+
+/** Whether an `If-None-Match` or `If-Match` list names the entity tag; weak tags match by their value. */
+function listNames(header: string, etag: string): boolean {
+  if (header.trim() === '*') return true;
+  return header.split(',').some((entry) => opaqueTag(entry) === opaqueTag(etag));
+}
+
+/** Whether the client has the representation of this entity tag already, so that 304 is the answer (RFC 9110, 13.1.2). */
+export function isNotModified({ method, headers }: FastifyRequest, etag: string): boolean {
+  const known = headers['if-none-match'];
+  return method !== 'POST' && known !== undefined && listNames(known, etag);
+}
+
+/**
+ * One range of a `Range` header: `first-last`, `first-` or `-suffix`. Undefined for what is to be ignored: another
+ * unit, what is malformed, and several ranges (RFC 9110, 14.2 leaves it to the server to send the whole instead).
+ */
+function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
+  const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/.exec(header) ?? [];
+  if (first === '' && last === '') return undefined;
+  const start = first === '' ? Math.max(size - Number(last), 0) : Number(first);
+  const end = first === '' || last === '' ? size : Math.min(Number(last) + 1, size);
+  if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
+  return start < end ? { start, end } : 'unsatisfiable';
+}
+
+/** The range asked for, undefined for the whole. */
+function requestedRange(
+  request: FastifyRequest,
+  size: number,
+  etag: string,
+): ByteRange | 'unsatisfiable' | undefined {
+  const { range, 'if-range': ifRange } = request.headers;
+  if (range === undefined || request.method !== 'GET' || (ifRange !== undefined && ifRange !== etag))
+    return undefined;
+  return parseRange(range, size);
+}
+
+let turn: Promise<void> | undefined;
+
+/**
+ * Resolves once all requests that came in this turn of the event loop have come as far. Sent one by one, each answer wakes its
+ * client, which has read it and sleeps again before the next one: 62 µs of CPU for 100 KB with 16 requests in flight.
+ * Sent together they take 45 µs.
+ */
+function endOfTurn(): Promise<void> {
+  turn ??= new Promise((resolve) => {
+    setImmediate(() => {
+      turn = undefined;
+      resolve();
+    });
+  });
+  return turn;
+}
+
+/**
+ * Answers with immutable bytes: 200, 206 for a range, 304 where the client has them, 412 and 416 where its conditions
+ * or range can't be met (RFC 9110, 13 and 14).
+ *
+ * @throws AppError `precondition_failed`, `range_not_satisfiable`
+ */
+export async function sendContent(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  content: Content,
+): Promise<FastifyReply> {
+  return sendMadeContent(request, reply, content, async () => content);
+}
+
+/**
+ * The same for bytes that are made when they are asked for, which they are not where the client has them.
+ *
+ * @throws AppError as `sendContent`; what `make` throws
+ */
+export async function sendMadeContent(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  content: ContentHead,
+  make: () => Promise<ContentBytes>,
+): Promise<FastifyReply> {
+  const etag = `"${content.sha256}"`;
+  reply
+    .header('etag', etag)
+    .header('cache-control', content.cacheControl)
+    .header('accept-ranges', 'bytes')
+    .header('content-security-policy', CONTENT_SECURITY_POLICY)
+    .header(
+      'content-disposition',
+      createContentDisposition(content.filename, { type: content.download ? 'attachment' : 'inline' }),
+    );
+
+  const { 'if-match': ifMatch } = request.headers;
+  if (ifMatch !== undefined && !listNames(ifMatch, etag)) {
+    throw new AppError('precondition_failed', `If-Match names another version; the content is ${etag}.`);
+  }
+  if (isNotModified(request, etag)) return reply.code(304).send();
+
+  const { size, open } = await make();
+  const range = requestedRange(request, size, etag);
+  if (range === 'unsatisfiable') {
+    reply.header('content-range', `bytes */${size}`);
+    throw new AppError(
+      'range_not_satisfiable',
+      `The content has ${size} bytes; the range lies outside of them.`,
+    );
+  }
+  reply.type(content.mediaType);
+  if (range) {
+    reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`);
+  }
+  const whole = { start: 0, end: size };
+  const { start, end } = range ?? whole;
+  reply.header('content-length', end - start);
+  // An empty stream: for anything else Fastify would count its bytes as the length.
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
+  const bytes = await open({ start, end });
+  if (Buffer.isBuffer(bytes)) await endOfTurn();
+  return reply.send(bytes);
+}

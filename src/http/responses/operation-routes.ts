@@ -1,0 +1,459 @@
+import type { TObject, TSchema } from '@sinclair/typebox';
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
+import type { OwnerId } from '../../auth/owner.ts';
+import type { BlobReader } from '../../blobs/blob-reader.ts';
+import type { BlobRef } from '../../blobs/blob-store.ts';
+import { ObjectWithDefaults } from '../../core/schema.ts';
+import type { Artifact, Retention } from '../../work/artifact.ts';
+import type { InputPart, StoredRef } from '../../work/inputs.ts';
+import type { Maker } from '../../work/make.ts';
+import type { FileKind, Operation, View } from '../../work/operation.ts';
+import type {
+  ArtifactPost,
+  BytesAnswer,
+  BytesGet,
+  BytesPost,
+  OperationRoute,
+  RequestForm,
+  ResourceName,
+  RouteText,
+  StoredPartRoute,
+} from '../../work/routes.ts';
+import { type Work, workKey } from '../../work/work.ts';
+import { clientSignal } from '../connections/client-signal.ts';
+import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../problems/problems.ts';
+import { type FaultPlace, parameterCompiler, relocateFaults } from '../problems/validation.ts';
+import { acceptedTypes, varyByAccept } from '../requests/negotiation.ts';
+import { openComputedFile, removeWhenSent } from './computed-file.ts';
+import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
+import { IdParamsSchema, jsonContent, plainJson, RESPONSE_HEADERS } from './responses.ts';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a client must be allowed to do to use the route. */
+    scope?: string;
+  }
+}
+
+/** What the routes work with. The answers that name artifacts are written by those who know artifacts. */
+export interface OperationRoutesOptions {
+  operations: ReadonlyMap<string, Operation>;
+  maker: Maker;
+  blobs: BlobReader;
+  findArtifact: (owner: OwnerId, id: string) => Promise<Artifact>;
+  toArtifactResponse: (artifact: Artifact) => object;
+}
+
+const RESOURCES = [
+  { name: 'Image', type: 'image', path: '/images/:id' },
+  { name: 'Artifact', type: 'artifact', path: '/artifacts/:id' },
+] as const satisfies readonly { name: ResourceName; type: StoredRef['type']; path: string }[];
+
+type Resource = (typeof RESOURCES)[number];
+
+const { etag, location, 'content-location': contentLocation, 'content-range': range } = RESPONSE_HEADERS;
+
+/**
+ * The routes that operations declare, on images and on artifacts, with one contract: `POST` makes an artifact and answers with
+ * it; `GET` answers with the thing itself, names its artifact in `Content-Location`, and keeps it while it is used. Both take
+ * the same parameters.
+ */
+export async function operationRoutes(app: FastifyInstance, options: OperationRoutesOptions): Promise<void> {
+  app.setSerializerCompiler(plainJson);
+  const routes = new OperationRoutes(app, options);
+  for (const operation of options.operations.values()) {
+    for (const route of operation.routes) {
+      for (const resource of RESOURCES) routes.add(operation, route, resource);
+    }
+    for (const part of operation.parts) routes.addPart(operation, part);
+    if (operation.view !== null) routes.addView(operation, operation.view);
+  }
+}
+
+/** Work as a request says it. */
+interface AskedWork {
+  operation: Operation;
+  ref: StoredRef;
+  form: RequestForm;
+  values: Values;
+}
+
+class OperationRoutes {
+  readonly #app: FastifyInstance;
+  readonly #options: OperationRoutesOptions;
+  #compile: ReturnType<typeof parameterCompiler> | undefined;
+  /** Compiled at the first use: it takes milliseconds each. */
+  readonly #validators = new Map<Operation, (given: unknown) => void>();
+
+  constructor(app: FastifyInstance, options: OperationRoutesOptions) {
+    this.#app = app;
+    this.#options = options;
+  }
+
+  /** The routes to an operation on a resource. */
+  add(operation: Operation, { path, tag, post, get }: OperationRoute, resource: Resource): void {
+    const url = `${resource.path}/${path}`;
+    if (post?.answers === 'artifact') this.#addArtifactPost(operation, url, tag, post, resource);
+    if (post?.answers === 'bytes') this.#addBytesPost(operation, url, tag, post, resource);
+    if (get) this.#addBytesGet(operation, url, tag, get, resource);
+  }
+
+  /** The route to a part of what an operation has stored. */
+  addPart(operation: Operation, { path, tag, part, bytes, ...text }: StoredPartRoute): void {
+    this.#app.get(
+      `/artifacts/:id/${path}`,
+      {
+        config: { scope: 'images:read' },
+        schema: {
+          ...text,
+          tags: [tag],
+          params: IdParamsSchema,
+          response: { ...bytesResponses(bytes), ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES) },
+        },
+      },
+      async (request, reply) => {
+        const artifact = await this.#options.findArtifact(request.owner, idOf(request));
+        this.#options.maker.requireStoredBy(operation, artifact);
+        return this.#sendPart(request, reply, operation, artifact, part, REVALIDATED);
+      },
+    );
+  }
+
+  /** The routes to a view: of a stored artifact, and of one that is made for it. */
+  addView(operation: Operation, view: View): void {
+    const { form, bytes, tag, description, example } = view;
+    const response = {
+      ...bytesResponses(bytes),
+      ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES),
+    };
+    this.#app.get(
+      `/artifacts/:id/${view.artifactPath}`,
+      {
+        config: { scope: 'images:read', ...(example ? { queryExample: example } : {}) },
+        schema: {
+          operationId: view.artifactOperationId,
+          tags: [tag],
+          summary: view.artifactSummary,
+          description,
+          params: IdParamsSchema,
+          querystring: ObjectWithDefaults(form.schema.properties),
+          response,
+        },
+      },
+      (request, reply) => {
+        const ref: StoredRef = { type: 'artifact', id: idOf(request).toLowerCase() };
+        return this.#sendView(request, reply, operation, view, ref, queryOf(request));
+      },
+    );
+    // The view lies below the first route to what it shows.
+    const [route] = view.of.routes;
+    if (route?.get) {
+      for (const resource of RESOURCES)
+        this.#addMadeView(operation, view, route, route.get, resource, response);
+    }
+  }
+
+  #addMadeView(
+    operation: Operation,
+    view: View,
+    { path }: OperationRoute,
+    shown: BytesGet,
+    resource: Resource,
+    response: object,
+  ): void {
+    const querystring = joinQueries(operation, shown.form, view.form);
+    this.#app.get(
+      `${resource.path}/${path}/${view.path}`,
+      {
+        config: { scope: 'images:read', queryExample: { ...shown.example, ...view.example } },
+        schema: {
+          ...describe(view, view.tag, resource),
+          querystring,
+          response,
+        },
+      },
+      async (request, reply) => {
+        const [values, own] = splitQuery(queryOf(request), view.form);
+        const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
+        const { artifact } = await this.#make(request, reply, shownWork, 'cached');
+        return this.#sendView(request, reply, operation, view, { type: 'artifact', id: artifact.id }, own);
+      },
+    );
+  }
+
+  #addArtifactPost(
+    operation: Operation,
+    url: string,
+    tag: string,
+    post: ArtifactPost,
+    resource: Resource,
+  ): void {
+    const kind = `${titleOf(operation.stores ?? '')}Artifact`;
+    this.#app.post(
+      url,
+      {
+        ...bodyOptions(post),
+        config: { scope: 'images:write', bodyExamples: post.examples },
+        schema: {
+          ...describe(post, tag, resource),
+          body: bodySchema(post.form.schema),
+          response: {
+            201: {
+              description: 'The artifact, made now.',
+              content: jsonContent(kind),
+              headers: { location, 'content-location': contentLocation },
+            },
+            200: {
+              description: 'The artifact, which existed.',
+              content: jsonContent(kind),
+              headers: { 'content-location': contentLocation },
+            },
+            ...problemResponses(...COMPUTATION_CODES, ...JSON_BODY_CODES),
+          },
+        },
+      },
+      async (request, reply) => {
+        const asked = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
+        const { artifact, isNew } = await this.#make(request, reply, asked, 'kept');
+        const self = `/artifacts/${artifact.id}`;
+        if (isNew) reply.header('location', self);
+        return reply
+          .code(isNew ? 201 : 200)
+          .header('content-location', self)
+          .send(this.#options.toArtifactResponse(artifact));
+      },
+    );
+  }
+
+  #addBytesPost(operation: Operation, url: string, tag: string, post: BytesPost, resource: Resource): void {
+    this.#app.post(
+      url,
+      {
+        ...bodyOptions(post),
+        config: { scope: 'images:read', bodyExamples: post.examples },
+        schema: {
+          ...describe(post, tag, resource),
+          body: bodySchema(post.form.schema),
+          response: {
+            ...wholeResponse(post.bytes),
+            ...problemResponses(...COMPUTATION_CODES, ...JSON_BODY_CODES, 'precondition_failed'),
+          },
+        },
+      },
+      async (request, reply) => {
+        const asked = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
+        const { artifact } = await this.#make(request, reply, asked, 'cached');
+        return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
+      },
+    );
+  }
+
+  #addBytesGet(operation: Operation, url: string, tag: string, get: BytesGet, resource: Resource): void {
+    this.#app.get(
+      url,
+      {
+        config: { scope: 'images:read', ...(get.example ? { queryExample: get.example } : {}) },
+        schema: {
+          ...describe(get, tag, resource),
+          querystring: ObjectWithDefaults(get.form.schema.properties),
+          response: {
+            ...bytesResponses(get.bytes),
+            ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES),
+          },
+        },
+      },
+      async (request, reply) => {
+        const asked = { operation, ref: refOf(request, resource), form: get.form, values: queryOf(request) };
+        const { artifact } = await this.#make(request, reply, asked, 'cached');
+        return this.#sendPart(request, reply, operation, artifact, get.part, REVALIDATED);
+      },
+    );
+  }
+
+  /** Plans and makes what a request asks for. Its faults are where the client gave the parameters. */
+  async #make(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { operation, ref, form, values }: AskedWork,
+    retention: Retention,
+  ): ReturnType<Maker['make']> {
+    const { maker } = this.#options;
+    const accepts = () => {
+      varyByAccept(reply);
+      return acceptedTypes(request);
+    };
+    try {
+      const given = form.read(values);
+      // A body was held to its schema by its route.
+      if (request.method !== 'POST') this.#validate(operation, given);
+      const work = await maker.plan(request.owner, operation, ref, given, accepts);
+      return await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
+    } catch (error) {
+      throw relocateFaults(error, placeOf(request, form));
+    }
+  }
+
+  /** Holds parameters to the operation's schema, as a body is, and fills in its defaults. */
+  #validate(operation: Operation, given: unknown): void {
+    this.#compile ??= parameterCompiler(this.#app.getSchemas());
+    const validate = this.#validators.get(operation) ?? this.#compile(bodySchema(operation.params));
+    this.#validators.set(operation, validate);
+    validate(given);
+  }
+
+  /** Sends a part of a stored artifact: its bytes, or the document that goes with them. */
+  #sendPart(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    operation: Operation,
+    artifact: Artifact,
+    part: InputPart,
+    cacheControl: string,
+  ): Promise<FastifyReply> {
+    const { blobs } = this.#options;
+    const { content, path, mediaType, filename } = partOf(operation, artifact, part);
+    reply.header('content-location', `/artifacts/${artifact.id}/${path}`);
+    return sendContent(request, reply, {
+      sha256: content.sha256.toString('hex'),
+      size: content.size,
+      mediaType,
+      filename,
+      cacheControl,
+      open: (wanted) => blobs.open(content, wanted),
+    });
+  }
+
+  /** Sends what a view shows of a stored artifact: computed for each answer, and named by what it is computed from. */
+  async #sendView(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    operation: Operation,
+    { form, artifactPath }: View,
+    ref: StoredRef,
+    values: Record<string, unknown>,
+  ): Promise<FastifyReply> {
+    const { maker } = this.#options;
+    try {
+      const work = await maker.plan(request.owner, operation, ref, form.read(values));
+      const { filename, mediaType } = maker.fileOf(work);
+      reply.header('content-location', locationOf(`/artifacts/${ref.id}/${artifactPath}`, work, form));
+      const head = { sha256: workKey(work).toString('hex'), mediaType, filename, cacheControl: REVALIDATED };
+      return await sendMadeContent(request, reply, head, async () => {
+        const file = await maker.compute(request.owner, work, clientSignal(reply));
+        removeWhenSent(request, reply, file);
+        return {
+          size: file.size,
+          open: (range) => openComputedFile(file, range),
+        };
+      });
+    } catch (error) {
+      throw relocateFaults(error, placeOf(request, form));
+    }
+  }
+}
+
+interface StoredPart extends FileKind {
+  content: BlobRef;
+  /** Below the artifact's own path. */
+  path: string;
+}
+
+function partOf(operation: Operation, artifact: Artifact, part: InputPart): StoredPart {
+  const { document, filename, mediaType } = artifact;
+  if (part === 'content') return { content: artifact, path: 'content', mediaType, filename };
+  const route = operation.parts.find((candidate) => candidate.part === 'document');
+  if (document === null || route === undefined || operation.documentName === undefined) {
+    throw new Error(`Artifact ${artifact.id} of ${operation.name} has no document to send.`);
+  }
+  return {
+    content: document,
+    path: route.path,
+    mediaType: 'application/json',
+    filename: operation.documentName(filename),
+  };
+}
+
+/** Where the same view is found again, with all its parameters. */
+function locationOf(path: string, { params }: Work, { schema }: RequestForm<TObject>): string {
+  const asked = Object.entries(params).filter(([name]) => name in schema.properties);
+  const query = new URLSearchParams(asked.map(([name, value]): [string, string] => [name, String(value)]));
+  return query.size === 0 ? path : `${path}?${query}`;
+}
+
+/** The parameters of what is made and of the view of it, side by side. */
+function joinQueries(operation: Operation, made: RequestForm<TObject>, own: RequestForm<TObject>): TObject {
+  const twice = Object.keys(own.schema.properties).find((name) => name in made.schema.properties);
+  if (twice !== undefined)
+    throw new Error(`${operation.name} has a parameter ${twice} that what it shows has, too.`);
+  return ObjectWithDefaults({ ...made.schema.properties, ...own.schema.properties });
+}
+
+type Values = Record<string, unknown>;
+
+/** A query's values for what is made, and for the view of it. */
+function splitQuery(query: Values, own: RequestForm<TObject>): [made: Values, own: Values] {
+  const entries = Object.entries(query);
+  const isOwn = ([name]: [string, unknown]) => name in own.schema.properties;
+  return [
+    Object.fromEntries(entries.filter((entry) => !isOwn(entry))),
+    Object.fromEntries(entries.filter(isOwn)),
+  ];
+}
+
+/** Fastify has validated path, query and body by the route's schemas, which TypeScript cannot see here. */
+const idOf = (request: FastifyRequest) => (request.params as { id: string }).id;
+const queryOf = (request: FastifyRequest) => request.query as Values;
+const bodyOf = (request: FastifyRequest) => (request.body ?? {}) as Values;
+
+function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
+  return { type, id: idOf(request) };
+}
+
+function placeOf(request: FastifyRequest, form: RequestForm): FaultPlace {
+  return { location: request.method === 'POST' ? 'body' : 'query', pathOf: (path) => form.locate(path) };
+}
+
+function describe({ operationId, summary, description }: RouteText, tag: string, { name, type }: Resource) {
+  return {
+    operationId: operationId(name),
+    tags: [tag],
+    summary: summary(type),
+    description,
+    params: IdParamsSchema,
+  };
+}
+
+/** A shared schema by its name, any other as it is. */
+function bodySchema(schema: TSchema): object {
+  return schema.$id === undefined ? schema : { $ref: `${schema.$id}#` };
+}
+
+/** What a POST does with a body before it is validated. */
+function bodyOptions({ complete }: Pick<ArtifactPost, 'complete'>): RouteShorthandOptions {
+  if (complete === undefined) return {};
+  return {
+    preValidation: async (request) => {
+      request.body = complete(request.body);
+    },
+  };
+}
+
+function wholeResponse({ description, content }: BytesAnswer): Record<number, object> {
+  return { 200: { description, content, headers: { etag, 'content-location': contentLocation } } };
+}
+
+function bytesResponses(bytes: BytesAnswer): Record<number, object> {
+  return {
+    ...wholeResponse(bytes),
+    206: {
+      description: 'The range of it that was asked for.',
+      content: bytes.content,
+      headers: { etag, 'content-range': range },
+    },
+    304: { type: 'null', description: 'The client has this (`If-None-Match`).', headers: { etag } },
+  };
+}
+
+function titleOf(kind: string): string {
+  return kind.charAt(0).toUpperCase() + kind.slice(1);
+}

@@ -1,0 +1,16 @@
+import { isGrey, OpaqueColor, parseColor } from '../../pictures/color.ts';
+import { defineOperation } from './operation.ts';
+
+export const flatten = defineOperation({
+  name: 'flatten',
+  summary: 'Puts the picture on a background and takes its transparency away.',
+  description: '',
+  params: {
+    background: OpaqueColor('The background.', { default: '#ffffff' }),
+  },
+  grey: ({ background }) => (isGrey(background) ? 'keeps' : 'loses'),
+  compile:
+    ({ background }) =>
+    (image) =>
+      image.flatten({ background: parseColor(background) }),
+});

@@ -1,0 +1,39 @@
+import { Type } from '@sinclair/typebox';
+import { Color, isGrey, isTranslucent, parseColor } from '../../pictures/color.ts';
+import { defineOperation } from './operation.ts';
+
+const isQuarterTurn = (angle: number): boolean => angle % 90 === 0;
+
+export const rotate = defineOperation({
+  name: 'rotate',
+  summary: 'Rotates the picture by any angle.',
+  description:
+    'Clockwise, in degrees. Multiples of 90 move pixels and change none; at other angles the picture grows to hold all of it and its corners show `background`.',
+  params: {
+    angle: Type.Number({
+      description: 'Degrees clockwise.',
+      minimum: -360,
+      maximum: 360,
+      default: 90,
+      examples: [90],
+    }),
+    background: Color('What the corners show.', { default: '#00000000' }),
+  },
+  addsAlpha: ({ angle, background }) => !isQuarterTurn(angle) && isTranslucent(background),
+  grey: ({ angle, background }) => (isQuarterTurn(angle) || isGrey(background) ? 'keeps' : 'loses'),
+  canonicalize: ({ angle, ...rest }) => ({ ...rest, angle: ((angle % 360) + 360) % 360 }),
+  sizedBy: () => 'angle',
+  measure({ width, height }, { angle }) {
+    const radians = (angle * Math.PI) / 180;
+    const sine = Math.abs(Math.sin(radians));
+    const cosine = Math.abs(Math.cos(radians));
+    return {
+      width: Math.round(width * cosine + height * sine),
+      height: Math.round(width * sine + height * cosine),
+    };
+  },
+  compile:
+    ({ angle, background }) =>
+    (image) =>
+      image.rotate(angle, { background: parseColor(background) }),
+});

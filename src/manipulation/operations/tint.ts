@@ -1,0 +1,16 @@
+import { OpaqueColor, parseColor } from '../../pictures/color.ts';
+import { defineOperation } from './operation.ts';
+
+export const tint = defineOperation({
+  name: 'tint',
+  summary: 'Colours the picture with one hue.',
+  description: 'Keeps the luminance; midtones take most of the colour.',
+  params: {
+    color: OpaqueColor('The colour.', { default: '#704214', examples: ['#704214'] }),
+  },
+  grey: () => 'loses',
+  compile:
+    ({ color }) =>
+    (image) =>
+      image.tint(parseColor(color)),
+});

@@ -1,0 +1,304 @@
+import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import sharp from 'sharp';
+import t, { type Test } from 'tap';
+import { ERROR_CODES } from '../../../src/core/errors.ts';
+import { PROBLEM_EXAMPLES, PROBLEMS } from '../../../src/http/problems/problems.ts';
+import { createTestApp, multipartBody, type TestApp } from '../../support/app.ts';
+
+const run = promisify(execFile);
+const PROJECT = path.resolve(import.meta.dirname, '../../..');
+
+interface Media {
+  schema?: Record<string, unknown>;
+  examples?: Record<string, { value?: unknown; $ref?: string }>;
+}
+interface Operation {
+  operationId?: string;
+  summary?: string;
+  description?: string;
+  tags?: string[];
+  parameters?: {
+    name: string;
+    in: string;
+    required?: boolean;
+    description?: string;
+    example?: unknown;
+    schema?: { default?: unknown };
+  }[];
+  requestBody?: { content: Record<string, Media> };
+  responses: Record<string, { description: string; content?: Record<string, Media> }>;
+}
+interface Document {
+  openapi: string;
+  tags: { name: string }[];
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, Record<string, unknown>>; examples: Record<string, unknown> };
+}
+
+let served: TestApp;
+let text: string;
+let document: Document;
+
+t.before(async () => {
+  served = await createTestApp(t);
+  text = (await served.send('GET', '/openapi.json')).body;
+  document = JSON.parse(text);
+});
+
+/** Every operation with its method and path. */
+function operations(): [string, Operation][] {
+  return Object.entries(document.paths).flatMap(([url, methods]) =>
+    Object.entries(methods).map(([method, operation]): [string, Operation] => [
+      `${method.toUpperCase()} ${url}`,
+      operation,
+    ]),
+  );
+}
+
+/** Everything that is an object in the document, with the key that it stands under. */
+function* walk(value: unknown, key = ''): Generator<[string, Record<string, unknown>]> {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value)) yield [key, value as Record<string, unknown>];
+  for (const [name, item] of Object.entries(value)) yield* walk(item, name);
+}
+
+t.test('is OpenAPI 3.1 to a strict validator', async (t) => {
+  t.equal(document.openapi, '3.1.0');
+  const { valid, errors } = await new Validator().validate(JSON.parse(text));
+  t.ok(valid, JSON.stringify(errors));
+});
+
+t.test('has nothing that the linter objects to', async (t) => {
+  const file = path.join(t.testdir(), 'openapi.json');
+  await writeFile(file, text);
+  const linter = path.join(PROJECT, 'node_modules/@redocly/cli/bin/cli.js');
+  const { stdout } = await run(process.execPath, [linter, 'lint', '--format=json', file], {
+    cwd: PROJECT,
+    env: { ...process.env, REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
+    // It ends with an error where there are errors, and its report is wanted all the same.
+  }).catch((error: { stdout: string }) => error);
+  const { problems } = JSON.parse(stdout) as { problems: { ruleId: string; message: string }[] };
+  t.strictSame(
+    problems.map(({ ruleId, message }) => `${ruleId}: ${message}`),
+    [],
+  );
+});
+
+t.test('every operation is described', async (t) => {
+  const declared = new Set(document.tags.map(({ name }) => name));
+  const ids = new Set<string>();
+  for (const [name, operation] of operations()) {
+    const { operationId = '', summary = '', description = '', tags = [] } = operation;
+    t.match(operationId, /^[a-z][A-Za-z]+$/, `${name} has an operationId`);
+    t.notOk(ids.has(operationId), `${name} has an operationId of its own`);
+    ids.add(operationId);
+    t.match(summary, /^[A-Z].{3,60}[^.]$/, `${name} has a summary`);
+    t.match(description, /^[A-Z`].*\.$/s, `${name} has a description`);
+    t.equal(tags.length, 1, `${name} has one tag`);
+    t.ok(declared.has(tags[0] ?? ''), `${name}: its tag ${tags[0]} is described`);
+    for (const parameter of operation.parameters ?? []) {
+      t.ok(parameter.description, `${name}: its parameter ${parameter.name} is described`);
+    }
+    const statuses = Object.keys(operation.responses).map(Number);
+    t.ok(statuses.includes(500) && statuses.includes(400) && statuses.includes(403), `${name} can fail`);
+    t.notOk(name.startsWith('HEAD'), `${name} is not repeated`);
+    for (const [status, { description: meaning, content = {} }] of Object.entries(operation.responses)) {
+      t.not(meaning, 'Default Response', `${name} says what ${status} means`);
+      for (const [type, { examples = {} }] of Object.entries(content)) {
+        if (type !== 'application/problem+json') continue;
+        const codes = Object.keys(examples);
+        t.ok(codes.length > 0, `${name} names the codes of ${status}`);
+        for (const code of codes) {
+          t.equal(PROBLEMS[code as keyof typeof PROBLEMS]?.status, Number(status), `${code} is a ${status}`);
+        }
+      }
+    }
+  }
+});
+
+t.test('what has a default need not be given', async (t) => {
+  for (const [name, { parameters = [] }] of operations()) {
+    for (const { name: parameter, in: place, required, schema } of parameters) {
+      if (place !== 'query') continue;
+      t.notOk(required && schema?.default !== undefined, `${name}: ${parameter} may be left out`);
+    }
+  }
+  for (const [name, schema] of Object.entries(document.components.schemas)) {
+    const { required = [], properties = {} } = schema as {
+      required?: string[];
+      properties?: Record<string, { default?: unknown }>;
+    };
+    for (const property of required) {
+      t.equal(properties[property]?.default, undefined, `${name}: ${property} may be left out`);
+    }
+  }
+});
+
+t.test('unknown query parameters are faults wherever a request is validated', async (t) => {
+  const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
+  for (const [name, { responses, requestBody }] of operations()) {
+    if (!('422' in responses)) continue;
+    const [method, url = ''] = name.split(' ');
+    const body = Object.keys(requestBody?.content ?? {});
+    const headers = body.includes('multipart/form-data') ? multipartBody([]).headers : undefined;
+    const response = await served.send(
+      method as 'GET',
+      `${url.replaceAll(/\{\w+\}/g, url.includes('/frames/') ? '1' : id)}?nope=1`,
+      body.length > 0 && !headers ? {} : undefined,
+      headers,
+    );
+    t.equal(response.statusCode, 422, `${name}: ${response.body}`);
+    const places = response
+      .json()
+      .errors.map((fault: { location: string; path: string }) => fault.location + fault.path);
+    t.ok(places.includes('query/nope'), `${name}: ${places}`);
+  }
+});
+
+t.test('every error code has a problem that shows it', async (t) => {
+  t.strictSame(Object.keys(PROBLEM_EXAMPLES).sort(), [...ERROR_CODES].sort());
+  for (const code of ERROR_CODES) {
+    const { title, when, status } = PROBLEMS[code];
+    t.match(title, /^[A-Z][^.]+$/);
+    t.match(when, /^[A-Z`].+\.$/, `${code} says when it happens`);
+    t.ok(status >= 400 && status < 600);
+  }
+});
+
+t.test('its schemas are named components of JSON Schema alone', async (t) => {
+  for (const name of Object.keys(document.components.schemas)) t.match(name, /^[A-Z][A-Za-z]+$/);
+  const foreign = new Set(['$id', 'errorMessage', 'nullable', 'instanceof', 'transform', 'x-body-examples']);
+  const objects = [...walk(document)];
+  const misplaced = objects.flatMap(([key, object]) =>
+    Object.keys(object).filter((name) => key !== 'properties' && foreign.has(name)),
+  );
+  t.strictSame(misplaced, [], 'nothing of other dialects is left');
+  const references = objects.flatMap(([, { $ref }]) => (typeof $ref === 'string' ? [$ref] : []));
+  t.ok(references.length > 100);
+  t.strictSame(
+    references.filter((reference) => !/^#\/components\/(schemas|examples)\/\w+$/.test(reference)),
+    [],
+  );
+});
+
+t.test('every example fits its schema', async (t) => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false });
+  ajv.addSchema(JSON.parse(text.replaceAll('"discriminator"', '"x-discriminator"')), 'openapi.json');
+  const validators = new Map<string, ReturnType<typeof ajv.compile>>();
+  const misfits: string[] = [];
+  const check = (schema: unknown, value: unknown, name: string) => {
+    const pointed = JSON.stringify(schema).replaceAll('"#/', '"openapi.json#/');
+    const validate = validators.get(pointed) ?? ajv.compile(JSON.parse(pointed));
+    validators.set(pointed, validate);
+    if (!validate(value)) misfits.push(`${name}: ${JSON.stringify(validate.errors)}`);
+  };
+  let checked = 0;
+  for (const [key, object] of walk(document)) {
+    if (!Array.isArray(object.examples)) continue;
+    for (const example of object.examples) check(object, example, key);
+    checked += object.examples.length;
+  }
+  for (const [name, operation] of operations()) {
+    const bodies = Object.values(operation.requestBody?.content ?? {});
+    const answers = Object.values(operation.responses).flatMap(({ content }) => Object.values(content ?? {}));
+    for (const { schema, examples = {} } of [...bodies, ...answers]) {
+      for (const [example, { value, $ref }] of Object.entries(examples)) {
+        const shown = $ref ? PROBLEM_EXAMPLES[$ref.split('/').at(-1) ?? '']?.value : value;
+        check(schema, shown, `${name}, ${example}`);
+        checked += 1;
+      }
+    }
+  }
+  t.strictSame(misfits, []);
+  t.ok(checked > 100, `${checked} examples`);
+});
+
+t.test('every example of a body or a query works', async (t) => {
+  const sides = { width: 1200, height: 900, channels: 3 as const };
+  const noise = { type: 'gaussian' as const, mean: 128, sigma: 40 };
+  const bytes = await sharp({ create: { ...sides, background: '#000000', noise } })
+    .jpeg()
+    .toBuffer();
+  const uploaded = (await served.upload({ bytes, filename: 'photo.jpg' })).json();
+  const image: string = uploaded.results[0].image.id;
+  const made = await served.send('POST', `/images/${image}/resize`, { width: 600 });
+  const histogram = await served.send('POST', `/images/${image}/histogram`, {});
+  const mask = await served.send('POST', `/images/${image}/segmentation`, {});
+  /** Of the kind that the path is for. */
+  const idFor = (template: string): string => {
+    if (template.startsWith('/images')) return image;
+    if (template === '/artifacts/{id}/plot') return histogram.json().id;
+    return template.startsWith('/artifacts/{id}/segments') ? mask.json().id : made.json().id;
+  };
+  let sent = 0;
+  for (const [name, operation] of operations()) {
+    const [method = '', template = ''] = name.split(' ');
+    const url = template.replace('{id}', idFor(template));
+    for (const { examples = {} } of Object.values(operation.requestBody?.content ?? {})) {
+      for (const [example, { value }] of Object.entries(examples)) {
+        const answer = await served.send(method as 'POST', url, value as object);
+        t.ok([200, 201].includes(answer.statusCode), `${name}, ${example}: ${answer.body.slice(0, 300)}`);
+        sent += 1;
+      }
+    }
+    const filledIn = (operation.parameters ?? []).filter(({ example }) => example !== undefined);
+    if (filledIn.length === 0) continue;
+    const query = new URLSearchParams();
+    for (const parameter of filledIn) query.set(parameter.name, String(parameter.example));
+    const answer = await served.send('GET', `${url}?${query}`);
+    t.equal(answer.statusCode, 200, `${name} with ${query}`);
+    sent += 1;
+  }
+  t.ok(sent >= 20, `${sent} requests`);
+});
+
+/** A program against the generated client: it compiles where operations and schemas have the names that it uses. */
+const PROGRAM = `
+import { Api, type Artifact, type Image, type MaskArtifact, type PictureArtifact, type PictureResult, type Pipeline, type Problem, type ResizeRequest, type UploadResponse } from './api.ts';
+
+const { images, artifacts } = new Api({ baseUrl: 'http://127.0.0.1:8000' });
+const { data: uploaded } = await images.uploadImages({ files: [new File([], 'a.png'), new File([], 'b.png')] });
+const results: UploadResponse['results'] = uploaded.results;
+const image: Image | undefined = results[0]?.image;
+const problem: Problem | undefined = results[1]?.problem;
+const body: ResizeRequest = { width: 800, fit: 'inside', format: 'webp', quality: 80 };
+const artifact: PictureArtifact = (await images.resizeImage(image?.id ?? '', body)).data;
+const { format, pages }: PictureResult = artifact.result;
+const mask: MaskArtifact = (await images.segmentImage(image?.id ?? '', { method: 'otsu' })).data;
+const any: Artifact = (await artifacts.getArtifact(mask.id)).data;
+const segments: number = any.kind === 'mask' ? any.result.segment_count : pages;
+const pipeline: Pipeline = { operations: [{ op: 'crop', aspect_ratio: '1:1' }, { op: 'resize', width: 256 }] };
+await artifacts.transformArtifact(artifact.id, pipeline);
+const width: number = image?.width ?? 0;
+console.log(problem?.code === 'too_many_pixels', width, format, segments);
+// @ts-expect-error: an operation that does not exist
+await artifacts.transformArtifact(artifact.id, { operations: [{ op: 'explode' }] });
+// @ts-expect-error: a value that a parameter cannot have
+await images.resizeImage('', { width: 800, fit: 'squash' });
+`;
+
+async function generateClient(t: Test): Promise<string> {
+  const folder = t.testdir();
+  await writeFile(path.join(folder, 'openapi.json'), text);
+  const generator = path.join(PROJECT, 'node_modules/.bin/swagger-typescript-api');
+  const options = ['generate', '--silent', '-p', 'openapi.json', '-o', '.', '-n', 'api.ts'];
+  await run(generator, options, { cwd: folder });
+  await writeFile(path.join(folder, 'program.ts'), PROGRAM);
+  return folder;
+}
+
+t.test('a generated client has named and useful types', async (t) => {
+  const folder = await generateClient(t);
+  const options = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext'];
+  const libraries = ['--lib', 'es2024,dom,dom.iterable', '--types', 'node', '--allowImportingTsExtensions'];
+  const compiler = path.join(PROJECT, 'node_modules/.bin/tsc');
+  const outcome = await run(compiler, [...options, ...libraries, '--skipLibCheck', 'program.ts'], {
+    cwd: folder,
+  }).catch((error: { stdout: string }) => error);
+  t.equal(outcome.stdout, '', 'it compiles');
+});

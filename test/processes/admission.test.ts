@@ -1,0 +1,88 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import t from 'tap';
+import { AppError } from '../../src/core/errors.ts';
+import { Admission } from '../../src/processes/admission.ts';
+
+const never = new AbortController().signal;
+
+/** Work that ends when it is told to. */
+function work() {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let isStarted = false;
+  const run = () => {
+    isStarted = true;
+    return promise;
+  };
+  return { run, resolve, reject, isStarted: () => isStarted };
+}
+
+t.test(
+  'as much runs as there are places, the rest waits in order, and what is too much is refused',
+  async (t) => {
+    const admission = new Admission({ what: 'cakes', concurrency: 2, queue: 2 });
+    const all = Array.from({ length: 4 }, work);
+    const done = all.map(({ run }) => admission.run(never, run));
+    await sleep(0);
+    t.strictSame(admission.stats(), { running: 2, waiting: 2, capacity: 4 });
+    t.strictSame(
+      all.map(({ isStarted }) => isStarted()),
+      [true, true, false, false],
+    );
+    const error: unknown = await admission.run(never, work().run).catch((reason: unknown) => reason);
+    t.ok(error instanceof AppError);
+    t.match(error, { code: 'overloaded', retryAfter: 5, detail: /cakes/ });
+
+    all[1]?.resolve('second');
+    t.equal(await done[1], 'second');
+    await sleep(0);
+    t.strictSame(
+      all.map(({ isStarted }) => isStarted()),
+      [true, true, true, false],
+      'the one that waited longest',
+    );
+    all[0]?.reject(new Error('burnt'));
+    await t.rejects(Promise.all(done.slice(0, 1)), { message: 'burnt' });
+    await sleep(0);
+    t.ok(all[3]?.isStarted(), 'a place is free after a failure, too');
+    all[2]?.resolve('third');
+    all[3]?.resolve('fourth');
+    t.strictSame(await Promise.all([done[2], done[3]]), ['third', 'fourth']);
+    t.strictSame(admission.stats(), { running: 0, waiting: 0, capacity: 4 });
+  },
+);
+
+t.test('who leaves while waiting gives up the place in the queue; what runs is not cut off', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 1, queue: 1 });
+  const [first, second, third] = [work(), work(), work()];
+  const running = new AbortController();
+  const waiting = new AbortController();
+  const done = admission.run(running.signal, first.run);
+  const gone = admission.run(waiting.signal, second.run);
+  waiting.abort(new Error('gone'));
+  await t.rejects(gone, { message: 'gone' });
+  t.strictSame(admission.stats(), { running: 1, waiting: 0, capacity: 2 });
+  const next = admission.run(never, third.run);
+  running.abort(new Error('too late'));
+  first.resolve('done');
+  t.equal(await done, 'done');
+  third.resolve('next');
+  t.equal(await next, 'next');
+  t.notOk(second.isStarted());
+  await t.rejects(
+    admission.run(waiting.signal, work().run),
+    { message: 'gone' },
+    'at once if it has left before',
+  );
+});
+
+t.test('closing refuses what waits and what comes', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 1, queue: 5 });
+  const first = work();
+  const done = admission.run(never, first.run);
+  const waiting = admission.run(never, work().run);
+  admission.close();
+  await t.rejects(waiting, { code: 'overloaded' });
+  await t.rejects(admission.run(never, work().run), { code: 'overloaded' });
+  first.resolve('done');
+  t.equal(await done, 'done');
+});
