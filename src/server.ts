@@ -1,10 +1,12 @@
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
-import { type Config, ConfigError, checkExposure, loadConfig } from './config.ts';
+import { type Config, loadConfig } from './config.ts';
 import { createLogger } from './core/log.ts';
+import { ConfigError } from './core/settings.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
 import { type EmbeddedServer, openEmbeddedServer } from './db/embedded/embedded-server.ts';
 import { VERSION } from './http/docs/openapi.ts';
+import { checkExposure } from './http/settings.ts';
 import { openServices } from './services.ts';
 
 async function start(config: Config, log: Logger): Promise<{ stop: () => Promise<void> }> {
@@ -23,7 +25,7 @@ async function start(config: Config, log: Logger): Promise<{ stop: () => Promise
         port: config.PORT,
         listenTextResolver: (address) => {
           const url = (config.PUBLIC_URL ?? address).replace(/\/$/, '');
-          return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; nobody has to log in`;
+          return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; authentication is off`;
         },
       });
       return {

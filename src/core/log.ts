@@ -1,4 +1,12 @@
 import pino, { type Logger } from 'pino';
+import { StringEnum } from './schema.ts';
+
+export const logSettings = {
+  LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
+    description: 'Least severity that is logged.',
+    default: 'info',
+  }),
+};
 
 /** Longest time that a line waits, in milliseconds. */
 const FLUSH_MS = 100;

@@ -1,0 +1,53 @@
+import { type Static, type TObject, type TProperties, Type } from '@sinclair/typebox';
+import { schemaFaults } from './schema-faults.ts';
+import { validatorCompiler } from './validator.ts';
+
+/** Settings by the names of their environment variables. Each part of the service declares its own in a `settings.ts`. */
+export type Settings<Properties extends TProperties> = Static<TObject<Properties>>;
+
+export const MIB = 1024 * 1024;
+export const GIB = 1024 * MIB;
+
+export const text = (description: string, fallback?: string) =>
+  Type.String({ description, ...(fallback === undefined ? {} : { default: fallback }) });
+export const count = (
+  description: string,
+  fallback: number,
+  minimum = 1,
+  maximum = Number.MAX_SAFE_INTEGER,
+) => Type.Integer({ description, default: fallback, minimum, maximum });
+export const flag = (description: string, fallback: boolean) =>
+  Type.Boolean({ description, default: fallback });
+
+/** A setting that cannot be used. The message names each variable and what is wrong with it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+}
+
+/**
+ * Reads settings from environment variables: text is converted to the type that the schema names (an empty value counts as
+ * unset), and defaults are filled in.
+ *
+ * @throws ConfigError naming every variable that is wrong
+ */
+export function readSettings<Properties extends TProperties>(
+  schema: TObject<Properties>,
+  env: Readonly<Record<string, string | undefined>>,
+): Settings<Properties> {
+  const given = Object.entries(schema.properties).flatMap(([name, { type }]) => {
+    const value = env[name]?.trim() ?? '';
+    return value === '' ? [] : [[name, type === 'boolean' ? booleanText(value) : value]];
+  });
+  const candidate: unknown = Object.fromEntries(given);
+  const validate = validatorCompiler('text')(schema);
+  const isValid = (value: unknown): value is Settings<Properties> => validate(value);
+  if (isValid(candidate)) return candidate;
+  const faults = schemaFaults(validate.errors).map(({ message }) => message);
+  throw new ConfigError(`Bad configuration:\n  ${faults.join('\n  ')}`);
+}
+
+/** `1` and `True` as `true`, `0` and `False` as `false`; any other text as it is. */
+function booleanText(value: string): string {
+  if (/^(1|true)$/i.test(value)) return 'true';
+  return /^(0|false)$/i.test(value) ? 'false' : value;
+}

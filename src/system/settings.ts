@@ -1,0 +1,18 @@
+import { Type } from '@sinclair/typebox';
+import { text } from '../core/settings.ts';
+
+export const folderSettings = {
+  DATA_DIR: text('Folder for the embedded PostgreSQL and the disk cache.', '.coreframe'),
+  TEMP_IMAGE_DIR: Type.Optional(
+    Type.String({
+      description:
+        'Folder for uploads while they are received, and for frames that are being made into a picture. Default: `temp_images` in DATA_DIR.',
+    }),
+  ),
+  TEMP_JSON_DIR: Type.Optional(
+    Type.String({
+      description:
+        'Folder for results while they are made: documents, plots, masks, pictures of frames. Default: `temp_jsons` in DATA_DIR.',
+    }),
+  ),
+};

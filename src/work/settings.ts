@@ -1,0 +1,18 @@
+import { availableParallelism } from 'node:os';
+import { count, type Settings } from '../core/settings.ts';
+
+export const workSettings = {
+  IMAGE_CONCURRENCY: count(
+    'Image processes, each working on one image at a time. Default: the number of cores.',
+    availableParallelism(),
+    1,
+    256,
+  ),
+  IMAGE_QUEUE: count('Image operations that may wait for a process; past it the answer is 503.', 200, 0),
+  OPERATION_TIMEOUT_MS: count(
+    'Longest time one image operation may run, in milliseconds; its process is then killed.',
+    30_000,
+  ),
+};
+
+export type WorkSettings = Settings<typeof workSettings>;
