@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { ConfigSchema } from '../../src/config.ts';
 import { code, GENERATED, table, valuesOf } from './markdown.ts';
 
-/** What a description says of a default that is no constant. */
+/** The part of a description that gives a default that is not a constant. */
 const DEFAULT_IN_WORDS = /\s*Default: (.+?)\.$/;
 
 function row([name, schema]: [string, TSchema]): string[] {
@@ -18,9 +18,9 @@ export function configurationPage(): string {
 
 ${GENERATED}
 
-Settings are environment variables. An empty one counts as unset. A bad value stops the start with a message that names
-it. Bytes are plain numbers: 52428800 is 50 MiB.
+Settings are environment variables. An empty variable counts as unset. If a value is invalid, the service refuses to start,
+and the message names the variable. Bytes are plain numbers: 52428800 is 50 MiB.
 
-${table(['variable', 'values', 'default', 'what'], Object.entries(ConfigSchema.properties).map(row))}
+${table(['variable', 'values', 'default', 'description'], Object.entries(ConfigSchema.properties).map(row))}
 `;
 }

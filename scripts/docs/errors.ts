@@ -13,16 +13,17 @@ export function errorsPage(): string {
 
 ${GENERATED}
 
-Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) of the type
-\`application/problem+json\`. Programs should look at \`code\`, which is stable; \`detail\` is for people. \`errors\` lists
-every fault of a request that can be located: \`path\` is a JSON Pointer into the \`body\`, the \`query\`, the \`path\` or the
-\`header\`. \`request_id\` finds the request in the log; a client can choose it by \`X-Request-Id\`.
+Every failure is reported as a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) of type
+\`application/problem+json\`. Programs should check \`code\`, which is stable; \`detail\` is for people. \`errors\` lists every
+fault in the request that has a location: \`path\` is a JSON Pointer into the \`body\`, the \`query\`, the \`path\` or the
+\`header\`. \`request_id\` identifies the request in the log; a client can set it with \`X-Request-Id\`.
 
 \`\`\`json
 ${JSON.stringify(PROBLEM_EXAMPLES.validation_failed?.value, null, 2)}
 \`\`\`
 
-Once the headers of an answer are out, a failure breaks the connection: what is cut off never looks complete.
+After the headers of a response have been sent, a failure closes the connection, so a truncated response never looks
+complete.
 
 ${table(['status', 'code', 'title', 'when'], rows)}
 `;

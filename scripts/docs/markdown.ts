@@ -1,9 +1,10 @@
 import type { TSchema } from '@sinclair/typebox';
 
-/** Says that a page is generated, where an editor of it looks first. */
-export const GENERATED = '<!-- Generated from the code by `npm run docs`; a test holds it current. -->';
+/** Says at the top of a page that it is generated. */
+export const GENERATED =
+  '<!-- Generated from the code by `npm run docs`; a test checks that it is up to date. -->';
 
-/** A Markdown table. Bars in cells are escaped. */
+/** A Markdown table. Pipes in cells are escaped. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
@@ -15,7 +16,7 @@ export function code(value: unknown): string {
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
-/** The values that a schema takes: its choices, or its type with its bounds. */
+/** The values that a schema accepts: its choices, or its type with its bounds. */
 export function valuesOf(schema: TSchema): string {
   const choices = schema.enum ?? schema.anyOf?.map((option: TSchema) => option.const);
   if (Array.isArray(choices) && choices.every((choice) => choice !== undefined)) {

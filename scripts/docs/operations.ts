@@ -14,14 +14,16 @@ function parameters(properties: TProperties): string {
     const fallback = schema.default === undefined ? '' : code(schema.default);
     return [code(name), valuesOf(schema), isRequired ? 'required' : fallback, schema.description ?? ''];
   });
-  return rows.length === 0 ? 'No parameters.' : table(['parameter', 'values', 'default', 'what'], rows);
+  return rows.length === 0
+    ? 'No parameters.'
+    : table(['parameter', 'values', 'default', 'description'], rows);
 }
 
 function animation(name: OperationName): string {
   const { animated, needsStill } = OPERATIONS[name];
-  if (!animated) return 'Needs a still picture: choose a frame of an animation by `page`.';
+  if (!animated) return 'Needs a still picture: choose a page of an animation with `page`.';
   return needsStill
-    ? 'Keeps animations, but for the parameters that look at one picture; there, choose a frame by `page`.'
+    ? 'Keeps animations, except with parameters that look at one picture; with those, choose a page with `page`.'
     : 'Keeps animations.';
 }
 
@@ -31,13 +33,13 @@ function section(name: OperationName): string {
   return `### ${name}\n\n${about}\n\n${animation(name)}\n\n${parameters(params.properties)}`;
 }
 
-/** `docs/operations.md`: what can be done with a picture. */
+/** `docs/operations.md`: all operations on pictures. */
 export function operationsPage(): string {
   return `# Operations on pictures
 
 ${GENERATED}
 
-\`POST /images/{id}/transform\` does a list of operations, one after the other, exactly in the order that is given:
+\`POST /images/{id}/transform\` applies a list of operations, one after the other, exactly in the given order:
 
 \`\`\`json
 {
@@ -50,16 +52,15 @@ ${GENERATED}
 }
 \`\`\`
 
-\`POST\` makes an artifact and answers with it. \`POST /images/{id}/render\` takes the same body and answers with the picture
-itself.
+This makes an artifact and returns it. \`POST /images/{id}/render\` takes the same body and returns the picture itself.
 
-\`/resize\`, \`/crop\` and \`/convert\` are transforms with one step. They take the parameters of the operation, of the input and of
-the output side by side, with the same names in the body of a \`POST\` and in the query of a \`GET\`:
-\`{"width": 300, "format": "webp", "quality": 80}\` and \`?width=300&format=webp&quality=80\` are the same artifact. \`POST\` answers with
-the artifact, \`GET\` with the picture. All of it works on artifacts as on images: \`/artifacts/{id}/…\`.
+\`/resize\`, \`/crop\` and \`/convert\` are transforms with one step. They take the parameters of the operation, the input and the
+output side by side, with the same names in the body of a \`POST\` and in the query of a \`GET\`:
+\`{"width": 300, "format": "webp", "quality": 80}\` and \`?width=300&format=webp&quality=80\` make the same artifact. \`POST\`
+returns the artifact, \`GET\` the picture. All routes also work on artifacts: \`/artifacts/{id}/…\`.
 
-Animated GIF and WebP stay animated with the same timeline where every operation keeps animations; otherwise the answer is
-422 and names the operation.
+Animated GIF and WebP stay animated with the same timeline if every operation keeps animations. Otherwise the response is 422
+and names the operation.
 
 ## Input
 
@@ -75,7 +76,7 @@ ${ConvertSchema.description}
 
 ## Output
 
-An option that the format does not take is refused. Results have 8 bits a channel.
+An option that the format does not support is refused. Results have 8 bits per channel.
 
 ${parameters(OUTPUT_PROPERTIES)}
 `;
