@@ -3,7 +3,7 @@ import { StringEnum } from './schema.ts';
 
 export const logSettings = {
   LOG_LEVEL: StringEnum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], {
-    description: 'Least severity that is logged.',
+    description: 'Minimum severity of log lines.',
     default: 'info',
   }),
 };

@@ -5,8 +5,8 @@ export const databaseSettings = {
   DATABASE_URL: Type.Optional(
     Type.String({
       description:
-        'PostgreSQL to use (`postgresql://…`; `postgresql+asyncpg://…` is understood). Without it an embedded server runs under DATA_DIR.',
+        'The PostgreSQL database to use (`postgresql://…` or `postgresql+asyncpg://…`). Without it, an embedded server runs with its data in DATA_DIR.',
     }),
   ),
-  DATABASE_POOL_SIZE: count('Connections each process may hold to PostgreSQL.', 10, 2, 1000),
+  DATABASE_POOL_SIZE: count('Maximum connections of each process to PostgreSQL.', 10, 2, 1000),
 };

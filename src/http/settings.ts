@@ -8,12 +8,12 @@ export const httpSettings = {
   PUBLIC_URL: Type.Optional(
     Type.String({
       description:
-        'How clients reach the service, for example `https://images.example.org`. Its host is allowed.',
+        'The address at which clients reach the service, for example `https://images.example.org`. Its host is allowed.',
       format: 'uri',
     }),
   ),
   ALLOWED_HOSTS: text(
-    'Host names (comma-separated) that requests may name in `Host`, besides loopback names, HOST and that of PUBLIC_URL; `*` allows all.',
+    'Host names (comma-separated) accepted in the `Host` header, besides loopback names, HOST and the host of PUBLIC_URL; `*` allows all.',
     '',
   ),
   CORS_ORIGINS: text(
@@ -21,20 +21,20 @@ export const httpSettings = {
     '',
   ),
   ALLOW_UNAUTHENTICATED: flag(
-    'Serve on an address that is not loopback although authentication is off. Without it, such a start is refused.',
+    'Allow an address that is not loopback although authentication is off. Without it, the start is refused.',
     false,
   ),
   IDLE_TIMEOUT_MS: count(
-    'Longest silence on an upload or a download before the connection is closed, in milliseconds.',
+    'Maximum silence on an upload or a download before the connection is closed, in milliseconds.',
     30_000,
     100,
   ),
   MIN_TRANSFER_RATE: count(
-    'Least bytes per second of an upload or a download, averaged over a growing window; 0 switches it off.',
+    'Minimum bytes per second of an upload or a download, averaged over a growing window; 0 switches the check off.',
     1024,
     0,
   ),
-  SHUTDOWN_GRACE_MS: count('Longest time to finish running requests after SIGTERM, in milliseconds.', 20_000),
+  SHUTDOWN_GRACE_MS: count('Maximum time to finish running requests after SIGTERM, in milliseconds.', 20_000),
 };
 
 export type HttpSettings = Settings<typeof httpSettings>;

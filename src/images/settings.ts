@@ -1,11 +1,11 @@
 import { count, GIB, MIB, type Settings } from '../core/settings.ts';
 
 export const imageSettings = {
-  MAX_FILE_BYTES: count('Largest accepted image file, in bytes.', 50 * MIB),
-  MAX_REQUEST_BYTES: count('Largest accepted request body, in bytes.', GIB),
-  MAX_FILES: count('Most files in one upload.', 100, 1, 1000),
+  MAX_FILE_BYTES: count('Maximum size of an image file, in bytes.', 50 * MIB),
+  MAX_REQUEST_BYTES: count('Maximum size of a request body, in bytes.', GIB),
+  MAX_FILES: count('Maximum number of files in one upload.', 100, 1, 1000),
   UPLOAD_CONCURRENCY: count(
-    'Uploads of images that are received at the same time; past it the answer is 503.',
+    'Maximum image uploads received at the same time; more are answered 503.',
     256,
     1,
     10_000,

@@ -6,13 +6,13 @@ export const folderSettings = {
   TEMP_IMAGE_DIR: Type.Optional(
     Type.String({
       description:
-        'Folder for uploads while they are received, and for frames that are being made into a picture. Default: `temp_images` in DATA_DIR.',
+        'Folder for uploads while they are received, and for frames while they are made into a picture. Default: `temp_images` in DATA_DIR.',
     }),
   ),
   TEMP_JSON_DIR: Type.Optional(
     Type.String({
       description:
-        'Folder for results while they are made: documents, plots, masks, pictures of frames. Default: `temp_jsons` in DATA_DIR.',
+        'Folder for results while they are computed: documents, plots, masks, pictures of frames. Default: `temp_jsons` in DATA_DIR.',
     }),
   ),
 };

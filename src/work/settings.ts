@@ -8,9 +8,9 @@ export const workSettings = {
     1,
     256,
   ),
-  IMAGE_QUEUE: count('Image operations that may wait for a process; past it the answer is 503.', 200, 0),
+  IMAGE_QUEUE: count('Image operations that may wait for a process; more are answered 503.', 200, 0),
   OPERATION_TIMEOUT_MS: count(
-    'Longest time one image operation may run, in milliseconds; its process is then killed.',
+    'Maximum time that one image operation may run, in milliseconds; after that its process is killed.',
     30_000,
   ),
 };
