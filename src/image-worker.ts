@@ -7,14 +7,13 @@ import { AppError } from './core/errors.ts';
 import { OPERATIONS, OPERATIONS_BY_NAME } from './operations.ts';
 import type {
   InternalFailure,
-  PoolMessage,
   PublicFailure,
+  TaskAnswer,
   TaskRequest,
   WorkerMessage,
 } from './processes/messages.ts';
 import type { Task } from './work/operation.ts';
 
-const line: TaskRequest[] = [];
 let isBusy = false;
 
 /** What a process that has nothing to do for this long keeps of its last tasks is given back… */
@@ -44,34 +43,26 @@ function describe(error: unknown): PublicFailure | InternalFailure {
     : { message: String(error), stack: undefined };
 }
 
-async function perform({ id, name, payload }: TaskRequest): Promise<void> {
+async function perform({ id, name, payload }: TaskRequest): Promise<TaskAnswer> {
   try {
     const operation = OPERATIONS_BY_NAME.get(name);
     if (operation === undefined) throw new Error(`No operation is called ${name}`);
     const runTask = await operation.load();
     // The runner sends an operation the task that its parameters make.
     const result = await runTask(payload as Task);
-    send({ type: 'done', id, result, rss: process.memoryUsage.rss() });
+    return { type: 'done', id, result, rss: process.memoryUsage.rss() };
   } catch (error) {
-    send({ type: 'failed', id, failure: describe(error), rss: process.memoryUsage.rss() });
+    return { type: 'failed', id, failure: describe(error), rss: process.memoryUsage.rss() };
   }
 }
 
-/** Does what is in line, one after the other. */
-async function work(): Promise<void> {
-  if (isBusy) return;
+async function work(request: TaskRequest): Promise<void> {
   isBusy = true;
   clearTimeout(idleTimer);
-  for (let next = line.shift(); next !== undefined; next = line.shift()) await perform(next);
+  const answer = await perform(request);
   isBusy = false;
   idleTimer = setTimeout(giveBackMemory, IDLE_MS);
-}
-
-function recall(id: number): void {
-  const index = line.findIndex((request) => request.id === id);
-  if (index < 0) return;
-  line.splice(index, 1);
-  send({ type: 'recalled', id });
+  send(answer);
 }
 
 // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole process group; the pool decides when to end.
@@ -83,11 +74,7 @@ process.on('disconnect', () => {
   process.exit();
 });
 
-process.on('message', (message: PoolMessage) => {
-  if (message.type === 'recall') return recall(message.id);
-  line.push(message);
-  void work();
-});
+process.on('message', (request: TaskRequest) => void work(request));
 
 try {
   // Where memory runs out, Linux shall end an image process, not the API or the database.

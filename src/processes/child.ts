@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { PoolMessage, WorkerMessage } from './messages.ts';
+import type { TaskAnswer, TaskRequest, WorkerMessage } from './messages.ts';
 
 /**
  * What an image process inherits: where programs, libraries and temporary files are, and nothing secret. LD_PRELOAD
@@ -36,7 +36,7 @@ const DISMISSAL_MS = 1000;
 export interface ImageProcessEvents {
   /** It has loaded its code and can be given tasks. */
   ready(): void;
-  message(message: Exclude<WorkerMessage, { type: 'ready' }>): void;
+  answer(answer: TaskAnswer): void;
   /** It is gone, by itself or killed; comes exactly once, and after every message. */
   exit(reason: string): void;
 }
@@ -59,7 +59,7 @@ export class ImageProcess {
         this.isReady = true;
         events.ready();
       } else {
-        events.message(message);
+        events.answer(message);
       }
     });
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -86,7 +86,7 @@ export class ImageProcess {
     return this.#child.pid;
   }
 
-  send(message: PoolMessage): void {
+  send(message: TaskRequest): void {
     // A failure to send means that the process is going away, which 'close' reports.
     this.#child.send(message, () => {});
   }

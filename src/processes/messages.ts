@@ -1,8 +1,7 @@
 import type { ErrorCode, Fault } from '../core/errors.ts';
 
-/** A task, to be done after those that came before. */
+/** A task, sent to a process that has nothing to do. */
 export interface TaskRequest {
-  type: 'task';
   id: number;
   name: string;
   payload: unknown;
@@ -22,13 +21,9 @@ export interface InternalFailure {
   stack: string | undefined;
 }
 
-/** From the pool to an image process. A task that is recalled is not to be started; one that has been started goes on. */
-export type PoolMessage = TaskRequest | { type: 'recall'; id: number };
-
 /** From an image process to the pool. `rss` is its resident memory in bytes. */
 export type WorkerMessage =
   | { type: 'ready' }
-  | { type: 'recalled'; id: number }
   | { type: 'done'; id: number; result: unknown; rss: number }
   | { type: 'failed'; id: number; failure: PublicFailure | InternalFailure; rss: number };
 

@@ -45,23 +45,16 @@ interface Job {
   resolve(result: unknown): void;
   reject(reason: unknown): void;
   startedAt: number;
-  /** It was sent ahead once, and is not again: so that it goes to the process that is free first. */
-  isRecalled: boolean;
-  /** Nobody wants it any more, for this reason; noted where it has been sent ahead, until it is known whether it has started. */
-  aborted: { reason: unknown } | undefined;
 }
 
 interface Slot {
   process: ImageProcess;
   job: Job | undefined;
-  /** What it does after that without waiting for another message. Still in line: it may be recalled. */
-  next: { job: Job; sentAt: number } | undefined;
   timer: NodeJS.Timeout | undefined;
   /** Why the pool wants the process or its job to end; thrown from the job once nothing works on it any more. */
   verdict: { reason: unknown } | undefined;
   hasBeenReady: boolean;
   tasksDone: number;
-  isWornOut: boolean;
 }
 
 /**
@@ -75,8 +68,6 @@ const DEFAULT_MAX_RSS = 512 * 1024 * 1024;
  * more than most tasks have left: killing at once would make a client that comes and goes the dearest of all.
  */
 const ABORT_GRACE_MS = 250;
-/** What was sent ahead is recalled after so long, when another process may take it soon. */
-const SENT_AHEAD_MS = 100;
 /** Between attempts to replace processes that die before they are ready; doubled each time. */
 const FIRST_RESTART_DELAY_MS = 100;
 const LAST_RESTART_DELAY_MS = 5000;
@@ -88,9 +79,6 @@ const HOPELESS_START_FAILURES = 3;
  * a bounded line, then `concurrency` processes with one task each. libvips cannot be stopped in the middle of a
  * codec, so that a process is killed where its task takes too long or is no longer wanted, and a crash costs the
  * one task that was running.
- *
- * A busy process is sent the first task in line ahead, to start it as soon as it can. It is recalled, and goes to another
- * process, where that one has nothing to do, or where it has waited for a while: no task waits behind a long one.
  *
  * Throughput against bare sharp in one process, on 2 cores: a 6 MP JPEG to 800 px, 8 in flight, interleaved runs,
  * medians. The pool reaches 0.99 to 1.00 of 79/s, with 25.9 ms of CPU an operation instead of 24.9. What matters is as
@@ -108,9 +96,6 @@ const HOPELESS_START_FAILURES = 3;
  * | 3 processes                                        | 0.92    |
  * | 4 processes                                        | 0.93    |
  * | 2 processes, `sequentialRead: false`               | 0.82    |
- *
- * Beside an API and PostgreSQL that want the same cores, a message there and back takes long enough to leave a core idle
- * for 4 % of the time. Sending one task ahead brings `npm run bench -- resize` from 0.81 to 0.85.
  */
 export class ProcessPool {
   readonly #options: PoolOptions & { maxTasks: number; maxRss: number };
@@ -163,8 +148,6 @@ export class ProcessPool {
         resolve: settle((result) => resolve(result as Result)),
         reject: settle(reject),
         startedAt: 0,
-        isRecalled: false,
-        aborted: undefined,
       });
       this.#dispatch();
     });
@@ -188,7 +171,6 @@ export class ProcessPool {
     this.#failWaiting(this.#overloaded('The service is shutting down'));
     for (const slot of this.#slots) {
       if (slot.job === undefined) this.#retire(slot);
-      else this.#recall(slot);
     }
     if (this.#slots.size > 0) await this.#drained.promise;
   }
@@ -202,19 +184,14 @@ export class ProcessPool {
           if (this.#isClosing) this.#retire(slot);
           else this.#dispatch();
         },
-        message: (message) => {
-          if (message.type === 'recalled') this.#unassign(slot);
-          else this.#finish(slot, message);
-        },
+        answer: (answer) => this.#finish(slot, answer),
         exit: (reason) => this.#onExit(slot, reason),
       }),
       job: undefined,
-      next: undefined,
       timer: undefined,
       verdict: undefined,
       hasBeenReady: false,
       tasksDone: 0,
-      isWornOut: false,
     };
     this.#slots.add(slot);
   }
@@ -222,87 +199,26 @@ export class ProcessPool {
   #dispatch(): void {
     for (const slot of this.#slots) {
       if (slot.job !== undefined || !slot.process.isReady) continue;
-      const job = this.#firstInLine();
-      if (job === undefined) this.#recallOne();
-      else {
-        this.#start(slot, job);
-        this.#send(slot, job);
-      }
-    }
-    for (const slot of this.#slots) {
-      if (slot.next === undefined) this.#sendAhead(slot);
-      else if (performance.now() - slot.next.sentAt > SENT_AHEAD_MS) this.#recall(slot);
+      const [job] = this.#waiting.values();
+      if (job === undefined) return;
+      this.#waiting.delete(job.id);
+      this.#start(slot, job);
     }
   }
 
-  /** Of those that no process has been sent. */
-  #firstInLine(): Job | undefined {
-    for (const job of this.#waiting.values()) if (!this.#isSent(job)) return job;
-    return undefined;
-  }
-
-  #isSent(job: Job): boolean {
-    return [...this.#slots].some(({ next }) => next?.job === job);
-  }
-
-  /** Notes that the process has begun it, or will as soon as it is sent. */
   #start(slot: Slot, job: Job): void {
-    this.#waiting.delete(job.id);
+    const { id, name, payload, timeoutMs } = job;
     slot.job = job;
-    slot.next = undefined;
     job.startedAt = performance.now();
     slot.timer = setTimeout(() => {
-      const detail = `The operation took longer than the ${job.timeoutMs / 1000} s it may take`;
+      const detail = `The operation took longer than the ${timeoutMs / 1000} s it may take`;
       this.#kill(slot, new AppError('operation_timeout', detail));
-    }, job.timeoutMs);
-    if (job.aborted !== undefined) this.#endSoon(slot, job.aborted.reason);
-  }
-
-  /**
-   * Transforms alone, behind transforms: they leave the event loop of their process to messages, so that the next one can
-   * be recalled, and write over what an attempt has left that was cut off.
-   */
-  #sendAhead(slot: Slot): void {
-    if (slot.job?.name !== 'transform' || !slot.process.isReady || slot.isWornOut) return;
-    const job = this.#firstInLine();
-    if (job?.name !== 'transform' || job.isRecalled) return;
-    slot.next = { job, sentAt: performance.now() };
-    this.#send(slot, job);
-  }
-
-  #send({ process }: Slot, { id, name, payload }: Job): void {
-    process.send({ type: 'task', id, name, payload });
-  }
-
-  #recallOne(): void {
-    for (const slot of this.#slots) {
-      if (slot.next === undefined || slot.next.job.isRecalled) continue;
-      this.#recall(slot);
-      return;
-    }
-  }
-
-  /** Asks for its next task back. Where it has started meanwhile, the answer is that the one before is finished. */
-  #recall(slot: Slot): void {
-    if (slot.next === undefined || slot.next.job.isRecalled) return;
-    slot.next.job.isRecalled = true;
-    slot.process.send({ type: 'recall', id: slot.next.job.id });
-  }
-
-  /** Its next task will not be started there: another process may do it. */
-  #unassign(slot: Slot): void {
-    const job = slot.next?.job;
-    slot.next = undefined;
-    if (job?.aborted !== undefined) {
-      this.#waiting.delete(job.id);
-      job.reject(job.aborted.reason);
-    }
-    if (this.#isClosing) this.#failWaiting(this.#overloaded('The service is shutting down'));
-    else this.#dispatch();
+    }, timeoutMs);
+    slot.process.send({ id, name, payload });
   }
 
   #finish(slot: Slot, message: TaskAnswer): void {
-    const { job, next } = slot;
+    const { job } = slot;
     // Where the process is being killed, the answer is too late.
     if (job === undefined || job.id !== message.id || !slot.process.isReady) return;
     const { verdict } = slot;
@@ -311,10 +227,9 @@ export class ProcessPool {
     slot.job = undefined;
     slot.tasksDone += 1;
     this.#meanTaskMs += (performance.now() - job.startedAt - this.#meanTaskMs) / 16;
-    slot.isWornOut = slot.tasksDone >= this.#options.maxTasks || message.rss > this.#options.maxRss;
-    if (next !== undefined) this.#start(slot, next.job);
-    else if (slot.isWornOut || this.#isClosing) this.#retire(slot);
-    if (!this.#isClosing) this.#dispatch();
+    const isWornOut = slot.tasksDone >= this.#options.maxTasks || message.rss > this.#options.maxRss;
+    if (isWornOut || this.#isClosing) this.#retire(slot);
+    else this.#dispatch();
     if (verdict !== undefined) job.reject(verdict.reason);
     else if (message.type === 'done') job.resolve(message.result);
     else job.reject(toError(message.failure));
@@ -332,20 +247,13 @@ export class ProcessPool {
 
   #abort(id: number, reason: unknown): void {
     const job = this.#waiting.get(id);
-    for (const slot of this.#slots) {
-      if (slot.job?.id === id && slot.verdict === undefined) this.#endSoon(slot, reason);
-      if (job === undefined || slot.next?.job !== job) continue;
-      job.aborted = { reason };
-      this.#recall(slot);
+    if (job !== undefined) {
+      this.#waiting.delete(id);
+      job.reject(reason);
       return;
     }
-    if (job === undefined) return;
-    this.#waiting.delete(id);
-    job.reject(reason);
-  }
-
-  /** Lets the task that runs end by itself for a while, then ends the process. */
-  #endSoon(slot: Slot, reason: unknown): void {
+    const slot = [...this.#slots].find((slot) => slot.job?.id === id);
+    if (slot === undefined || slot.verdict !== undefined) return;
     slot.verdict = { reason };
     clearTimeout(slot.timer);
     slot.timer = setTimeout(() => slot.process.kill(), ABORT_GRACE_MS);
@@ -368,7 +276,6 @@ export class ProcessPool {
     const crash = () =>
       new AppError('decoder_crashed', 'The image codec crashed on this input', { cause: new Error(reason) });
     slot.job?.reject(slot.verdict === undefined ? crash() : slot.verdict.reason);
-    this.#unassign(slot);
   }
 
   /** For a process that died before it was ready, as it does where memory or process ids run out. */
@@ -387,13 +294,10 @@ export class ProcessPool {
     }
   }
 
-  /** All but those that a process may have started. */
   #failWaiting(error: AppError): void {
-    for (const job of this.#waiting.values()) {
-      if (this.#isSent(job)) continue;
-      this.#waiting.delete(job.id);
-      job.reject(error);
-    }
+    const jobs = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const job of jobs) job.reject(error);
   }
 
   #overloaded(why: string): AppError {

@@ -254,7 +254,7 @@ t.test('nor while another process goes on with what came later', async (t) => {
   await t.rejects(long, { message: 'left' });
 });
 
-t.test('what was sent ahead is done elsewhere where its process is killed', async (t) => {
+t.test('what waits is done by another process if the one before it is killed', async (t) => {
   const engine = openEngine(t, { timeoutMs: 1000 });
   await engine.inspect(quick);
   for (const end of ['operation_timeout', 'decoder_crashed'] as const) {
