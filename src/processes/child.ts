@@ -18,7 +18,10 @@ export interface ChildEnd {
   task: string | undefined;
 }
 
-/** What a child inherits: where programs, libraries and temporary files are, and nothing secret. */
+/**
+ * What a child inherits: where programs, libraries and temporary files are, and nothing secret. LD_PRELOAD may bring
+ * jemalloc; NODE_COMPILE_CACHE halves the time that a start takes.
+ */
 const INHERITED = [
   'PATH',
   'LD_PRELOAD',

@@ -54,6 +54,7 @@ export class ProcessPool<Task, Result> {
   readonly #options: PoolOptions;
   readonly #admission: Admission;
   readonly #children = new Set<Child<Task, Result>>();
+  /** Each keeps one process running. */
   readonly #places: Promise<void>[];
   /** Emits 'change' when a child has become idle, or none will. */
   readonly #events = new EventEmitter().setMaxListeners(0);
@@ -127,23 +128,33 @@ export class ProcessPool<Task, Result> {
 
   /** Keeps one process running until the pool closes. */
   async #keepOne(): Promise<void> {
-    const { mainModule, env = {}, what, log } = this.#options;
+    const { what, log } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
-      const child = new Child<Task, Result>(mainModule, env, () => {
-        this.#startFailures = 0;
-        this.#events.emit('change');
+      const hasWorked = await this.#runOne().catch((error: unknown) => {
+        log?.warn({ err: error }, `a process for ${what} cannot be started`);
+        return false;
       });
-      this.#children.add(child);
-      const { isIntended, ...end } = await child.ended;
-      this.#children.delete(child);
-      if (!isIntended) log?.warn({ pid: child.pid, ...end }, `a process for ${what} died`);
-      if (!child.hasBeenReady && !isIntended) await this.#delayRestart();
+      if (!hasWorked) await this.#delayRestart();
       if (!signal.aborted) this.#restarts += 1;
     }
   }
 
-  /** For a process that died before it was ready, as it does if memory or process ids run out. */
+  /** From the start of a process to its end. False if it died before it was ready. */
+  async #runOne(): Promise<boolean> {
+    const { mainModule, env = {}, what, log } = this.#options;
+    const child = new Child<Task, Result>(mainModule, env, () => {
+      this.#startFailures = 0;
+      this.#events.emit('change');
+    });
+    this.#children.add(child);
+    const { isIntended, ...end } = await child.ended;
+    this.#children.delete(child);
+    if (!isIntended) log?.warn({ pid: child.pid, ...end }, `a process for ${what} died`);
+    return child.hasBeenReady || isIntended;
+  }
+
+  /** If memory or process ids run out, to try again at once would not help. */
   async #delayRestart(): Promise<void> {
     const delay = Math.min(FIRST_RESTART_DELAY_MS * 2 ** this.#startFailures, LAST_RESTART_DELAY_MS);
     this.#startFailures += 1;

@@ -114,6 +114,11 @@ t.test('processes that die before they are ready are started again, less and les
   t.pass('once they can be started, tasks run');
 });
 
+t.test('the same if the system refuses to start them', async (t) => {
+  const pool = openPool(t, { env: { IMPOSSIBLE: 'a\0b' } });
+  await t.rejects(pool.run('pid', '', inTime), { code: 'overloaded', detail: /cannot be started/ });
+});
+
 t.test('closing while processes die before they are ready', async (t) => {
   const broken = path.join(t.testdir(), 'broken');
   writeFileSync(broken, '');
