@@ -1,102 +1,15 @@
-/**
- * Main module of an image process: does one task after another as the pool sends them. It holds native code that
- * works on strangers' bytes, so it is written to be killed at any moment.
- */
-import { writeFileSync } from 'node:fs';
-import { AppError } from './core/errors.ts';
+/** Main module of an image process: it holds native code that works on strangers' bytes. */
 import { OPERATIONS, OPERATIONS_BY_NAME } from './operations.ts';
-import type {
-  InternalFailure,
-  PoolMessage,
-  PublicFailure,
-  TaskRequest,
-  WorkerMessage,
-} from './processes/messages.ts';
+import { serveTasks } from './processes/serve-tasks.ts';
 import type { Task } from './work/operation.ts';
 
-const line: TaskRequest[] = [];
-let isBusy = false;
-
-/** What a process that has nothing to do for this long keeps of its last tasks is given back… */
-const IDLE_MS = 200;
-/** …where it is more than this, in bytes. */
-const KEPT_BUFFERS = 16 * 1024 * 1024;
-let idleTimer: NodeJS.Timeout | undefined;
-
-/**
- * Frees the pixels of past tasks: without new tasks, V8 would leave them until one comes. It takes 20 ms, which a process
- * that is busy never pays. After segmentations of 12 MP resident memory is 125 MiB instead of 190 to 280.
- */
-function giveBackMemory(): void {
-  if (process.memoryUsage().arrayBuffers > KEPT_BUFFERS) globalThis.gc?.();
-}
-
-function send(message: WorkerMessage): void {
-  if (process.connected) process.send?.(message);
-}
-
-function describe(error: unknown): PublicFailure | InternalFailure {
-  if (error instanceof AppError) {
-    return { code: error.code, detail: error.detail, errors: error.errors, retryAfter: error.retryAfter };
-  }
-  return error instanceof Error
-    ? { message: error.message, stack: error.stack }
-    : { message: String(error), stack: undefined };
-}
-
-async function perform({ id, name, payload }: TaskRequest): Promise<void> {
-  try {
+await serveTasks<Task>({
+  // About 100 ms. The other operations load when they are asked for; one that fails to load fails its own tasks alone.
+  prepare: () => Promise.allSettled([OPERATIONS.inspect.load(), OPERATIONS.transform.load()]),
+  async run(name, task) {
     const operation = OPERATIONS_BY_NAME.get(name);
-    if (operation === undefined) throw new Error(`No operation is called ${name}`);
+    if (operation === undefined) throw new Error(`There is no operation ${name}.`);
     const runTask = await operation.load();
-    // The runner sends an operation the task that its parameters make.
-    const result = await runTask(payload as Task);
-    send({ type: 'done', id, result, rss: process.memoryUsage.rss() });
-  } catch (error) {
-    send({ type: 'failed', id, failure: describe(error), rss: process.memoryUsage.rss() });
-  }
-}
-
-/** Does what is in line, one after the other. */
-async function work(): Promise<void> {
-  if (isBusy) return;
-  isBusy = true;
-  clearTimeout(idleTimer);
-  for (let next = line.shift(); next !== undefined; next = line.shift()) await perform(next);
-  isBusy = false;
-  idleTimer = setTimeout(giveBackMemory, IDLE_MS);
-}
-
-function recall(id: number): void {
-  const index = line.findIndex((request) => request.id === id);
-  if (index < 0) return;
-  line.splice(index, 1);
-  send({ type: 'recalled', id });
-}
-
-// A terminal's Ctrl-C and a service manager's SIGTERM reach the whole process group; the pool decides when to end.
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
-
-// The parent is gone. Leaving in good order would wait for libuv's threads, which may be minutes deep in an encoder.
-process.on('disconnect', () => {
-  if (isBusy) process.kill(process.pid, 'SIGKILL');
-  process.exit();
+    return runTask(task);
+  },
 });
-
-process.on('message', (message: PoolMessage) => {
-  if (message.type === 'recall') return recall(message.id);
-  line.push(message);
-  void work();
-});
-
-try {
-  // Where memory runs out, Linux shall end an image process, not the API or the database.
-  writeFileSync('/proc/self/oom_score_adj', '1000');
-} catch {
-  // Not Linux, or not allowed here.
-}
-
-// Loaded before the first task comes (about 100 ms), because nearly every process needs them; the others load when they
-// are asked for. One that fails to load fails its own tasks alone.
-await Promise.allSettled([OPERATIONS.inspect.load(), OPERATIONS.transform.load()]);
-send({ type: 'ready' });

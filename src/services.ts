@@ -26,7 +26,7 @@ import { openTemporaryFolder, type TemporaryFolder } from './system/temporary-fo
 import { Inputs } from './work/inputs.ts';
 import { LocalRunner } from './work/local-runner.ts';
 import { Maker } from './work/make.ts';
-import type { Operation } from './work/operation.ts';
+import type { Operation, Outcome, Task } from './work/operation.ts';
 import type { Runner } from './work/runner.ts';
 import { stagedFiles } from './work/staged-files.ts';
 
@@ -35,7 +35,7 @@ export interface Services {
   log: FastifyBaseLogger;
   database: Database;
   operations: ReadonlyMap<string, Operation>;
-  imageProcesses: ProcessPool;
+  imageProcesses: ProcessPool<Task, Outcome>;
   inputs: Inputs;
   runner: Runner;
   images: ImageStore;
@@ -104,8 +104,11 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   );
   const memoryCache = createMemoryCache(config.MEMORY_CACHE_BYTES);
   const imageProcesses = opened.add(
-    new ProcessPool({
+    new ProcessPool<Task, Outcome>({
       mainModule: new URL('./image-worker.ts', import.meta.url),
+      what: 'image operations',
+      // libvips' warnings are in the errors that sharp throws.
+      env: { VIPS_WARNING: '0' },
       concurrency: config.IMAGE_CONCURRENCY,
       queue: config.IMAGE_QUEUE,
       log,

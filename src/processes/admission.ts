@@ -17,14 +17,17 @@ export interface AdmissionOptions {
   queue: number;
 }
 
-/** Seconds after which one who was refused should try again. */
-const RETRY_AFTER = 5;
+/** Seconds after which to try again, while nothing has ended that could tell how long the queue takes. */
+const FIRST_RETRY_AFTER = 5;
+const MAX_RETRY_AFTER = 60;
 
 /** A bounded number of places, and a bounded queue before them. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #waiting: { resolve: () => void; reject: (reason: unknown) => void }[] = [];
   #running = 0;
+  /** How long work takes, as a moving average. */
+  #meanMs: number | undefined;
   #isClosed = false;
 
   constructor(options: AdmissionOptions) {
@@ -38,10 +41,15 @@ export class Admission {
    * @throws the signal's reason if it aborts while the work waits
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    await this.#enter(signal);
+    const turn = this.#enter(signal);
+    // What need not wait starts at once.
+    if (turn !== undefined) await turn;
+    const start = performance.now();
     try {
       return await work();
     } finally {
+      const ms = performance.now() - start;
+      this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs + (ms - this.#meanMs) / 16;
       this.#leave();
     }
   }
@@ -54,17 +62,30 @@ export class Admission {
   /** Refuses what waits and what comes. What runs goes on. */
   close(): void {
     this.#isClosed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(this.#overloaded());
+    for (const { reject } of this.#waiting.splice(0)) reject(this.overloaded('The service is shutting down'));
   }
 
-  async #enter(signal: AbortSignal): Promise<void> {
+  /** What to refuse work with, and when to try again. */
+  overloaded(why: string): AppError {
+    const { concurrency } = this.#options;
+    const turns = (this.#waiting.length + concurrency) / concurrency;
+    const seconds = this.#meanMs === undefined ? FIRST_RETRY_AFTER : Math.ceil((turns * this.#meanMs) / 1000);
+    const retryAfter = Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER);
+    return new AppError('overloaded', `${why}; try again in ${retryAfter} s.`, { retryAfter });
+  }
+
+  /** Takes a place. Gives a promise of it if all are taken. */
+  #enter(signal: AbortSignal): Promise<void> | undefined {
     signal.throwIfAborted();
-    if (this.#isClosed) throw this.#overloaded();
-    if (this.#running < this.#options.concurrency) {
+    const { what, concurrency, queue } = this.#options;
+    if (this.#isClosed) throw this.overloaded('The service is shutting down');
+    if (this.#running < concurrency) {
       this.#running += 1;
-      return;
+      return undefined;
     }
-    if (this.#waiting.length >= this.#options.queue) throw this.#overloaded();
+    if (this.#waiting.length >= queue) {
+      throw this.overloaded(`All ${concurrency + queue} places for ${what} are taken`);
+    }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const entry = { resolve, reject };
     const abort = () => {
@@ -74,7 +95,7 @@ export class Admission {
     };
     this.#waiting.push(entry);
     signal.addEventListener('abort', abort, { once: true });
-    await promise.finally(() => signal.removeEventListener('abort', abort));
+    return promise.finally(() => signal.removeEventListener('abort', abort));
   }
 
   /** Hands the place on to who waits longest. */
@@ -82,13 +103,5 @@ export class Admission {
     const next = this.#waiting.shift();
     if (next) next.resolve();
     else this.#running -= 1;
-  }
-
-  #overloaded(): AppError {
-    return new AppError(
-      'overloaded',
-      `All places for ${this.#options.what} are taken; try again in ${RETRY_AFTER} s.`,
-      { retryAfter: RETRY_AFTER },
-    );
   }
 }

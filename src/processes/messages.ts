@@ -1,11 +1,9 @@
 import type { ErrorCode, Fault } from '../core/errors.ts';
 
-/** A task, to be done after those that came before. */
+/** From the pool to a process that has nothing to do. */
 export interface TaskRequest {
-  type: 'task';
-  id: number;
   name: string;
-  payload: unknown;
+  task: unknown;
 }
 
 /** An `AppError` as it crosses between processes. */
@@ -16,20 +14,8 @@ export interface PublicFailure {
   retryAfter: number | undefined;
 }
 
-/** Any other error: its text is for the log alone. */
-export interface InternalFailure {
-  message: string;
-  stack: string | undefined;
-}
+/** What came of a task. Any error but an `AppError` is for the log alone. */
+export type Outcome = { result: unknown } | { failure: PublicFailure } | { error: Error };
 
-/** From the pool to an image process. A task that is recalled is not to be started; one that has been started goes on. */
-export type PoolMessage = TaskRequest | { type: 'recall'; id: number };
-
-/** From an image process to the pool. `rss` is its resident memory in bytes. */
-export type WorkerMessage =
-  | { type: 'ready' }
-  | { type: 'recalled'; id: number }
-  | { type: 'done'; id: number; result: unknown; rss: number }
-  | { type: 'failed'; id: number; failure: PublicFailure | InternalFailure; rss: number };
-
-export type TaskAnswer = Extract<WorkerMessage, { type: 'done' | 'failed' }>;
+/** From a process to the pool: that it can be given tasks, or the answer to one, with its resident memory in bytes. */
+export type WorkerMessage = { isReady: true } | (Outcome & { rss: number });

@@ -6,7 +6,7 @@ import { OPERATIONS, OPERATIONS_BY_NAME } from '../../src/operations.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import { type PoolLog, type PoolStats, ProcessPool } from '../../src/processes/pool.ts';
 import { LocalRunner } from '../../src/work/local-runner.ts';
-import type { Outcome } from '../../src/work/operation.ts';
+import type { Outcome, Task } from '../../src/work/operation.ts';
 
 export interface EngineOptions {
   concurrency: number;
@@ -28,8 +28,9 @@ export interface Engine {
 
 /** Image processes and a runner over them, as the service opens them, without a database. */
 export function createEngine({ limits, timeoutMs, ...options }: EngineOptions): Engine {
-  const pool = new ProcessPool({
+  const pool = new ProcessPool<Task, Outcome>({
     mainModule: new URL('../../src/image-worker.ts', import.meta.url),
+    what: 'image operations',
     ...options,
   });
   const runner = new LocalRunner({
