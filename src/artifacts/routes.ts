@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { BlobReader } from '../blobs/blob-reader.ts';
 import { problemResponses } from '../http/problems/problems.ts';
-import { linkNextPage } from '../http/requests/pagination.ts';
 import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
+import { linkNextPage } from '../http/responses/next-page.ts';
 import {
   emptyResponse,
   IdParamsSchema,

@@ -3,6 +3,7 @@ import { Type } from '@sinclair/typebox';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
+import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import {
   type Database,
@@ -15,7 +16,6 @@ import {
 } from '../db/database.ts';
 import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
-import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/requests/pagination.ts';
 import type { Artifact, NewArtifact } from '../work/artifact.ts';
 import type { StoredRef } from '../work/inputs.ts';
 import type { ArtifactRepository } from '../work/make.ts';

@@ -14,8 +14,8 @@ import {
   toProblem,
 } from '../http/problems/problems.ts';
 import { refuseUnreceivable } from '../http/requests/multipart-form.ts';
-import { linkNextPage } from '../http/requests/pagination.ts';
 import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
+import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';

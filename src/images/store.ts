@@ -4,11 +4,6 @@ import type { PoolClient } from 'pg';
 import { deleteDerivedFrom } from '../artifacts/delete-derived.ts';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
-import { AppError } from '../core/errors.ts';
-import { type Database, withTransaction } from '../db/database.ts';
-import type { Image, Prisma } from '../db/generated/client.ts';
-import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
-import { KnownRows } from '../db/row-cache/known-rows.ts';
 import {
   CursorId,
   CursorInteger,
@@ -16,7 +11,12 @@ import {
   CursorTime,
   decodeCursor,
   encodeCursor,
-} from '../http/requests/pagination.ts';
+} from '../core/cursor.ts';
+import { AppError } from '../core/errors.ts';
+import { type Database, withTransaction } from '../db/database.ts';
+import type { Image, Prisma } from '../db/generated/client.ts';
+import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
+import { KnownRows } from '../db/row-cache/known-rows.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';

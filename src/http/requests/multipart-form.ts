@@ -3,6 +3,7 @@ import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../../core/errors.ts';
 import { escapePointer, mismatch, parameterErrors, parameterFault, Words } from '../../core/faults.ts';
+import type { LocatedFault } from '../problems/fault-location.ts';
 import { refuseEncoded } from './content-encoding.ts';
 
 export interface FormLimits {
@@ -112,7 +113,8 @@ export async function* receiveForm(
   { field, limits }: FormOptions,
 ): AsyncGenerator<FormFile, void, undefined> {
   const tooLarge = watchBodySize(request, limits);
-  const faults: Fault[] = [];
+  const faults: LocatedFault[] = [];
+  const addFault = (fault: Fault) => faults.push({ location: 'body', ...fault });
   let fileCount = 0;
   let isComplete = false;
   try {
@@ -138,11 +140,10 @@ export async function* receiveForm(
         if (part.type === 'file') part.file.resume();
         // The parser gives none where the part's header names none, whatever its type says.
         const name: string = part.fieldname ?? '';
-        faults.push(
+        addFault(
           name === field
             ? parameterFault(`/${field}`, 'a file with a filename', new Words('a field without one'))
             : {
-                location: 'body',
                 path: `/${escapePointer(name.slice(0, 100))}`,
                 message: mismatch('', `${field} as the only field`, name),
               },
@@ -163,7 +164,7 @@ export async function* receiveForm(
   }
   if (fileCount === 0 && !faults.some(({ path }) => path === `/${field}`)) {
     const what = limits.maxFiles === 1 ? 'a file' : 'at least one file';
-    faults.push(parameterFault(`/${field}`, what, undefined));
+    addFault(parameterFault(`/${field}`, what, undefined));
   }
   if (faults.length > 0) throw parameterErrors(faults);
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptio
 import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
 import type { BlobRef } from '../../blobs/blob-store.ts';
+import { AppError } from '../../core/errors.ts';
 import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { Artifact, Retention } from '../../work/artifact.ts';
 import type { InputPart, StoredRef } from '../../work/inputs.ts';
@@ -22,7 +23,7 @@ import type {
 import { type Work, workKey } from '../../work/work.ts';
 import { clientSignal } from '../connections/client-signal.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../problems/problems.ts';
-import { type FaultPlace, parameterCompiler, relocateFaults } from '../problems/validation.ts';
+import { parameterCompiler } from '../problems/validation.ts';
 import { acceptedTypes, varyByAccept } from '../requests/negotiation.ts';
 import { openComputedFile, removeWhenSent } from './computed-file.ts';
 import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
@@ -289,7 +290,7 @@ class OperationRoutes {
       const work = await maker.plan(request.owner, operation, ref, given, accepts);
       return await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
     } catch (error) {
-      throw relocateFaults(error, placeOf(request, form));
+      throw withPathsOf(form, error);
     }
   }
 
@@ -347,7 +348,7 @@ class OperationRoutes {
         };
       });
     } catch (error) {
-      throw relocateFaults(error, placeOf(request, form));
+      throw withPathsOf(form, error);
     }
   }
 }
@@ -409,8 +410,11 @@ function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
   return { type, id: idOf(request) };
 }
 
-function placeOf(request: FastifyRequest, form: RequestForm): FaultPlace {
-  return { location: request.method === 'POST' ? 'body' : 'query', pathOf: (path) => form.locate(path) };
+/** The error with the paths that its faults have in the request. */
+function withPathsOf(form: RequestForm, error: unknown): unknown {
+  if (!(error instanceof AppError) || error.errors.length === 0) return error;
+  const errors = error.errors.map((fault) => ({ ...fault, path: form.locate(fault.path) }));
+  return new AppError(error.code, error.detail, { errors, cause: error });
 }
 
 function describe({ operationId, summary, description }: RouteText, tag: string, { name, type }: Resource) {
