@@ -7,7 +7,6 @@ import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../core/cursor
 import { AppError } from '../core/errors.ts';
 import {
   type Database,
-  type DatabaseLogger,
   FOREIGN_KEY_VIOLATION,
   hasState,
   toAppError,
@@ -31,6 +30,11 @@ export interface ArtifactListQuery {
   limit: number;
   cursor?: string;
   kind?: string;
+}
+
+/** The part of a logger that is told of a use that could not be noted. */
+export interface UseLog {
+  warn(details: object, message: string): void;
 }
 
 const COLUMNS = `a.id, a.kind, a.operation, a.version, a.parameters, a.sha256, a.size::float8 AS size, a.filename,
@@ -162,11 +166,8 @@ export class ArtifactStore implements ArtifactRepository {
     return rowCount === 1;
   }
 
-  /** Notes that a cached artifact was used, at most once a minute. Where that fails, it is only logged. */
-  noteUse(
-    artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>,
-    log: Pick<DatabaseLogger, 'warn'>,
-  ): void {
+  /** Notes that a cached artifact was used, at most once a minute. If that fails, it is only logged. */
+  noteUse(artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>, log: UseLog): void {
     if (artifact.retention !== 'cached' || Date.now() - artifact.lastUsedAt.getTime() < TOUCH_AFTER_MS)
       return;
     artifact.lastUsedAt = new Date();

@@ -13,22 +13,16 @@ import {
   problemResponsesOf,
   toProblem,
 } from '../http/problems/problems.ts';
-import { refuseUnreceivable } from '../http/requests/multipart-form.ts';
+import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
 import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
 import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
-import {
-  type ImageChanges,
-  ImageChangesSchema,
-  ImageListQuerySchema,
-  ImageQuerySchema,
-  UploadFormSchema,
-  type UploadResult,
-} from './schemas.ts';
+import { type ImageChanges, ImageChangesSchema, ImageListQuerySchema, ImageQuerySchema } from './schemas.ts';
 import type { ImageStore } from './store.ts';
 import { type UploadOutcome, type UploadServices, uploadImages } from './upload.ts';
+import { UploadFormSchema, type UploadResult } from './upload-schemas.ts';
 
 export interface ImageRoutesOptions {
   images: ImageStore;
@@ -78,7 +72,8 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       },
     },
     async (request, reply) => {
-      const outcomes = await uploadImages(request, uploads, clientSignal(reply));
+      const form = receiveForm(request, { field: 'files', limits: uploads.limits });
+      const outcomes = await uploadImages(request.owner, form, uploads, clientSignal(reply));
       return sendOutcomes(request, reply, outcomes, metrics, translateError);
     },
   );
