@@ -98,26 +98,9 @@ function requestedRange(
   return parseRange(range, size);
 }
 
-let turn: Promise<void> | undefined;
-
 /**
- * Resolves once all requests that came in this turn of the event loop have come as far. Sent one by one, each answer wakes its
- * client, which has read it and sleeps again before the next one: 62 µs of CPU for 100 KB with 16 requests in flight.
- * Sent together they take 45 µs.
- */
-function endOfTurn(): Promise<void> {
-  turn ??= new Promise((resolve) => {
-    setImmediate(() => {
-      turn = undefined;
-      resolve();
-    });
-  });
-  return turn;
-}
-
-/**
- * Answers with immutable bytes: 200, 206 for a range, 304 where the client has them, 412 and 416 where its conditions
- * or range can't be met (RFC 9110, 13 and 14).
+ * Answers with immutable bytes: 200, 206 for a range, 304 if the client has them, 412 and 416 if its conditions
+ * or range cannot be met (RFC 9110, 13 and 14).
  *
  * @throws AppError `precondition_failed`, `range_not_satisfiable`
  */
@@ -130,7 +113,7 @@ export async function sendContent(
 }
 
 /**
- * The same for bytes that are made when they are asked for, which they are not where the client has them.
+ * The same for bytes that are made when they are asked for, which they are not if the client has them.
  *
  * @throws AppError as `sendContent`; what `make` throws
  */
@@ -175,7 +158,5 @@ export async function sendMadeContent(
   reply.header('content-length', end - start);
   // An empty stream: for anything else Fastify would count its bytes as the length.
   if (request.method === 'HEAD') return reply.send(Readable.from([]));
-  const bytes = await open({ start, end });
-  if (Buffer.isBuffer(bytes)) await endOfTurn();
-  return reply.send(bytes);
+  return reply.send(await open({ start, end }));
 }
