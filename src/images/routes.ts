@@ -7,6 +7,8 @@ import { clientSignal } from '../http/connections/client-signal.ts';
 import type { Metrics } from '../http/operators/metrics.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import {
+  CONTENT_CODES,
+  LOOKUP_CODES,
   PROBLEMS,
   PROCESSING_CODES,
   problemResponses,
@@ -14,7 +16,13 @@ import {
   toProblem,
 } from '../http/problems/problems.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
-import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
+import {
+  ContentQuerySchema,
+  contentResponses,
+  IMMUTABLE,
+  sendContent,
+  storedContent,
+} from '../http/responses/content.ts';
 import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { sanitizeFilename } from './filename.ts';
@@ -113,7 +121,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         querystring: ImageQuerySchema,
         response: {
           200: jsonResponse('Image', 'The image.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },
@@ -136,12 +144,10 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         response: {
           200: jsonResponse('Image', 'The image as it is now.'),
           ...problemResponses(
-            'not_found',
-            'validation_failed',
+            ...LOOKUP_CODES,
             'malformed_json',
             'unsupported_media_type',
             'request_too_large',
-            'database_unavailable',
           ),
         },
       },
@@ -165,7 +171,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         params: IdParamsSchema,
         response: {
           204: emptyResponse('It is deleted.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },
@@ -188,27 +194,14 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         querystring: ContentQuerySchema,
         response: {
           ...contentResponses('image/*'),
-          ...problemResponses(
-            'not_found',
-            'precondition_failed',
-            'range_not_satisfiable',
-            'validation_failed',
-            'database_unavailable',
-          ),
+          ...problemResponses(...LOOKUP_CODES, ...CONTENT_CODES),
         },
       },
     },
     async (request, reply) => {
       const source = await images.source(request.owner, request.params.id);
-      return sendContent(request, reply, {
-        sha256: source.sha256.toString('hex'),
-        size: source.size,
-        mediaType: source.mediaType,
-        filename: source.filename,
-        download: request.query.download,
-        cacheControl: IMMUTABLE,
-        open: (range) => blobs.open(source, range),
-      });
+      const { download } = request.query;
+      return sendContent(request, reply, storedContent(blobs, source, { download, cacheControl: IMMUTABLE }));
     },
   );
 };

@@ -13,17 +13,21 @@ export interface IdleTimeoutOptions {
 
 type Phase = 'receiving' | 'working' | 'sending';
 
+/** Bytes moved so far, and the time. */
+interface Mark {
+  bytes: number;
+  time: number;
+}
+
 interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   id: string;
   phase: Phase;
-  /** Bytes moved and the time, when the phase began. */
-  startBytes: number;
-  startTime: number;
-  /** Bytes moved and the time, when the last movement was seen. */
-  lastBytes: number;
-  lastTime: number;
+  /** When the phase began, or the server had its last turn in it. */
+  start: Mark;
+  /** When the last movement was seen. */
+  last: Mark;
 }
 
 function phaseOf({ request, response }: Exchange): Phase {
@@ -49,17 +53,14 @@ export const idleTimeouts = fp(
     app.addHook('onRequest', (request, reply, done) => {
       // Requests that tests inject have no connection.
       if (!(request.raw.socket instanceof Socket)) return done();
-      const now = performance.now();
-      const { bytesRead } = request.raw.socket;
+      const now = { bytes: request.raw.socket.bytesRead, time: performance.now() };
       const exchange: Exchange = {
         request: request.raw,
         response: reply.raw,
         id: request.id,
         phase: 'receiving',
-        startBytes: bytesRead,
-        startTime: now,
-        lastBytes: bytesRead,
-        lastTime: now,
+        start: now,
+        last: now,
       };
       exchanges.add(exchange);
       reply.raw.once('close', () => exchanges.delete(exchange));
@@ -67,38 +68,24 @@ export const idleTimeouts = fp(
     });
 
     const check = (): void => {
-      const now = performance.now();
+      const time = performance.now();
       for (const exchange of exchanges) {
-        const { socket } = exchange.request;
+        const { request, response, start, last } = exchange;
+        const { socket } = request;
         const phase = phaseOf(exchange);
-        const bytes = movedBytes(phase, socket);
-        if (phase !== exchange.phase || phase === 'working') {
-          Object.assign(exchange, {
-            phase,
-            startBytes: bytes,
-            startTime: now,
-            lastBytes: bytes,
-            lastTime: now,
-          });
+        const now = { bytes: movedBytes(phase, socket), time };
+        // The server may have nothing to send just now; only what waits for the client counts against it.
+        const isServersTurn = phase === 'sending' && socket.writableLength === 0 && !response.writableEnded;
+        // Bytes that have come and are not read yet wait for the server: its disk or its queue is behind.
+        const isPaused = phase === 'receiving' && request.readableLength > 0;
+        if (phase !== exchange.phase || phase === 'working' || isServersTurn || isPaused) {
+          Object.assign(exchange, { phase, start: now, last: now });
           continue;
         }
-        // The server may have nothing to send just now; only what waits for the client counts against it.
-        const isServersTurn =
-          phase === 'sending' && socket.writableLength === 0 && !exchange.response.writableEnded;
-        // Bytes that have come and are not read yet wait for the server: its disk or its queue is behind.
-        const isPaused = phase === 'receiving' && exchange.request.readableLength > 0;
-        if (bytes !== exchange.lastBytes || isServersTurn || isPaused) {
-          exchange.lastBytes = bytes;
-          exchange.lastTime = now;
-        }
-        if (isServersTurn || isPaused) {
-          exchange.startBytes = bytes;
-          exchange.startTime = now;
-        }
-        const isSilent = now - exchange.lastTime > idleMs;
-        const seconds = (now - exchange.startTime) / 1000;
-        const isTooSlow =
-          now - exchange.startTime > 2 * idleMs && (bytes - exchange.startBytes) / seconds < minRate;
+        if (now.bytes !== last.bytes) exchange.last = now;
+        const isSilent = time - exchange.last.time > idleMs;
+        const elapsed = time - start.time;
+        const isTooSlow = elapsed > 2 * idleMs && (now.bytes - start.bytes) / (elapsed / 1000) < minRate;
         if (isSilent || isTooSlow) {
           exchanges.delete(exchange);
           endExchange(exchange, isSilent ? 'sent nothing for too long' : 'sent its body too slowly');

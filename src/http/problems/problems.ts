@@ -257,6 +257,9 @@ export const JSON_BODY_CODES: readonly ErrorCode[] = [
 /** What a route can answer that sends content by conditions and ranges. */
 export const CONTENT_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
 
+/** What a route can answer that looks up one resource. */
+export const LOOKUP_CODES: readonly ErrorCode[] = ['not_found', 'validation_failed', 'database_unavailable'];
+
 /** What a route can answer that uses image processes, the database and local disks. */
 export const PROCESSING_CODES: readonly ErrorCode[] = [
   'operation_timeout',

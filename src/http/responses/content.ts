@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import { Type } from '@sinclair/typebox';
 import { create as createContentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ByteRange } from '../../blobs/blob-store.ts';
+import type { BlobReader } from '../../blobs/blob-reader.ts';
+import type { BlobRef, ByteRange } from '../../blobs/blob-store.ts';
 import { AppError } from '../../core/errors.ts';
 import { bytesContent, ObjectWithDefaults } from '../../core/schema.ts';
 import { RESPONSE_HEADERS } from './responses.ts';
@@ -27,6 +28,17 @@ export interface ContentBytes {
 
 /** Immutable bytes as they are sent. */
 export interface Content extends ContentHead, ContentBytes {}
+
+/** Stored bytes as content. */
+export function storedContent(
+  blobs: BlobReader,
+  stored: BlobRef & Pick<ContentHead, 'mediaType' | 'filename'>,
+  options: Pick<ContentHead, 'cacheControl' | 'download'>,
+): Content {
+  const { sha256, size, mediaType, filename } = stored;
+  const open = (range: ByteRange) => blobs.open(stored, range);
+  return { sha256: sha256.toString('hex'), size, mediaType, filename, ...options, open };
+}
 
 /** Shows a picture and runs nothing, wherever it is opened (OWASP: uploaded content). */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
