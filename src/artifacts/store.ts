@@ -61,7 +61,7 @@ const KNOWN_CONTENTS = 10_000;
 
 const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
-/** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: where an equal artifact came first, the bytes must not be stored either. */
+/** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: if an equal artifact came first, the bytes must not be stored either. */
 const INSERT = `stored AS (
     INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename, media_type,
                            result, retention, document_sha256, document_size)
@@ -122,8 +122,8 @@ export class ArtifactStore implements ArtifactRepository {
   /**
    * Stores the artifact and its bytes in one transaction.
    *
-   * @returns the stored artifact; where an equal one came first, that one, with `isNew` false
-   * @throws AppError `not_found` where an input has been deleted meanwhile
+   * @returns the stored artifact; if an equal one came first, that one, with `isNew` false
+   * @throws AppError `not_found` if an input has been deleted meanwhile
    */
   async create(owner: OwnerId, artifact: NewArtifact): Promise<{ artifact: Artifact; isNew: boolean }> {
     const created = await this.#insert(owner, artifact);
@@ -234,7 +234,7 @@ export class ArtifactStore implements ArtifactRepository {
     });
   }
 
-  /** The stored artifact; undefined where another process has stored an equal one first. */
+  /** The stored artifact; undefined if another process has stored an equal one first. */
   async #insert(
     owner: OwnerId,
     { key, file, document, ...artifact }: NewArtifact,

@@ -8,6 +8,7 @@ import type { Metrics } from '../http/operators/metrics.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import {
   CONTENT_CODES,
+  FORM_CODES,
   LOOKUP_CODES,
   PROBLEMS,
   PROCESSING_CODES,
@@ -41,15 +42,8 @@ export interface ImageRoutesOptions {
 }
 
 const UPLOAD_CODES: readonly ErrorCode[] = [
-  'malformed_multipart',
-  'incomplete_body',
-  'request_timeout',
-  'file_too_large',
-  'request_too_large',
-  'too_many_files',
-  'unsupported_media_type',
+  ...FORM_CODES,
   'unsupported_image_format',
-  'validation_failed',
   'undecodable_image',
   'too_many_pixels',
   ...PROCESSING_CODES,
@@ -206,7 +200,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
   );
 };
 
-/** @throws AppError `validation_failed` for a name that leaves nothing of a file name */
+/** @throws AppError `validation_failed` for a name of which nothing is left as a file name */
 function toChanges({ filename: given, ...changes }: ImageChanges): ImageChanges {
   if (given === undefined) return changes;
   const filename = sanitizeFilename(given, '');

@@ -5,7 +5,7 @@ import { IMAGE_FORMATS } from '../pictures/types.ts';
 
 const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
-export const GpsSchema = Type.Object(
+const GpsSchema = Type.Object(
   {
     latitude: Type.Number({ minimum: -90, maximum: 90, description: 'Decimal degrees, north positive.' }),
     longitude: Type.Number({ minimum: -180, maximum: 180, description: 'Decimal degrees, east positive.' }),
@@ -89,9 +89,9 @@ export const ImageSchema = Type.Object(
   },
 );
 
-export const ImagePageSchema = PageOf('Image', 'A page of images.');
+const ImagePageSchema = PageOf('Image', 'A page of images.');
 
-export const IMAGE_SORTS = ['-created_at', 'created_at', 'filename', '-filename', 'size', '-size'] as const;
+const IMAGE_SORTS = ['-created_at', 'created_at', 'filename', '-filename', 'size', '-size'] as const;
 export type ImageSort = (typeof IMAGE_SORTS)[number];
 
 const includeGps = Type.Boolean({

@@ -3,7 +3,7 @@ import { StringEnum } from '../core/schema.ts';
 import { PROBLEM_EXAMPLES, type Problem, ProblemSchema } from '../http/problems/problems.ts';
 import { type ImageResponse, ImageSchema } from './schemas.ts';
 
-export const UploadResultSchema = Type.Object(
+const UploadResultSchema = Type.Object(
   {
     status: StringEnum(['created', 'existing', 'failed'], {
       description:
@@ -16,7 +16,7 @@ export const UploadResultSchema = Type.Object(
   { $id: 'UploadResult', description: 'What became of one file.' },
 );
 
-export const UploadResponseSchema = Type.Object(
+const UploadResponseSchema = Type.Object(
   {
     results: Type.Array(Type.Ref('UploadResult'), {
       description: 'One for each file, in the order of the request.',
@@ -40,7 +40,7 @@ export const UploadResponseSchema = Type.Object(
   },
 );
 
-export const UploadProblemSchema = Type.Object(
+const UploadProblemSchema = Type.Object(
   {
     ...ProblemSchema.properties,
     results: Type.Optional(

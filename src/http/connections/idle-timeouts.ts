@@ -7,7 +7,7 @@ import { answerOnSocket } from './raw-socket-errors.ts';
 export interface IdleTimeoutOptions {
   /** Longest silence of a client that is expected to send or to read, in milliseconds. */
   idleMs: number;
-  /** Least bytes per second a client has to send or read, measured from the second idle period on; 0 for no bound. */
+  /** Fewest bytes per second that a client must send or read, measured from the second idle period on; 0 for no bound. */
   minRate: number;
 }
 

@@ -8,7 +8,7 @@ export interface LocatedFault extends Fault {
   location: FaultLocation;
 }
 
-/** The parts of a request that say where its parameters stand. */
+/** What of a request tells where its parameters stood. */
 export interface ParameterSource {
   method?: string;
   params?: unknown;

@@ -257,6 +257,18 @@ export const JSON_BODY_CODES: readonly ErrorCode[] = [
 /** What a route can answer that sends content by conditions and ranges. */
 export const CONTENT_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
 
+/** What a route can answer that receives a multipart form. */
+export const FORM_CODES: readonly ErrorCode[] = [
+  'malformed_multipart',
+  'incomplete_body',
+  'request_timeout',
+  'file_too_large',
+  'request_too_large',
+  'too_many_files',
+  'unsupported_media_type',
+  'validation_failed',
+];
+
 /** What a route can answer that looks up one resource. */
 export const LOOKUP_CODES: readonly ErrorCode[] = ['not_found', 'validation_failed', 'database_unavailable'];
 
@@ -281,7 +293,7 @@ export const COMPUTATION_CODES: readonly ErrorCode[] = [
   ...PROCESSING_CODES,
 ];
 
-/** What any route can answer, whatever it does. */
+/** What any route can answer. */
 const COMMON_CODES: readonly ErrorCode[] = [
   'malformed_request',
   'host_not_allowed',
@@ -318,7 +330,7 @@ export function problemResponses(...codes: ErrorCode[]): Record<number, object> 
   return problemResponsesOf('Problem', codes);
 }
 
-/** Like `problemResponses`, for a route whose problems have members of their own. */
+/** Like `problemResponses`, for a route whose problems have more members. */
 export function problemResponsesOf(schema: string, codes: readonly ErrorCode[]): Record<number, object> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set([...codes, ...COMMON_CODES])) {

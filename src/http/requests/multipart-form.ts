@@ -24,7 +24,7 @@ export interface FormOptions {
 export interface FormFile {
   /** As the client sent it; not safe for anything. */
   filename: string;
-  /** The bytes; to be read to their end, or the form comes to no end. Fails with what `receiveForm` throws. */
+  /** The bytes. The form does not end until they are read. Fails with what `receiveForm` throws. */
   chunks: AsyncIterable<Buffer>;
   /** Whether the file was longer than `maxFileBytes`; known once the bytes are read. */
   isTooLarge(): boolean;
@@ -33,7 +33,7 @@ export interface FormFile {
 /** The parser refuses longer headers by itself (80 KiB). */
 const MAX_FIELD_NAME_BYTES = 200;
 
-/** Fields that are no files: none is known, but each is told of as a fault. */
+/** Fields that are not files. None is known; each becomes a fault. */
 const MAX_OTHER_FIELDS = 20;
 
 const LIMIT_CODES = ['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'];
@@ -106,7 +106,7 @@ async function* readChunks(
  * for. It ends when the whole body has arrived and was well-formed. `refuseUnreceivable` comes before.
  *
  * @throws AppError `malformed_multipart`, `incomplete_body`, `request_too_large`,
- *   `too_many_files`, or `validation_failed` for unknown fields or where there was no file
+ *   `too_many_files`, or `validation_failed` for unknown fields or if there was no file
  */
 export async function* receiveForm(
   request: FastifyRequest,
@@ -138,7 +138,7 @@ export async function* receiveForm(
         yield { filename, chunks: readChunks(file, request, tooLarge), isTooLarge };
       } else {
         if (part.type === 'file') part.file.resume();
-        // The parser gives none where the part's header names none, whatever its type says.
+        // It is undefined if the part's header names none, whatever the parser's type says.
         const name: string = part.fieldname ?? '';
         addFault(
           name === field
@@ -156,7 +156,7 @@ export async function* receiveForm(
     const failure = tooLarge.aborted ? tooLarge.reason : error;
     throw toLimitError(failure, limits) ?? toUploadError(failure, request);
   } finally {
-    // What is left of the body goes nowhere, so that the connection does not stand still.
+    // The rest of the body is dropped, so that the connection does not stand still.
     if (!isComplete) {
       request.raw.unpipe();
       request.raw.resume();

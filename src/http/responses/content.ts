@@ -8,7 +8,7 @@ import { AppError } from '../../core/errors.ts';
 import { bytesContent, ObjectWithDefaults } from '../../core/schema.ts';
 import { RESPONSE_HEADERS } from './responses.ts';
 
-/** What is said of bytes that are sent: validators and a safe file name. */
+/** What an answer says of its bytes: validators and a safe file name. */
 export interface ContentHead {
   /** Hexadecimal SHA-256 of the bytes, or of all that they are made from: the strong ETag. */
   sha256: string;
@@ -19,14 +19,14 @@ export interface ContentHead {
   cacheControl: string;
 }
 
-/** Bytes of which any range can be read. */
+/** Bytes that can be read in ranges. */
 export interface ContentBytes {
   size: number;
-  /** The bytes of a range. Called only when they are really sent. */
+  /** The bytes of a range. Called only if they are sent. */
   open(range: ByteRange): Promise<Buffer | Readable>;
 }
 
-/** Immutable bytes as they are sent. */
+/** Immutable bytes, and what an answer says of them. */
 export interface Content extends ContentHead, ContentBytes {}
 
 /** Stored bytes as content. */
@@ -65,7 +65,7 @@ export function contentResponses(mediaType: string): Record<number, object> {
   };
 }
 
-/** For what a GET computes: a client may keep it a while, and asks again, because a newer version may make it better. */
+/** For what a GET computes: a client may keep it a while and then asks again, because a newer version may make it better. */
 export const REVALIDATED = 'private, max-age=3600';
 
 /** For bytes that never change under their URL. */
@@ -86,8 +86,8 @@ export function isNotModified({ method, headers }: FastifyRequest, etag: string)
 }
 
 /**
- * One range of a `Range` header: `first-last`, `first-` or `-suffix`. Undefined for what is to be ignored: another
- * unit, what is malformed, and several ranges (RFC 9110, 14.2 leaves it to the server to send the whole instead).
+ * One range of a `Range` header: `first-last`, `first-` or `-suffix`. Undefined if it is to be ignored: another
+ * unit, a malformed header, and several ranges (RFC 9110, 14.2 leaves it to the server to send the whole instead).
  */
 function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
   const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/.exec(header) ?? [];
@@ -98,7 +98,7 @@ function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' |
   return start < end ? { start, end } : 'unsatisfiable';
 }
 
-/** The range asked for, undefined for the whole. */
+/** The range that is asked for; undefined for the whole. */
 function requestedRange(
   request: FastifyRequest,
   size: number,
@@ -125,7 +125,7 @@ export async function sendContent(
 }
 
 /**
- * The same for bytes that are made when they are asked for, which they are not if the client has them.
+ * The same for bytes that are made only if the client does not have them.
  *
  * @throws AppError as `sendContent`; what `make` throws
  */

@@ -198,7 +198,7 @@ class OperationRoutes {
     );
   }
 
-  /** Plans and makes what a request asks for. Its faults are where the client gave the parameters. */
+  /** Plans and makes what a request asks for. Its faults have the paths of the request. */
   async #make(
     request: FastifyRequest,
     reply: FastifyReply,
