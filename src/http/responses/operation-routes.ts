@@ -1,4 +1,4 @@
-import type { TObject, TSchema } from '@sinclair/typebox';
+import type { TObject } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
@@ -16,8 +16,6 @@ import type {
   BytesPost,
   OperationRoute,
   RequestForm,
-  ResourceName,
-  RouteText,
   StoredPartRoute,
 } from '../../work/routes.ts';
 import { type Work, workKey } from '../../work/work.ts';
@@ -27,7 +25,16 @@ import { parameterCompiler } from '../problems/validation.ts';
 import { acceptedTypes, varyByAccept } from '../requests/negotiation.ts';
 import { openComputedFile, removeWhenSent } from './computed-file.ts';
 import { REVALIDATED, sendContent, sendMadeContent, storedContent } from './content.ts';
-import { IdParamsSchema, jsonContent, plainJson, RESPONSE_HEADERS } from './responses.ts';
+import {
+  artifactResponses,
+  bodySchema,
+  bytesResponses,
+  describe,
+  RESOURCES,
+  type Resource,
+  wholeResponse,
+} from './operation-documents.ts';
+import { IdParamsSchema, plainJson } from './responses.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -44,15 +51,6 @@ export interface OperationRoutesOptions {
   findArtifact: (owner: OwnerId, id: string) => Promise<Artifact>;
   toArtifactResponse: (artifact: Artifact) => object;
 }
-
-const RESOURCES = [
-  { name: 'Image', type: 'image', path: '/images/:id' },
-  { name: 'Artifact', type: 'artifact', path: '/artifacts/:id' },
-] as const satisfies readonly { name: ResourceName; type: StoredRef['type']; path: string }[];
-
-type Resource = (typeof RESOURCES)[number];
-
-const { etag, location, 'content-location': contentLocation, 'content-range': range } = RESPONSE_HEADERS;
 
 /**
  * The routes that operations declare, on images and on artifacts, with one contract: `POST` makes an artifact and answers with
@@ -338,21 +336,6 @@ function withPathsOf(form: RequestForm, error: unknown): unknown {
   return new AppError(error.code, error.detail, { errors, cause: error });
 }
 
-function describe({ operationId, summary, description }: RouteText, tag: string, { name, type }: Resource) {
-  return {
-    operationId: operationId(name),
-    tags: [tag],
-    summary: summary(type),
-    description,
-    params: IdParamsSchema,
-  };
-}
-
-/** A shared schema by its name, any other as it is. */
-function bodySchema(schema: TSchema): object {
-  return schema.$id === undefined ? schema : { $ref: `${schema.$id}#` };
-}
-
 /** What a POST does with a body before it is validated. */
 function bodyOptions({ complete }: Pick<ArtifactPost, 'complete'>): RouteShorthandOptions {
   if (complete === undefined) return {};
@@ -361,40 +344,4 @@ function bodyOptions({ complete }: Pick<ArtifactPost, 'complete'>): RouteShortha
       request.body = complete(request.body);
     },
   };
-}
-
-function artifactResponses({ stores }: Operation): Record<number, object> {
-  const content = jsonContent(`${titleOf(stores ?? '')}Artifact`);
-  return {
-    201: {
-      description: 'The artifact, made now.',
-      content,
-      headers: { location, 'content-location': contentLocation },
-    },
-    200: {
-      description: 'The artifact, which existed.',
-      content,
-      headers: { 'content-location': contentLocation },
-    },
-  };
-}
-
-function wholeResponse({ description, content }: BytesAnswer): Record<number, object> {
-  return { 200: { description, content, headers: { etag, 'content-location': contentLocation } } };
-}
-
-function bytesResponses(bytes: BytesAnswer): Record<number, object> {
-  return {
-    ...wholeResponse(bytes),
-    206: {
-      description: 'The range of it that was asked for.',
-      content: bytes.content,
-      headers: { etag, 'content-range': range },
-    },
-    304: { type: 'null', description: 'The client has this (`If-None-Match`).', headers: { etag } },
-  };
-}
-
-function titleOf(kind: string): string {
-  return kind.charAt(0).toUpperCase() + kind.slice(1);
 }
