@@ -4,13 +4,13 @@ import Fastify, { type FastifyInstance } from 'fastify';
 import { toArtifactResponse } from './artifacts/response.ts';
 import { artifactRoutes } from './artifacts/routes.ts';
 import { artifactSchemas } from './artifacts/schemas.ts';
-import { ownerPlugin } from './auth/owner.ts';
 import type { Config } from './config.ts';
 import { frameSetRoutes } from './frames/frame-set-routes.ts';
 import { frameRoutes } from './frames/routes.ts';
 import { FRAME_SCHEMAS } from './frames/schemas.ts';
 import { HISTOGRAM_SCHEMAS } from './histogram/schemas.ts';
 import { originGuard } from './http/access/origin-guard.ts';
+import { ownerPlugin } from './http/access/owner.ts';
 import { securityHeaders } from './http/access/security-headers.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/connections/idle-timeouts.ts';
 import { unusedConnections } from './http/connections/unused-connections.ts';
@@ -26,6 +26,7 @@ import { operationRoutes } from './http/responses/operation-routes.ts';
 import { createServerOptions } from './http/server-options.ts';
 import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
+import { UPLOAD_SCHEMAS } from './images/upload-schemas.ts';
 import { MANIPULATION_SCHEMAS } from './manipulation/operation.ts';
 import { SEGMENTATION_SCHEMAS } from './segmentation/answer-schemas.ts';
 import type { Services } from './services.ts';
@@ -57,6 +58,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
 
   for (const schema of [
     ...IMAGE_SCHEMAS,
+    ...UPLOAD_SCHEMAS,
     ...MANIPULATION_SCHEMAS,
     ...HISTOGRAM_SCHEMAS,
     ...SEGMENTATION_SCHEMAS,

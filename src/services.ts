@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import { deleteDerivedFrom } from './artifacts/delete-derived.ts';
 import { StoredInputs } from './artifacts/inputs.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { BlobReader } from './blobs/blob-reader.ts';
@@ -118,7 +119,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     new IngestThreads({ concurrency: config.CSV_CONCURRENCY, queue: config.CSV_QUEUE }),
   );
   const frameSets = new FrameSetStore(database);
-  const images = new ImageStore(database, blobStore);
+  const images = new ImageStore(database, blobStore, deleteDerivedFrom);
   const artifacts = new ArtifactStore(database, blobStore);
   const pictureAdmission = new Admission({
     what: 'pictures of frames',

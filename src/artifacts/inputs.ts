@@ -1,20 +1,19 @@
-import type { FastifyBaseLogger } from 'fastify';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
 import type { DiskCache, Lease } from '../blobs/disk-cache.ts';
 import type { ImageStore } from '../images/store.ts';
 import { formatOfMediaType } from '../pictures/formats.ts';
 import type { Input, InputSource, OpenedInputs, OpenOptions, StoredRef } from '../work/inputs.ts';
-import type { ArtifactStore } from './store.ts';
+import type { ArtifactStore, UseLog } from './store.ts';
 
 /** Images and artifacts as inputs, in files of the disk cache. */
 export class StoredInputs implements InputSource<StoredRef> {
   readonly #images: ImageStore;
   readonly #artifacts: ArtifactStore;
   readonly #diskCache: DiskCache;
-  readonly #log: FastifyBaseLogger;
+  readonly #log: UseLog;
 
-  constructor(images: ImageStore, artifacts: ArtifactStore, diskCache: DiskCache, log: FastifyBaseLogger) {
+  constructor(images: ImageStore, artifacts: ArtifactStore, diskCache: DiskCache, log: UseLog) {
     this.#images = images;
     this.#artifacts = artifacts;
     this.#diskCache = diskCache;

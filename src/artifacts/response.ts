@@ -17,11 +17,6 @@ export function toArtifactResponse(artifact: Artifact): ArtifactResponse {
     result: artifact.result,
     retention: artifact.retention,
     created_at: artifact.createdAt.toISOString(),
-    content_url: contentUrlOf(artifact),
+    content_url: `/artifacts/${artifact.id}/content`,
   };
-}
-
-/** Where an artifact's bytes are. */
-function contentUrlOf({ id }: { id: string }): string {
-  return `/artifacts/${id}/content`;
 }

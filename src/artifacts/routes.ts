@@ -1,8 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import { problemResponses } from '../http/problems/problems.ts';
-import { linkNextPage } from '../http/requests/pagination.ts';
-import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
+import { CONTENT_CODES, LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
+import {
+  ContentQuerySchema,
+  contentResponses,
+  IMMUTABLE,
+  sendContent,
+  storedContent,
+} from '../http/responses/content.ts';
+import { linkNextPage } from '../http/responses/next-page.ts';
 import {
   emptyResponse,
   IdParamsSchema,
@@ -11,7 +17,6 @@ import {
   plainJson,
 } from '../http/responses/responses.ts';
 import type { ImageStore } from '../images/store.ts';
-import type { StoredRef } from '../work/inputs.ts';
 import { toArtifactResponse } from './response.ts';
 import { ArtifactListQuerySchema } from './schemas.ts';
 import type { ArtifactStore } from './store.ts';
@@ -30,21 +35,11 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
   { artifacts, images, blobs },
 ) => {
   app.setSerializerCompiler(plainJson);
-  const inputs: [
-    StoredRef['type'],
-    string,
-    string,
-    (owner: Parameters<ImageStore['source']>[0], id: string) => Promise<unknown>,
-  ][] = [
-    ['image', '/images/:id/artifacts', 'listImageArtifacts', (owner, id) => images.source(owner, id)],
-    [
-      'artifact',
-      '/artifacts/:id/artifacts',
-      'listArtifactArtifacts',
-      (owner, id) => artifacts.get(owner, id),
-    ],
-  ];
-  for (const [type, url, operationId, find] of inputs) {
+  const inputs = [
+    { type: 'image', url: '/images/:id/artifacts', operationId: 'listImageArtifacts' },
+    { type: 'artifact', url: '/artifacts/:id/artifacts', operationId: 'listArtifactArtifacts' },
+  ] as const;
+  for (const { type, url, operationId } of inputs) {
     app.get(
       url,
       {
@@ -57,18 +52,15 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
           querystring: ArtifactListQuerySchema,
           response: {
             200: pageResponse('ArtifactPage', 'A page of artifacts.'),
-            ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+            ...problemResponses(...LOOKUP_CODES),
           },
         },
       },
       async (request, reply) => {
         const { owner, params, query } = request;
-        await find(owner, params.id);
-        const { artifacts: page, nextCursor } = await artifacts.listByInput(
-          owner,
-          { type, id: params.id },
-          query,
-        );
+        await (type === 'image' ? images.source(owner, params.id) : artifacts.get(owner, params.id));
+        const input = { type, id: params.id };
+        const { artifacts: page, nextCursor } = await artifacts.listByInput(owner, input, query);
         if (nextCursor) linkNextPage(request, reply, nextCursor);
         return { items: page.map(toArtifactResponse), next_cursor: nextCursor };
       },
@@ -86,7 +78,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
         params: IdParamsSchema,
         response: {
           200: jsonResponse('Artifact', 'The artifact.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },
@@ -105,7 +97,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
         params: IdParamsSchema,
         response: {
           204: emptyResponse('It is deleted.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },
@@ -127,28 +119,19 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
         querystring: ContentQuerySchema,
         response: {
           ...contentResponses('*/*'),
-          ...problemResponses(
-            'not_found',
-            'precondition_failed',
-            'range_not_satisfiable',
-            'validation_failed',
-            'database_unavailable',
-          ),
+          ...problemResponses(...LOOKUP_CODES, ...CONTENT_CODES),
         },
       },
     },
     async (request, reply) => {
       const artifact = await artifacts.getContent(request.owner, request.params.id);
       artifacts.noteUse(artifact, request.log);
-      return sendContent(request, reply, {
-        sha256: artifact.sha256.toString('hex'),
-        size: artifact.size,
-        mediaType: artifact.mediaType,
-        filename: artifact.filename,
-        download: request.query.download,
-        cacheControl: IMMUTABLE,
-        open: (range) => blobs.open(artifact, range),
-      });
+      const { download } = request.query;
+      return sendContent(
+        request,
+        reply,
+        storedContent(blobs, artifact, { download, cacheControl: IMMUTABLE }),
+      );
     },
   );
 };

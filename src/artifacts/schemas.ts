@@ -1,6 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { PageOf, PageQuery } from '../core/cursor.ts';
 import { ObjectWithDefaults, StringEnum, TaggedUnion, Timestamp, Uuid } from '../core/schema.ts';
-import { PageOf, PageQuery } from '../http/requests/pagination.ts';
 import type { Operation } from '../work/operation.ts';
 
 const id = '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11';

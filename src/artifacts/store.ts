@@ -3,10 +3,10 @@ import { Type } from '@sinclair/typebox';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
+import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import {
   type Database,
-  type DatabaseLogger,
   FOREIGN_KEY_VIOLATION,
   hasState,
   toAppError,
@@ -15,7 +15,6 @@ import {
 } from '../db/database.ts';
 import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
-import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/requests/pagination.ts';
 import type { Artifact, NewArtifact } from '../work/artifact.ts';
 import type { StoredRef } from '../work/inputs.ts';
 import type { ArtifactRepository } from '../work/make.ts';
@@ -31,6 +30,11 @@ export interface ArtifactListQuery {
   limit: number;
   cursor?: string;
   kind?: string;
+}
+
+/** The part of a logger that is told of a use that could not be noted. */
+export interface UseLog {
+  warn(details: object, message: string): void;
 }
 
 const COLUMNS = `a.id, a.kind, a.operation, a.version, a.parameters, a.sha256, a.size::float8 AS size, a.filename,
@@ -57,7 +61,7 @@ const KNOWN_CONTENTS = 10_000;
 
 const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
-/** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: where an equal artifact came first, the bytes must not be stored either. */
+/** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: if an equal artifact came first, the bytes must not be stored either. */
 const INSERT = `stored AS (
     INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename, media_type,
                            result, retention, document_sha256, document_size)
@@ -118,8 +122,8 @@ export class ArtifactStore implements ArtifactRepository {
   /**
    * Stores the artifact and its bytes in one transaction.
    *
-   * @returns the stored artifact; where an equal one came first, that one, with `isNew` false
-   * @throws AppError `not_found` where an input has been deleted meanwhile
+   * @returns the stored artifact; if an equal one came first, that one, with `isNew` false
+   * @throws AppError `not_found` if an input has been deleted meanwhile
    */
   async create(owner: OwnerId, artifact: NewArtifact): Promise<{ artifact: Artifact; isNew: boolean }> {
     const created = await this.#insert(owner, artifact);
@@ -162,11 +166,8 @@ export class ArtifactStore implements ArtifactRepository {
     return rowCount === 1;
   }
 
-  /** Notes that a cached artifact was used, at most once a minute. Where that fails, it is only logged. */
-  noteUse(
-    artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>,
-    log: Pick<DatabaseLogger, 'warn'>,
-  ): void {
+  /** Notes that a cached artifact was used, at most once a minute. If that fails, it is only logged. */
+  noteUse(artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>, log: UseLog): void {
     if (artifact.retention !== 'cached' || Date.now() - artifact.lastUsedAt.getTime() < TOUCH_AFTER_MS)
       return;
     artifact.lastUsedAt = new Date();
@@ -233,7 +234,7 @@ export class ArtifactStore implements ArtifactRepository {
     });
   }
 
-  /** The stored artifact; undefined where another process has stored an equal one first. */
+  /** The stored artifact; undefined if another process has stored an equal one first. */
   async #insert(
     owner: OwnerId,
     { key, file, document, ...artifact }: NewArtifact,

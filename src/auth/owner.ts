@@ -1,5 +1,3 @@
-import fp from 'fastify-plugin';
-
 declare const ownerIdBrand: unique symbol;
 
 /**
@@ -10,18 +8,3 @@ export type OwnerId = string & { readonly [ownerIdBrand]: 'OwnerId' };
 
 /** The built-in user of the first migration, who owns everything while nobody logs in. */
 export const LOCAL_OWNER = '00000000-0000-4000-8000-000000000001' as OwnerId;
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** The user on whose behalf the request is served. */
-    owner: OwnerId;
-  }
-}
-
-/** Gives every request its owner. */
-export const ownerPlugin = fp(
-  async (app) => {
-    app.decorateRequest('owner', LOCAL_OWNER);
-  },
-  { name: 'owner' },
-);

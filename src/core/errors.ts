@@ -1,6 +1,6 @@
 /**
  * Every way in which a request can fail, by a stable snake_case code. The HTTP layer alone maps codes to statuses
- * (`http/problems.ts`); code below it throws `AppError` and knows nothing of HTTP.
+ * (`http/problems/problems.ts`); code below it throws `AppError` and knows nothing of HTTP.
  */
 export const ERROR_CODES = [
   'malformed_json',
@@ -37,21 +37,17 @@ export const ERROR_CODES = [
 
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** Where a faulty value stood in the request. */
-export type FaultLocation = 'body' | 'query' | 'path' | 'header';
-
 /**
- * One fault of a request. `path` is a JSON Pointer (RFC 6901) into the location, for example
- * `/operations/0/width`; the empty string is the whole of it.
+ * One fault of the parameters. `path` is a JSON Pointer (RFC 6901) into them, for example `/operations/0/width`; the empty
+ * string is the whole of them. Only the HTTP layer knows in which part of a request they stood.
  */
 export interface Fault {
-  location: FaultLocation;
   path: string;
   message: string;
 }
 
 export interface AppErrorOptions {
-  /** All faults found, where the request's own values are at fault. */
+  /** All faults found, if the parameters are at fault. */
   errors?: readonly Fault[];
   /** Seconds after which trying again makes sense. */
   retryAfter?: number;

@@ -55,9 +55,9 @@ export function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** A fault of one parameter, at its place in the parameters. The HTTP layer moves it to where the value stood. */
+/** A fault of one parameter, at its place in the parameters. */
 export function parameterFault(path: string, expected: string, received: unknown): Fault {
-  return { location: 'body', path, message: mismatch(nameOf(path), expected, received) };
+  return { path, message: mismatch(nameOf(path), expected, received) };
 }
 
 /** A `validation_failed`, or another failure, about one parameter. */

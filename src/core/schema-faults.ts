@@ -1,11 +1,6 @@
 import type { ErrorObject } from 'ajv';
+import type { Fault } from './errors.ts';
 import { escapePointer, mismatch, nameOf, showValue } from './faults.ts';
-
-/** What is wrong with one value. `path` is a JSON Pointer to it. */
-export interface SchemaFault {
-  path: string;
-  message: string;
-}
 
 /** Characters of an unknown property's name in a path. */
 const MAX_NAME = 200;
@@ -17,8 +12,8 @@ const MAX_NAME = 200;
  * of the same value add nothing: 0.5 that should be an integer from 1 on fails both `type` and `minimum`. A union's own
  * error stands for those of its branches. The discriminator's error is left out, since the tag's `enum` tells the same.
  */
-export function schemaFaults(errors: readonly ErrorObject[]): SchemaFault[] {
-  const faults = new Map<string, SchemaFault>();
+export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
+  const faults = new Map<string, Fault>();
   for (const error of errors) {
     if (error.keyword === 'discriminator') continue;
     const fault = toFault(error);
@@ -28,7 +23,7 @@ export function schemaFaults(errors: readonly ErrorObject[]): SchemaFault[] {
   return [...faults.values()];
 }
 
-function toFault({ keyword, instancePath, params, parentSchema, data }: ErrorObject): SchemaFault {
+function toFault({ keyword, instancePath, params, parentSchema, data }: ErrorObject): Fault {
   switch (keyword) {
     case 'required':
       return faultAt(
@@ -55,7 +50,7 @@ function toFault({ keyword, instancePath, params, parentSchema, data }: ErrorObj
   }
 }
 
-function faultAt(path: string, expected: string, received: unknown): SchemaFault {
+function faultAt(path: string, expected: string, received: unknown): Fault {
   return { path, message: mismatch(nameOf(path), expected, received) };
 }
 

@@ -1,10 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { PageQuery } from '../core/cursor.ts';
 import type { ErrorCode } from '../core/errors.ts';
 import { ObjectWithDefaults } from '../core/schema.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
 import { problemResponses } from '../http/problems/problems.ts';
 import { refuseUnreceivable } from '../http/requests/multipart-form.ts';
-import { linkNextPage, PageQuery } from '../http/requests/pagination.ts';
+import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
 import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { MAX_CURSOR_LENGTH, PageOf } from '../core/cursor.ts';
 import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
-import { MAX_CURSOR_LENGTH, PageOf } from '../http/requests/pagination.ts';
 import { DELIMITERS, MAX_COLUMNS } from './csv/header.ts';
 import { DEFAULT_NULL_VALUES } from './csv/null-values.ts';
 import { FRAME_SOURCES } from './reading/frame-rows.ts';

@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
+import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { FrameSet, Prisma } from '../db/generated/client.ts';
-import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/requests/pagination.ts';
 
 /** The name tells it from cursors of other lists by time. */
 const CURSOR_KIND = 'frame-sets';

@@ -10,7 +10,6 @@ import type { IngestOptions } from './ingest/messages.ts';
 import { identifyOptions } from './ingest/new-frame-set.ts';
 import { PostgresRowSink } from './ingest/postgres-row-sink.ts';
 import type { IngestThreads } from './ingest/threads.ts';
-import { readFromQuery } from './reading/query-faults.ts';
 import { delimiterOf, type UploadLogQuery } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
 
@@ -34,7 +33,7 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
     .flatMap((values) => values.split(','))
     .map((value) => value.trim())
     .filter((value) => value !== '');
-  readFromQuery(() => compileNullValues(nullValues));
+  compileNullValues(nullValues);
   return {
     delimiter: query.delimiter === undefined ? undefined : delimiterOf(query.delimiter),
     nullValues,

@@ -10,7 +10,7 @@ import { toValidationError } from './problems/validation.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 
 /**
- * Fastify's and its plugins' own failures, by their code, with a better explanation than theirs where there is one.
+ * Fastify's and its plugins' own failures, by their code, some with a better explanation.
  * Whatever else they report as 4xx is a malformed request.
  */
 const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string]>> = {
@@ -30,7 +30,7 @@ const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string
   FST_MP_PREMATURE_CLOSE: ['incomplete_body'],
 };
 
-/** Turns a failure of a lower layer (a driver, the file system) into one with a public explanation, where it knows it. */
+/** Turns a failure of a lower layer (a driver, the file system) into one with a public explanation, if it knows it. */
 export type ErrorTranslator = (error: unknown) => AppError | undefined;
 
 function isFrameworkError(error: unknown): error is FastifyError {
@@ -39,10 +39,10 @@ function isFrameworkError(error: unknown): error is FastifyError {
   );
 }
 
-/** The failure as the client is told of it; what is not known is an internal error that shows nothing. */
+/** The failure as the client is told of it; an unknown failure is an internal error that shows nothing. */
 export function toPublicError(error: unknown, request: FastifyRequest, translate: ErrorTranslator): AppError {
   if (error instanceof AppError) return error;
-  // Nobody reads it, and it is no failure of the server.
+  // Nobody reads it, and the server has not failed.
   if (error instanceof ClientGone) return new AppError('incomplete_body', error.message, { cause: error });
   if (error instanceof Error && 'validation' in error && Array.isArray(error.validation)) {
     const { validation, validationContext } = error as FastifyError;
@@ -71,7 +71,7 @@ export function sendProblem(
 ): FastifyReply {
   const problem = { ...toProblem(error, request), ...extensions };
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
-  // They were those of the answer that has failed.
+  // These belong to the answer that has failed.
   for (const name of ['etag', 'content-location', 'content-disposition']) reply.removeHeader(name);
   // What is still to come of the body is not read any further than needed to answer.
   if (!request.raw.complete) {
@@ -104,13 +104,9 @@ function collectMethods(app: FastifyInstance): (path: string) => string[] {
   ];
 }
 
-export interface ProblemHandlerOptions {
-  translate: ErrorTranslator;
-}
-
 /** Answers every failure with a problem document (RFC 9457): thrown errors, unknown paths, wrong methods. */
 export const problemHandler = fp(
-  async (app, { translate }: ProblemHandlerOptions) => {
+  async (app, { translate }: { translate: ErrorTranslator }) => {
     const methodsOf = collectMethods(app);
 
     app.server.on('checkExpectation', refuseExpectation);

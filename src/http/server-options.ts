@@ -7,7 +7,7 @@ import { sendProblem } from './problem-handler.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 import { schemaController } from './schema-compilers.ts';
 
-/** A client's own request id is taken over where it is short and plain, so that logs of several services can be joined. */
+/** A client's own request id is kept if it is short and plain, so that logs of several services can be joined. */
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
 function requestId(request: { headers: IncomingMessage['headers'] }): string {
@@ -22,9 +22,9 @@ export function createServerOptions(logger: FastifyBaseLogger) {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
     http: {
-      // Node's own answer to a missing Host is no problem document; the origin guard gives one.
+      // Node's own answer to a missing Host is not a problem document; the origin guard's is.
       requireHostHeader: false,
-      // How often Node looks for headers that take too long; its default is 30 s, later than most of them would end.
+      // How often Node looks for headers that take too long. Its default of 30 s is too late for most of them.
       connectionsCheckingInterval: 1000,
     },
     bodyLimit: MAX_JSON_BYTES,

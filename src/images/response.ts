@@ -4,7 +4,7 @@ import type { ImageDetails } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageResponse } from './schemas.ts';
 
-/** An image as clients see it. The position is shown only where it was asked for. */
+/** An image as clients see it. The position is shown only if it was asked for. */
 export function toImageResponse(image: Image, { includeGps }: { includeGps: boolean }): ImageResponse {
   // Written by this service from `ImageMetadata`, so the columns hold what its types say.
   const format = image.format as ImageFormat;

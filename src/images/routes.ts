@@ -7,28 +7,31 @@ import { clientSignal } from '../http/connections/client-signal.ts';
 import type { Metrics } from '../http/operators/metrics.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import {
+  CONTENT_CODES,
+  FORM_CODES,
+  LOOKUP_CODES,
   PROBLEMS,
   PROCESSING_CODES,
   problemResponses,
   problemResponsesOf,
   toProblem,
 } from '../http/problems/problems.ts';
-import { refuseUnreceivable } from '../http/requests/multipart-form.ts';
-import { linkNextPage } from '../http/requests/pagination.ts';
-import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
+import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
+import {
+  ContentQuerySchema,
+  contentResponses,
+  IMMUTABLE,
+  sendContent,
+  storedContent,
+} from '../http/responses/content.ts';
+import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
-import {
-  type ImageChanges,
-  ImageChangesSchema,
-  ImageListQuerySchema,
-  ImageQuerySchema,
-  UploadFormSchema,
-  type UploadResult,
-} from './schemas.ts';
+import { type ImageChanges, ImageChangesSchema, ImageListQuerySchema, ImageQuerySchema } from './schemas.ts';
 import type { ImageStore } from './store.ts';
 import { type UploadOutcome, type UploadServices, uploadImages } from './upload.ts';
+import { UploadFormSchema, type UploadResult } from './upload-schemas.ts';
 
 export interface ImageRoutesOptions {
   images: ImageStore;
@@ -39,15 +42,8 @@ export interface ImageRoutesOptions {
 }
 
 const UPLOAD_CODES: readonly ErrorCode[] = [
-  'malformed_multipart',
-  'incomplete_body',
-  'request_timeout',
-  'file_too_large',
-  'request_too_large',
-  'too_many_files',
-  'unsupported_media_type',
+  ...FORM_CODES,
   'unsupported_image_format',
-  'validation_failed',
   'undecodable_image',
   'too_many_pixels',
   ...PROCESSING_CODES,
@@ -78,7 +74,8 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       },
     },
     async (request, reply) => {
-      const outcomes = await uploadImages(request, uploads, clientSignal(reply));
+      const form = receiveForm(request, { field: 'files', limits: uploads.limits });
+      const outcomes = await uploadImages(request.owner, form, uploads, clientSignal(reply));
       return sendOutcomes(request, reply, outcomes, metrics, translateError);
     },
   );
@@ -118,7 +115,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         querystring: ImageQuerySchema,
         response: {
           200: jsonResponse('Image', 'The image.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },
@@ -141,12 +138,10 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         response: {
           200: jsonResponse('Image', 'The image as it is now.'),
           ...problemResponses(
-            'not_found',
-            'validation_failed',
+            ...LOOKUP_CODES,
             'malformed_json',
             'unsupported_media_type',
             'request_too_large',
-            'database_unavailable',
           ),
         },
       },
@@ -170,7 +165,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         params: IdParamsSchema,
         response: {
           204: emptyResponse('It is deleted.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },
@@ -193,32 +188,19 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         querystring: ContentQuerySchema,
         response: {
           ...contentResponses('image/*'),
-          ...problemResponses(
-            'not_found',
-            'precondition_failed',
-            'range_not_satisfiable',
-            'validation_failed',
-            'database_unavailable',
-          ),
+          ...problemResponses(...LOOKUP_CODES, ...CONTENT_CODES),
         },
       },
     },
     async (request, reply) => {
       const source = await images.source(request.owner, request.params.id);
-      return sendContent(request, reply, {
-        sha256: source.sha256.toString('hex'),
-        size: source.size,
-        mediaType: source.mediaType,
-        filename: source.filename,
-        download: request.query.download,
-        cacheControl: IMMUTABLE,
-        open: (range) => blobs.open(source, range),
-      });
+      const { download } = request.query;
+      return sendContent(request, reply, storedContent(blobs, source, { download, cacheControl: IMMUTABLE }));
     },
   );
 };
 
-/** @throws AppError `validation_failed` for a name that leaves nothing of a file name */
+/** @throws AppError `validation_failed` for a name of which nothing is left as a file name */
 function toChanges({ filename: given, ...changes }: ImageChanges): ImageChanges {
   if (given === undefined) return changes;
   const filename = sanitizeFilename(given, '');

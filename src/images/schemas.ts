@@ -1,12 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { PageOf, PageQuery } from '../core/cursor.ts';
 import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
-import { PROBLEM_EXAMPLES, type Problem, ProblemSchema } from '../http/problems/problems.ts';
-import { PageOf, PageQuery } from '../http/requests/pagination.ts';
 import { IMAGE_FORMATS } from '../pictures/types.ts';
 
 const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
-export const GpsSchema = Type.Object(
+const GpsSchema = Type.Object(
   {
     latitude: Type.Number({ minimum: -90, maximum: 90, description: 'Decimal degrees, north positive.' }),
     longitude: Type.Number({ minimum: -180, maximum: 180, description: 'Decimal degrees, east positive.' }),
@@ -90,69 +89,9 @@ export const ImageSchema = Type.Object(
   },
 );
 
-export const ImagePageSchema = PageOf('Image', 'A page of images.');
+const ImagePageSchema = PageOf('Image', 'A page of images.');
 
-export const UploadResultSchema = Type.Object(
-  {
-    status: StringEnum(['created', 'existing', 'failed'], {
-      description:
-        '`created`: stored now. `existing`: these bytes were there already. `failed`: `problem` says why.',
-    }),
-    filename: Type.String({ description: 'As it was sent.' }),
-    image: Type.Optional(Type.Ref('Image')),
-    problem: Type.Optional(Type.Ref('Problem')),
-  },
-  { $id: 'UploadResult', description: 'What became of one file.' },
-);
-
-export const UploadResponseSchema = Type.Object(
-  {
-    results: Type.Array(Type.Ref('UploadResult'), {
-      description: 'One for each file, in the order of the request.',
-    }),
-  },
-  {
-    $id: 'UploadResponse',
-    description: 'What became of each file of an upload.',
-    examples: [
-      {
-        results: [
-          { status: 'created', filename: 'photo.jpg', image: ImageSchema.examples[0] },
-          {
-            status: 'failed',
-            filename: 'notes.txt',
-            problem: PROBLEM_EXAMPLES.unsupported_image_format?.value,
-          },
-        ],
-      },
-    ],
-  },
-);
-
-export const UploadProblemSchema = Type.Object(
-  {
-    ...ProblemSchema.properties,
-    results: Type.Optional(
-      Type.Array(Type.Ref('UploadResult'), {
-        description: 'One for each file, where the body itself was in order.',
-      }),
-    ),
-  },
-  { $id: 'UploadProblem', description: 'Why an upload created nothing.' },
-);
-
-/** What the multipart body of an upload holds, for the document: the body itself is read as a stream. */
-export const UploadFormSchema = Type.Object({
-  files: Type.Array(
-    Type.Unsafe<unknown>({ type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' }),
-    {
-      description: 'One or many picture files: JPEG, PNG, WebP, GIF, TIFF or AVIF, told by their bytes.',
-      minItems: 1,
-    },
-  ),
-});
-
-export const IMAGE_SORTS = ['-created_at', 'created_at', 'filename', '-filename', 'size', '-size'] as const;
+const IMAGE_SORTS = ['-created_at', 'created_at', 'filename', '-filename', 'size', '-size'] as const;
 export type ImageSort = (typeof IMAGE_SORTS)[number];
 
 const includeGps = Type.Boolean({
@@ -206,18 +145,5 @@ export const ImageChangesSchema = Type.Object(
 export type ImageChanges = Static<typeof ImageChangesSchema>;
 
 export type ImageResponse = Omit<Static<typeof ImageSchema>, 'gps'> & { gps?: Static<typeof GpsSchema> };
-export type UploadResult = Omit<Static<typeof UploadResultSchema>, 'image' | 'problem'> & {
-  image?: ImageResponse;
-  problem?: Problem;
-};
-
-/** The schemas of this slice that have names, for `addSchema`. */
-export const IMAGE_SCHEMAS = [
-  GpsSchema,
-  ImageSchema,
-  ImagePageSchema,
-  UploadResultSchema,
-  UploadResponseSchema,
-  UploadProblemSchema,
-  ImageChangesSchema,
-];
+/** The schemas that have names, for `addSchema`. */
+export const IMAGE_SCHEMAS = [GpsSchema, ImageSchema, ImagePageSchema, ImageChangesSchema];

@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
-import type { PoolClient } from 'pg';
-import { deleteDerivedFrom } from '../artifacts/delete-derived.ts';
+import type { ClientBase, PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
-import { AppError } from '../core/errors.ts';
-import { type Database, withTransaction } from '../db/database.ts';
-import type { Image, Prisma } from '../db/generated/client.ts';
-import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
-import { KnownRows } from '../db/row-cache/known-rows.ts';
 import {
   CursorId,
   CursorInteger,
@@ -16,7 +10,12 @@ import {
   CursorTime,
   decodeCursor,
   encodeCursor,
-} from '../http/requests/pagination.ts';
+} from '../core/cursor.ts';
+import { AppError } from '../core/errors.ts';
+import { type Database, withTransaction } from '../db/database.ts';
+import type { Image, Prisma } from '../db/generated/client.ts';
+import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
+import { KnownRows } from '../db/row-cache/known-rows.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
@@ -83,15 +82,24 @@ const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
 /** Half a KB each. */
 const KNOWN_SOURCES = 10_000;
 
+/**
+ * Deletes what was derived from an image, within a transaction that has locked the image.
+ *
+ * @returns the SHA-256 of what was deleted
+ */
+export type DeleteDerived = (transaction: ClientBase, root: { imageId: string }) => Promise<Buffer[]>;
+
 /** Images in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ImageStore {
   readonly #database: Database;
   readonly #blobs: BlobStore;
+  readonly #deleteDerived: DeleteDerived;
   readonly #sources: KnownRows<ImageSource>;
 
-  constructor(database: Database, blobs: BlobStore) {
+  constructor(database: Database, blobs: BlobStore, deleteDerived: DeleteDerived) {
     this.#database = database;
     this.#blobs = blobs;
+    this.#deleteDerived = deleteDerived;
     this.#sources = new KnownRows({
       table: 'images',
       max: KNOWN_SOURCES,
@@ -188,7 +196,7 @@ export class ImageStore {
       );
       const [image] = rows;
       if (!image) throw imageNotFound(id);
-      const derived = await deleteDerivedFrom(client, { imageId: id });
+      const derived = await this.#deleteDerived(client, { imageId: id });
       await client.query('DELETE FROM images WHERE id = $1', [id]);
       const deleted = [image.sha256, ...derived];
       await this.#blobs.deleteUnreferenced(client, deleted);

@@ -1,11 +1,10 @@
 import { rm } from 'node:fs/promises';
-import type { FastifyRequest } from 'fastify';
 import pLimit from 'p-limit';
 import type { OwnerId } from '../auth/owner.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../core/errors.ts';
 import type { Image } from '../db/generated/client.ts';
-import { type ReceivedFile, receiveFiles, type UploadLimits } from '../http/requests/uploads.ts';
+import type { FormFile, FormLimits } from '../http/requests/multipart-form.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import { sniffImageFormat } from '../pictures/sniff.ts';
@@ -15,6 +14,7 @@ import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Maker } from '../work/make.ts';
 import { sanitizeFilename } from './filename.ts';
 import { inspect } from './operation.ts';
+import { type ReceivedFile, receiveFile } from './receive-file.ts';
 import type { ImageStore } from './store.ts';
 
 /** What became of one file; `failed` with the error as it was thrown. */
@@ -29,7 +29,7 @@ export interface UploadServices {
   admission: Admission;
   temporaryFolder: TemporaryFolder;
   diskCache: DiskCache;
-  limits: UploadLimits;
+  limits: FormLimits;
   /** Files of one upload that are inspected at the same time. */
   concurrency: number;
 }
@@ -89,37 +89,35 @@ async function store(
  * Receives a batch of pictures, inspects each in an image process while the next ones are arriving, and stores them
  * once the whole body has come: a body that is cut off or too long stores nothing, a bad file fails alone.
  *
+ * @param files of a form, which is read only once the upload has its place
  * @param signal aborted when the client goes away; what is not stored by then is dropped
  * @returns one outcome for each file, in the order of the request
  */
 export async function uploadImages(
-  request: FastifyRequest,
+  owner: OwnerId,
+  files: AsyncIterable<FormFile>,
   services: UploadServices,
   signal: AbortSignal,
 ): Promise<UploadOutcome[]> {
-  return services.admission.run(signal, () => receiveImages(request, services, signal));
+  return services.admission.run(signal, () => receiveImages(owner, files, services, signal));
 }
 
 async function receiveImages(
-  request: FastifyRequest,
+  owner: OwnerId,
+  files: AsyncIterable<FormFile>,
   services: UploadServices,
   signal: AbortSignal,
 ): Promise<UploadOutcome[]> {
-  const { owner } = request;
   const limit = pLimit(services.concurrency);
   const failed = new AbortController();
   const received: { file: ReceivedFile; checked: Promise<Checked> }[] = [];
   try {
-    await receiveFiles(request, {
-      field: 'files',
-      limits: services.limits,
-      newPath: () => services.temporaryFolder.newPath(),
-      onFile: (file) => {
-        const checked = limit(() => check(owner, file, services, AbortSignal.any([signal, failed.signal])));
-        checked.catch(() => undefined);
-        received.push({ file, checked });
-      },
-    });
+    for await (const part of files) {
+      const file = await receiveFile(part, services.temporaryFolder.newPath());
+      const checked = limit(() => check(owner, file, services, AbortSignal.any([signal, failed.signal])));
+      checked.catch(() => undefined);
+      received.push({ file, checked });
+    }
     const outcomes: UploadOutcome[] = [];
     for (const { file, checked } of received) {
       try {

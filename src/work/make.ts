@@ -3,7 +3,7 @@ import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../core/errors.ts';
-import { parameterError, parameterErrors, parameterFault, Words } from '../core/faults.ts';
+import { parameterError, Words } from '../core/faults.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Artifact, NewArtifact, Retention } from './artifact.ts';
 import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
@@ -315,14 +315,13 @@ function isOfKind(input: Input, kind: InputKind): boolean {
   return kind === 'picture' ? input.format !== null : input.kind === kind;
 }
 
-/** @throws AppError `validation_failed` at the id in the path */
+/** @throws AppError `validation_failed` at the `id` of the resource */
 function requireKind(input: Input, kind: InputKind): void {
   if (!isOfKind(input, kind)) throw wrongKind(kind, input.kind);
 }
 
 function wrongKind(expected: InputKind, received: string): AppError {
-  const fault = parameterFault('/id', `the id of a ${expected}`, new Words(`that of a ${received}`));
-  return parameterErrors([{ ...fault, location: 'path' }]);
+  return parameterError('/id', `the id of a ${expected}`, new Words(`that of a ${received}`));
 }
 
 function writtenBy(work: Work, { content }: Outcome): WrittenFile {

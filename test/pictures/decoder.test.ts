@@ -284,7 +284,7 @@ t.test('a page that there is not', async (t) => {
         {
           code: 'validation_failed',
           detail: message,
-          errors: [{ location: 'body', path: pagePath, message }],
+          errors: [{ path: pagePath, message }],
         },
         `${name}, ${user}`,
       );

@@ -45,7 +45,6 @@ export class FaultLog {
 /** The `validation_failed` of an upload that has faults: one entry for each of the first 100, the total in `detail`. */
 export function faultsError(log: FaultLog): AppError {
   const errors: (Fault & CellFault)[] = log.listed.map((fault) => ({
-    location: 'body',
     path: '/file',
     ...fault,
   }));

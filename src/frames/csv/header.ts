@@ -27,7 +27,7 @@ export function fileError(
   detail: string,
   code: 'validation_failed' | 'unsupported_media_type' = 'validation_failed',
 ): AppError {
-  return new AppError(code, detail, { errors: [{ location: 'body', path: '/file', message: detail }] });
+  return new AppError(code, detail, { errors: [{ path: '/file', message: detail }] });
 }
 
 /** A refusal of the header, in the one wording of faults. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { AppError } from '../../core/errors.ts';
-import { parameterErrors, parameterFault, Words } from '../../core/faults.ts';
+import { parameterError, Words } from '../../core/faults.ts';
 import { acceptable, negotiate, varyByAccept } from '../../http/requests/negotiation.ts';
 import { openComputedFile, removeWhenSent } from '../../http/responses/computed-file.ts';
 import { FORMATS } from '../../pictures/formats.ts';
@@ -10,7 +10,6 @@ import type { Input } from '../../work/inputs.ts';
 import type { Maker, PlannedWork } from '../../work/make.ts';
 import { commonWidth, describeFrames, type FrameRequest } from '../frame-answer.ts';
 import type { FrameFacts } from '../reading/frame-selection.ts';
-import { queryError } from '../reading/query-faults.ts';
 import {
   type FramePictureParams,
   type FramePictureQuery,
@@ -102,10 +101,10 @@ export class FramePictures {
       throw new AppError('not_found', 'There are no frames in this range to make a picture of.');
     }
     if (scale === 'depth' && query.order === 'file') {
-      throw queryError('/scale', 'rows (depth needs order=depth)', scale);
+      throw parameterError('/scale', 'rows (depth needs order=depth)', scale);
     }
     if (scale === 'depth' && height === undefined) {
-      throw queryError('/height', 'an integer with scale=depth', height);
+      throw parameterError('/height', 'an integer with scale=depth', height);
     }
     return { width, height, scale };
   }
@@ -123,8 +122,7 @@ export class FramePictures {
     const given =
       shape.height === undefined ? `nothing: ${facts.count} frames make` : `${height}, which makes`;
     const received = new Words(`${given} ${width}×${height} pixels`);
-    const fault = parameterFault('/height', expected, received);
-    throw parameterErrors([{ ...fault, location: 'query' }], 'output_too_large');
+    throw parameterError('/height', expected, received, 'output_too_large');
   }
 }
 

@@ -2,10 +2,10 @@ import type { Static } from '@sinclair/typebox';
 import type { Pool } from 'pg';
 import { AppError } from '../../core/errors.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
+import { findColormap } from '../rows/colormap.ts';
 import { RowPngEncoder } from '../rows/png-row.ts';
 import type { FrameDetailSchema, FrameQuerySchema } from '../schemas.ts';
 import { maskOf, readShownRows } from './display-rows.ts';
-import { colormapOf } from './frame-request.ts';
 import { depthAt, idAt, rowAt } from './frame-rows.ts';
 import { selectFrames } from './frame-selection.ts';
 
@@ -24,7 +24,7 @@ export async function readFrame(
   id: number,
   { source, width, normalization, window, colormap }: Static<typeof FrameQuerySchema>,
 ): Promise<FrameDetail> {
-  const encoder = new RowPngEncoder(colormapOf(colormap).table);
+  const encoder = new RowPngEncoder(findColormap(colormap).table);
   const { sets, ...selection } = selectFrames([frameSet], {
     order: 'file',
     depthMin: Number.NEGATIVE_INFINITY,

@@ -1,21 +1,16 @@
+import { parameterError } from '../../core/faults.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
 import type { QualityReport } from '../csv/quality.ts';
 import type { FrameRequest } from '../frame-answer.ts';
-import { type Colormap, findColormap } from '../rows/colormap.ts';
+import { findColormap } from '../rows/colormap.ts';
 import type { FrameListQuery } from '../schemas.ts';
 import { selectFrames } from './frame-selection.ts';
-import { queryError, readFromQuery } from './query-faults.ts';
-
-/** @throws AppError `validation_failed` at `/colormap` of the query */
-export function colormapOf(text: string): Colormap {
-  return readFromQuery(() => findColormap(text));
-}
 
 /** @throws AppError `validation_failed` for a range of depths that is none */
 export function depthRange({ depth_min, depth_max }: FrameListQuery): { depthMin: number; depthMax: number } {
   const [depthMin, depthMax] = [depth_min ?? Number.NEGATIVE_INFINITY, depth_max ?? Number.POSITIVE_INFINITY];
   if (depthMin > depthMax) {
-    throw queryError('/depth_min', `a number up to depth_max, which is ${depthMax},`, depthMin);
+    throw parameterError('/depth_min', `a number up to depth_max, which is ${depthMax},`, depthMin);
   }
   return { depthMin, depthMax };
 }
@@ -36,7 +31,7 @@ export function readFrameRequest(query: FrameListQuery, frameSets: readonly Fram
     frameSets.some((set) => depthOrderOf(set) !== 'ascending')
   ) {
     const expected = 'none or static (or order=depth, since the depths of a file do not rise)';
-    throw queryError('/normalization', expected, normalization);
+    throw parameterError('/normalization', expected, normalization);
   }
   const selection = selectFrames(frameSets, {
     order,
@@ -46,7 +41,7 @@ export function readFrameRequest(query: FrameListQuery, frameSets: readonly Fram
     limit: query.limit,
     cursor: query.cursor,
   });
-  return { selection, levels: { normalization, window }, colormap: colormapOf(query.colormap) };
+  return { selection, levels: { normalization, window }, colormap: findColormap(query.colormap) };
 }
 
 /** @throws AppError `validation_failed` where rows have several widths, although they are to make one table or picture */
@@ -54,7 +49,7 @@ export function requireCommonWidth({ selection }: FrameRequest): void {
   const widths = [...new Set(selection.sets.map(({ width }) => width))];
   if (widths.length < 2) return;
   const shown = widths.sort((a, b) => a - b).join(', ');
-  throw queryError(
+  throw parameterError(
     '/width',
     `a width (or a frame_set_id), since the frame sets have rows of ${shown} pixels,`,
     undefined,

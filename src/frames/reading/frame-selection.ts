@@ -1,8 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import type { Pool } from 'pg';
+import { CursorId, decodeCursor, encodeCursor } from '../../core/cursor.ts';
 import { withTransaction } from '../../db/database.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
-import { CursorId, decodeCursor, encodeCursor } from '../../http/requests/pagination.ts';
 import { MAX_DEPTH } from '../csv/cells.ts';
 import type { FrameOrder, FrameSource, Position } from './frame-rows.ts';
 import { IN_INDEX_ORDER, rowConditions, rowOrder } from './frame-rows.ts';

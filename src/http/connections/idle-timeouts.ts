@@ -7,56 +7,27 @@ import { answerOnSocket } from './raw-socket-errors.ts';
 export interface IdleTimeoutOptions {
   /** Longest silence of a client that is expected to send or to read, in milliseconds. */
   idleMs: number;
-  /** Least bytes per second a client has to send or read, measured from the second idle period on; 0 for no bound. */
+  /** Fewest bytes per second that a client must send or read, measured from the second idle period on; 0 for no bound. */
   minRate: number;
 }
 
 type Phase = 'receiving' | 'working' | 'sending';
+
+/** Bytes moved so far, and the time. */
+interface Mark {
+  bytes: number;
+  time: number;
+}
 
 interface Exchange {
   request: IncomingMessage;
   response: ServerResponse;
   id: string;
   phase: Phase;
-  /** Bytes moved and the time, when the phase began. */
-  startBytes: number;
-  startTime: number;
-  /** Bytes moved and the time, when the last movement was seen. */
-  lastBytes: number;
-  lastTime: number;
-  /** In the array of those under way; -1 when it is over. */
-  index: number;
-}
-
-/**
- * The exchanges under way, without an order. An array, and no Set: V8 makes a new table every few dozen additions and
- * deletions, and each old one holds the next and what was in it. Once one of them had become old, requests and answers that
- * were over stayed until the next full collection: 5 KB and 8 µs of CPU a request for content.
- */
-class Exchanges {
-  readonly #all: Exchange[] = [];
-
-  add(exchange: Exchange): void {
-    exchange.index = this.#all.push(exchange) - 1;
-  }
-
-  remove(exchange: Exchange): void {
-    const { index } = exchange;
-    if (index < 0) return;
-    exchange.index = -1;
-    const last = this.#all.pop();
-    if (last === undefined || last === exchange) return;
-    this.#all[index] = last;
-    last.index = index;
-  }
-
-  /** Calls back for each; the callback may remove the one that it was called for. */
-  forEach(visit: (exchange: Exchange) => void): void {
-    for (let index = this.#all.length - 1; index >= 0; index -= 1) {
-      const exchange = this.#all[index];
-      if (exchange) visit(exchange);
-    }
-  }
+  /** When the phase began, or the server had its last turn in it. */
+  start: Mark;
+  /** When the last movement was seen. */
+  last: Mark;
 }
 
 function phaseOf({ request, response }: Exchange): Phase {
@@ -77,67 +48,49 @@ function movedBytes(phase: Phase, socket: Socket): number {
  */
 export const idleTimeouts = fp(
   async (app, { idleMs, minRate }: IdleTimeoutOptions) => {
-    const exchanges = new Exchanges();
+    const exchanges = new Set<Exchange>();
 
     app.addHook('onRequest', (request, reply, done) => {
       // Requests that tests inject have no connection.
       if (!(request.raw.socket instanceof Socket)) return done();
-      const now = performance.now();
-      const { bytesRead } = request.raw.socket;
+      const now = { bytes: request.raw.socket.bytesRead, time: performance.now() };
       const exchange: Exchange = {
         request: request.raw,
         response: reply.raw,
         id: request.id,
         phase: 'receiving',
-        startBytes: bytesRead,
-        startTime: now,
-        lastBytes: bytesRead,
-        lastTime: now,
-        index: -1,
+        start: now,
+        last: now,
       };
       exchanges.add(exchange);
-      reply.raw.once('close', () => exchanges.remove(exchange));
+      reply.raw.once('close', () => exchanges.delete(exchange));
       done();
     });
 
     const check = (): void => {
-      const now = performance.now();
-      exchanges.forEach((exchange) => {
-        const { socket } = exchange.request;
+      const time = performance.now();
+      for (const exchange of exchanges) {
+        const { request, response, start, last } = exchange;
+        const { socket } = request;
         const phase = phaseOf(exchange);
-        const bytes = movedBytes(phase, socket);
-        if (phase !== exchange.phase || phase === 'working') {
-          Object.assign(exchange, {
-            phase,
-            startBytes: bytes,
-            startTime: now,
-            lastBytes: bytes,
-            lastTime: now,
-          });
-          return;
-        }
+        const now = { bytes: movedBytes(phase, socket), time };
         // The server may have nothing to send just now; only what waits for the client counts against it.
-        const isServersTurn =
-          phase === 'sending' && socket.writableLength === 0 && !exchange.response.writableEnded;
-        // Bytes that have come and are not read yet wait for the server: its disk or its line is behind.
-        const isPaused = phase === 'receiving' && exchange.request.readableLength > 0;
-        if (bytes !== exchange.lastBytes || isServersTurn || isPaused) {
-          exchange.lastBytes = bytes;
-          exchange.lastTime = now;
+        const isServersTurn = phase === 'sending' && socket.writableLength === 0 && !response.writableEnded;
+        // Bytes that have come and are not read yet wait for the server: its disk or its queue is behind.
+        const isPaused = phase === 'receiving' && request.readableLength > 0;
+        if (phase !== exchange.phase || phase === 'working' || isServersTurn || isPaused) {
+          Object.assign(exchange, { phase, start: now, last: now });
+          continue;
         }
-        if (isServersTurn || isPaused) {
-          exchange.startBytes = bytes;
-          exchange.startTime = now;
-        }
-        const isSilent = now - exchange.lastTime > idleMs;
-        const seconds = (now - exchange.startTime) / 1000;
-        const isTooSlow =
-          now - exchange.startTime > 2 * idleMs && (bytes - exchange.startBytes) / seconds < minRate;
+        if (now.bytes !== last.bytes) exchange.last = now;
+        const isSilent = time - exchange.last.time > idleMs;
+        const elapsed = time - start.time;
+        const isTooSlow = elapsed > 2 * idleMs && (now.bytes - start.bytes) / (elapsed / 1000) < minRate;
         if (isSilent || isTooSlow) {
-          exchanges.remove(exchange);
+          exchanges.delete(exchange);
           endExchange(exchange, isSilent ? 'sent nothing for too long' : 'sent its body too slowly');
         }
-      });
+      }
     };
 
     const timer = setInterval(check, Math.min(1000, idleMs / 4));

@@ -10,7 +10,7 @@ const LINGER_MS = 1_000;
 
 /**
  * Writes a problem to a connection on which no answer has begun, and closes it: for failures outside of a request's
- * handler. Where an answer is under way, its connection is broken off, so that it cannot look complete.
+ * handler. If an answer is under way, its connection is broken off, so that it cannot look complete.
  */
 export function answerOnSocket(socket: Socket, error: AppError, request: { id: string; url: string }): void {
   // Node's own handler of malformed requests looks there, too: nothing public tells what is being answered.
@@ -30,7 +30,7 @@ export function answerOnSocket(socket: Socket, error: AppError, request: { id: s
 
 const answered = new WeakSet<Socket>();
 
-/** Answers what is no HTTP, or has a header that is too long or too slow: there is no request, or only a part of one. */
+/** Answers bytes that are not HTTP, and headers that are too long or too slow: there is no request, or only a part of one. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
   // The parser fails again for every further piece that comes.
   if (error.code === 'ECONNRESET' || socket.destroyed || answered.has(socket)) return;

@@ -1,6 +1,6 @@
 import { PROBLEM_EXAMPLES } from '../problems/problems.ts';
 
-/** A JSON Schema in the document, as far as it is looked into here. */
+/** The parts of a JSON Schema that are read here. */
 interface DocumentSchema {
   $ref?: string;
   title?: string;

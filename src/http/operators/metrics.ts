@@ -9,7 +9,7 @@ interface CacheCounters {
   misses: number;
 }
 
-/** What the operators' metrics read of the running service. */
+/** What the metrics read from the running service. */
 export interface MetricSources {
   /** Everything that has a bounded number of places, by name. */
   queues: Record<string, () => QueueStats>;
@@ -29,7 +29,7 @@ export interface Metrics {
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** All metrics of one service, in a registry of its own. */
+/** All metrics of one service, in their own registry. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];

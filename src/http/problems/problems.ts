@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { AppError, ERROR_CODES, type ErrorCode } from '../../core/errors.ts';
 import { parameterErrors, parameterFault } from '../../core/faults.ts';
 import { Nullable, StringEnum } from '../../core/schema.ts';
+import { type LocatedFault, locateFault, type ParameterSource } from './fault-location.ts';
 
 /** The one table from error code to HTTP status, title, and when it happens. */
 export const PROBLEMS = {
@@ -157,7 +158,10 @@ export const PROBLEMS = {
   },
 } as const satisfies Record<ErrorCode, { status: number; title: string; when: string }>;
 
-const WRONG_WIDTH = parameterFault('/operations/0/width', 'an integer from 1 to 65535', 0);
+const WRONG_WIDTH: LocatedFault = {
+  location: 'body',
+  ...parameterFault('/operations/0/width', 'an integer from 1 to 65535', 0),
+};
 
 export const FaultSchema = Type.Object(
   {
@@ -216,12 +220,18 @@ export const ProblemSchema = Type.Object(
   },
 );
 
-export type Problem = Omit<Static<typeof ProblemSchema>, 'errors'> & { errors?: AppError['errors'] };
+export type Problem = Omit<Static<typeof ProblemSchema>, 'errors'> & { errors?: LocatedFault[] };
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
+/** What a problem document is told of its request. */
+export interface FailedRequest extends ParameterSource {
+  id: string;
+  url: string;
+}
+
 /** The problem document of a failure. Nothing of `cause` is in it. */
-export function toProblem(error: AppError, request: { id: string; url: string }): Problem {
+export function toProblem(error: AppError, request: FailedRequest): Problem {
   const { status, title } = PROBLEMS[error.code];
   return {
     type: `/problems/${error.code}`,
@@ -231,7 +241,7 @@ export function toProblem(error: AppError, request: { id: string; url: string })
     instance: request.url.split('?', 1)[0] ?? '/',
     code: error.code,
     request_id: request.id,
-    ...(error.errors.length > 0 ? { errors: error.errors } : {}),
+    ...(error.errors.length > 0 ? { errors: error.errors.map((fault) => locateFault(fault, request)) } : {}),
   };
 }
 
@@ -246,6 +256,21 @@ export const JSON_BODY_CODES: readonly ErrorCode[] = [
 
 /** What a route can answer that sends content by conditions and ranges. */
 export const CONTENT_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
+
+/** What a route can answer that receives a multipart form. */
+export const FORM_CODES: readonly ErrorCode[] = [
+  'malformed_multipart',
+  'incomplete_body',
+  'request_timeout',
+  'file_too_large',
+  'request_too_large',
+  'too_many_files',
+  'unsupported_media_type',
+  'validation_failed',
+];
+
+/** What a route can answer that looks up one resource. */
+export const LOOKUP_CODES: readonly ErrorCode[] = ['not_found', 'validation_failed', 'database_unavailable'];
 
 /** What a route can answer that uses image processes, the database and local disks. */
 export const PROCESSING_CODES: readonly ErrorCode[] = [
@@ -268,7 +293,7 @@ export const COMPUTATION_CODES: readonly ErrorCode[] = [
   ...PROCESSING_CODES,
 ];
 
-/** What any route can answer, whatever it does. */
+/** What any route can answer. */
 const COMMON_CODES: readonly ErrorCode[] = [
   'malformed_request',
   'host_not_allowed',
@@ -283,7 +308,7 @@ export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem 
   ERROR_CODES.map((code) => {
     const error =
       code === 'validation_failed'
-        ? parameterErrors([{ ...WRONG_WIDTH, location: 'query', path: '/width' }])
+        ? parameterErrors([{ ...WRONG_WIDTH, location: 'query', path: '/width' } as LocatedFault])
         : new AppError(code, PROBLEMS[code].when);
     const url = code === 'validation_failed' ? `/images/${IMAGE_ID}/resize` : '/images';
     const request = { id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url };
@@ -305,7 +330,7 @@ export function problemResponses(...codes: ErrorCode[]): Record<number, object> 
   return problemResponsesOf('Problem', codes);
 }
 
-/** Like `problemResponses`, for a route whose problems have members of their own. */
+/** Like `problemResponses`, for a route whose problems have more members. */
 export function problemResponsesOf(schema: string, codes: readonly ErrorCode[]): Record<number, object> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set([...codes, ...COMMON_CODES])) {

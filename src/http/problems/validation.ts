@@ -1,9 +1,10 @@
 import type { ErrorObject } from 'ajv';
 import type { FastifyRequest } from 'fastify';
-import { AppError, type Fault, type FaultLocation } from '../../core/errors.ts';
+import type { AppError } from '../../core/errors.ts';
 import { parameterErrors } from '../../core/faults.ts';
 import { schemaFaults } from '../../core/schema-faults.ts';
 import { type SharedSchemas, validatorCompiler } from '../../core/validator.ts';
+import type { FaultLocation, LocatedFault } from './fault-location.ts';
 
 type ValidationContext = 'body' | 'querystring' | 'params' | 'headers';
 
@@ -21,7 +22,7 @@ const PARTS: readonly [ValidationContext, (request: FastifyRequest) => unknown][
   ['body', (request) => request.body],
 ];
 
-function faultsOf(context: ValidationContext, errors: readonly ErrorObject[]): Fault[] {
+function faultsOf(context: ValidationContext, errors: readonly ErrorObject[]): LocatedFault[] {
   const location = LOCATIONS[context];
   return schemaFaults(errors).map((fault) => ({ location, ...fault }));
 }
@@ -56,24 +57,7 @@ export function parameterCompiler(
   return (schema) => {
     const validate = compile(schema);
     return (given) => {
-      if (!validate(given)) throw parameterErrors(faultsOf('body', validate.errors));
+      if (!validate(given)) throw parameterErrors(schemaFaults(validate.errors));
     };
   };
-}
-
-/** Where parameters stood in a request. */
-export interface FaultPlace {
-  location: FaultLocation;
-  /** The path in the request of what a fault names by its path in the canonical parameters. */
-  pathOf: (path: string) => string;
-}
-
-/** Moves the faults of an error to where the parameters were given. Any other error is returned as it is. */
-export function relocateFaults(error: unknown, { location, pathOf }: FaultPlace): unknown {
-  if (!(error instanceof AppError) || error.errors.length === 0) return error;
-  // Faults of the path stay there: they are about the resource, not about parameters.
-  const errors = error.errors.map((fault) =>
-    fault.location === 'path' ? fault : { ...fault, location, path: pathOf(fault.path) },
-  );
-  return new AppError(error.code, error.detail, { errors, cause: error });
 }

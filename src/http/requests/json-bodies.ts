@@ -2,15 +2,12 @@ import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
 import { refuseEncoded } from './content-encoding.ts';
 
-/** Largest JSON body; uploads have limits of their own. */
+/** Largest JSON body; uploads have other limits. */
 export const MAX_JSON_BYTES = 1024 * 1024;
 
 const JSON_TYPE = /^application\/json\s*(;|$)/i;
 
-/**
- * Where a route's body is described by a schema it is JSON: any other type is refused before it is parsed, and not
- * validated as if it were none.
- */
+/** A body that a route describes by a schema is JSON: any other type is refused before it is parsed. */
 export const jsonBodies = fp(
   async (app) => {
     app.removeContentTypeParser('text/plain');

@@ -3,6 +3,7 @@ import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../../core/errors.ts';
 import { escapePointer, mismatch, parameterErrors, parameterFault, Words } from '../../core/faults.ts';
+import type { LocatedFault } from '../problems/fault-location.ts';
 import { refuseEncoded } from './content-encoding.ts';
 
 export interface FormLimits {
@@ -23,7 +24,7 @@ export interface FormOptions {
 export interface FormFile {
   /** As the client sent it; not safe for anything. */
   filename: string;
-  /** The bytes; to be read to their end, or the form comes to no end. Fails with what `receiveForm` throws. */
+  /** The bytes. The form does not end until they are read. Fails with what `receiveForm` throws. */
   chunks: AsyncIterable<Buffer>;
   /** Whether the file was longer than `maxFileBytes`; known once the bytes are read. */
   isTooLarge(): boolean;
@@ -32,7 +33,7 @@ export interface FormFile {
 /** The parser refuses longer headers by itself (80 KiB). */
 const MAX_FIELD_NAME_BYTES = 200;
 
-/** Fields that are no files: none is known, but each is told of as a fault. */
+/** Fields that are not files. None is known; each becomes a fault. */
 const MAX_OTHER_FIELDS = 20;
 
 const LIMIT_CODES = ['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'];
@@ -105,14 +106,15 @@ async function* readChunks(
  * for. It ends when the whole body has arrived and was well-formed. `refuseUnreceivable` comes before.
  *
  * @throws AppError `malformed_multipart`, `incomplete_body`, `request_too_large`,
- *   `too_many_files`, or `validation_failed` for unknown fields or where there was no file
+ *   `too_many_files`, or `validation_failed` for unknown fields or if there was no file
  */
 export async function* receiveForm(
   request: FastifyRequest,
   { field, limits }: FormOptions,
 ): AsyncGenerator<FormFile, void, undefined> {
   const tooLarge = watchBodySize(request, limits);
-  const faults: Fault[] = [];
+  const faults: LocatedFault[] = [];
+  const addFault = (fault: Fault) => faults.push({ location: 'body', ...fault });
   let fileCount = 0;
   let isComplete = false;
   try {
@@ -136,13 +138,12 @@ export async function* receiveForm(
         yield { filename, chunks: readChunks(file, request, tooLarge), isTooLarge };
       } else {
         if (part.type === 'file') part.file.resume();
-        // The parser gives none where the part's header names none, whatever its type says.
+        // It is undefined if the part's header names none, whatever the parser's type says.
         const name: string = part.fieldname ?? '';
-        faults.push(
+        addFault(
           name === field
             ? parameterFault(`/${field}`, 'a file with a filename', new Words('a field without one'))
             : {
-                location: 'body',
                 path: `/${escapePointer(name.slice(0, 100))}`,
                 message: mismatch('', `${field} as the only field`, name),
               },
@@ -155,7 +156,7 @@ export async function* receiveForm(
     const failure = tooLarge.aborted ? tooLarge.reason : error;
     throw toLimitError(failure, limits) ?? toUploadError(failure, request);
   } finally {
-    // What is left of the body goes nowhere, so that the connection does not stand still.
+    // The rest of the body is dropped, so that the connection does not stand still.
     if (!isComplete) {
       request.raw.unpipe();
       request.raw.resume();
@@ -163,7 +164,7 @@ export async function* receiveForm(
   }
   if (fileCount === 0 && !faults.some(({ path }) => path === `/${field}`)) {
     const what = limits.maxFiles === 1 ? 'a file' : 'at least one file';
-    faults.push(parameterFault(`/${field}`, what, undefined));
+    addFault(parameterFault(`/${field}`, what, undefined));
   }
   if (faults.length > 0) throw parameterErrors(faults);
 }

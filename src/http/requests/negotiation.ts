@@ -6,7 +6,7 @@ import { AppError } from '../../core/errors.ts';
  * The media type among those on offer that the request's `Accept` prefers (RFC 9110, 12.5.1); of equally preferred
  * ones the first on offer. Without `Accept`, the first.
  *
- * @throws AppError `not_acceptable` where none is accepted
+ * @throws AppError `not_acceptable` if none is accepted
  */
 export function negotiate<T extends string>(request: FastifyRequest, offered: readonly T[]): T {
   const [preferred] = acceptable(request, offered);

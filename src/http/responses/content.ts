@@ -2,12 +2,13 @@ import { Readable } from 'node:stream';
 import { Type } from '@sinclair/typebox';
 import { create as createContentDisposition } from 'content-disposition';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ByteRange } from '../../blobs/blob-store.ts';
+import type { BlobReader } from '../../blobs/blob-reader.ts';
+import type { BlobRef, ByteRange } from '../../blobs/blob-store.ts';
 import { AppError } from '../../core/errors.ts';
 import { bytesContent, ObjectWithDefaults } from '../../core/schema.ts';
 import { RESPONSE_HEADERS } from './responses.ts';
 
-/** What is said of bytes that are sent: validators and a safe file name. */
+/** What an answer says of its bytes: validators and a safe file name. */
 export interface ContentHead {
   /** Hexadecimal SHA-256 of the bytes, or of all that they are made from: the strong ETag. */
   sha256: string;
@@ -18,15 +19,26 @@ export interface ContentHead {
   cacheControl: string;
 }
 
-/** Bytes of which any range can be read. */
+/** Bytes that can be read in ranges. */
 export interface ContentBytes {
   size: number;
-  /** The bytes of a range. Called only when they are really sent. */
+  /** The bytes of a range. Called only if they are sent. */
   open(range: ByteRange): Promise<Buffer | Readable>;
 }
 
-/** Immutable bytes as they are sent. */
+/** Immutable bytes, and what an answer says of them. */
 export interface Content extends ContentHead, ContentBytes {}
+
+/** Stored bytes as content. */
+export function storedContent(
+  blobs: BlobReader,
+  stored: BlobRef & Pick<ContentHead, 'mediaType' | 'filename'>,
+  options: Pick<ContentHead, 'cacheControl' | 'download'>,
+): Content {
+  const { sha256, size, mediaType, filename } = stored;
+  const open = (range: ByteRange) => blobs.open(stored, range);
+  return { sha256: sha256.toString('hex'), size, mediaType, filename, ...options, open };
+}
 
 /** Shows a picture and runs nothing, wherever it is opened (OWASP: uploaded content). */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
@@ -53,7 +65,7 @@ export function contentResponses(mediaType: string): Record<number, object> {
   };
 }
 
-/** For what a GET computes: a client may keep it a while, and asks again, because a newer version may make it better. */
+/** For what a GET computes: a client may keep it a while and then asks again, because a newer version may make it better. */
 export const REVALIDATED = 'private, max-age=3600';
 
 /** For bytes that never change under their URL. */
@@ -74,8 +86,8 @@ export function isNotModified({ method, headers }: FastifyRequest, etag: string)
 }
 
 /**
- * One range of a `Range` header: `first-last`, `first-` or `-suffix`. Undefined for what is to be ignored: another
- * unit, what is malformed, and several ranges (RFC 9110, 14.2 leaves it to the server to send the whole instead).
+ * One range of a `Range` header: `first-last`, `first-` or `-suffix`. Undefined if it is to be ignored: another
+ * unit, a malformed header, and several ranges (RFC 9110, 14.2 leaves it to the server to send the whole instead).
  */
 function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
   const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/.exec(header) ?? [];
@@ -86,7 +98,7 @@ function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' |
   return start < end ? { start, end } : 'unsatisfiable';
 }
 
-/** The range asked for, undefined for the whole. */
+/** The range that is asked for; undefined for the whole. */
 function requestedRange(
   request: FastifyRequest,
   size: number,
@@ -98,26 +110,9 @@ function requestedRange(
   return parseRange(range, size);
 }
 
-let turn: Promise<void> | undefined;
-
 /**
- * Resolves once all requests that came in this turn of the event loop have come as far. Sent one by one, each answer wakes its
- * client, which has read it and sleeps again before the next one: 62 µs of CPU for 100 KB with 16 requests in flight.
- * Sent together they take 45 µs.
- */
-function endOfTurn(): Promise<void> {
-  turn ??= new Promise((resolve) => {
-    setImmediate(() => {
-      turn = undefined;
-      resolve();
-    });
-  });
-  return turn;
-}
-
-/**
- * Answers with immutable bytes: 200, 206 for a range, 304 where the client has them, 412 and 416 where its conditions
- * or range can't be met (RFC 9110, 13 and 14).
+ * Answers with immutable bytes: 200, 206 for a range, 304 if the client has them, 412 and 416 if its conditions
+ * or range cannot be met (RFC 9110, 13 and 14).
  *
  * @throws AppError `precondition_failed`, `range_not_satisfiable`
  */
@@ -130,7 +125,7 @@ export async function sendContent(
 }
 
 /**
- * The same for bytes that are made when they are asked for, which they are not where the client has them.
+ * The same for bytes that are made only if the client does not have them.
  *
  * @throws AppError as `sendContent`; what `make` throws
  */
@@ -175,7 +170,5 @@ export async function sendMadeContent(
   reply.header('content-length', end - start);
   // An empty stream: for anything else Fastify would count its bytes as the length.
   if (request.method === 'HEAD') return reply.send(Readable.from([]));
-  const bytes = await open({ start, end });
-  if (Buffer.isBuffer(bytes)) await endOfTurn();
-  return reply.send(bytes);
+  return reply.send(await open({ start, end }));
 }

@@ -1,8 +1,9 @@
-import type { TObject, TSchema } from '@sinclair/typebox';
+import type { TObject } from '@sinclair/typebox';
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
 import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
 import type { BlobRef } from '../../blobs/blob-store.ts';
+import { AppError } from '../../core/errors.ts';
 import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { Artifact, Retention } from '../../work/artifact.ts';
 import type { InputPart, StoredRef } from '../../work/inputs.ts';
@@ -15,18 +16,25 @@ import type {
   BytesPost,
   OperationRoute,
   RequestForm,
-  ResourceName,
-  RouteText,
   StoredPartRoute,
 } from '../../work/routes.ts';
 import { type Work, workKey } from '../../work/work.ts';
 import { clientSignal } from '../connections/client-signal.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../problems/problems.ts';
-import { type FaultPlace, parameterCompiler, relocateFaults } from '../problems/validation.ts';
+import { parameterCompiler } from '../problems/validation.ts';
 import { acceptedTypes, varyByAccept } from '../requests/negotiation.ts';
 import { openComputedFile, removeWhenSent } from './computed-file.ts';
-import { REVALIDATED, sendContent, sendMadeContent } from './content.ts';
-import { IdParamsSchema, jsonContent, plainJson, RESPONSE_HEADERS } from './responses.ts';
+import { REVALIDATED, sendContent, sendMadeContent, storedContent } from './content.ts';
+import {
+  artifactResponses,
+  bodySchema,
+  bytesResponses,
+  describe,
+  RESOURCES,
+  type Resource,
+  wholeResponse,
+} from './operation-documents.ts';
+import { IdParamsSchema, plainJson } from './responses.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -43,15 +51,6 @@ export interface OperationRoutesOptions {
   findArtifact: (owner: OwnerId, id: string) => Promise<Artifact>;
   toArtifactResponse: (artifact: Artifact) => object;
 }
-
-const RESOURCES = [
-  { name: 'Image', type: 'image', path: '/images/:id' },
-  { name: 'Artifact', type: 'artifact', path: '/artifacts/:id' },
-] as const satisfies readonly { name: ResourceName; type: StoredRef['type']; path: string }[];
-
-type Resource = (typeof RESOURCES)[number];
-
-const { etag, location, 'content-location': contentLocation, 'content-range': range } = RESPONSE_HEADERS;
 
 /**
  * The routes that operations declare, on images and on artifacts, with one contract: `POST` makes an artifact and answers with
@@ -82,7 +81,7 @@ class OperationRoutes {
   readonly #app: FastifyInstance;
   readonly #options: OperationRoutesOptions;
   #compile: ReturnType<typeof parameterCompiler> | undefined;
-  /** Compiled at the first use: it takes milliseconds each. */
+  /** Compiled at the first use, so that a start does not wait for them. */
   readonly #validators = new Map<Operation, (given: unknown) => void>();
 
   constructor(app: FastifyInstance, options: OperationRoutesOptions) {
@@ -93,128 +92,100 @@ class OperationRoutes {
   /** The routes to an operation on a resource. */
   add(operation: Operation, { path, tag, post, get }: OperationRoute, resource: Resource): void {
     const url = `${resource.path}/${path}`;
-    if (post?.answers === 'artifact') this.#addArtifactPost(operation, url, tag, post, resource);
-    if (post?.answers === 'bytes') this.#addBytesPost(operation, url, tag, post, resource);
-    if (get) this.#addBytesGet(operation, url, tag, get, resource);
+    if (post) this.#addPost(operation, url, tag, post, resource);
+    if (!get) return;
+    const querystring = ObjectWithDefaults(get.form.schema.properties);
+    this.#addGet(url, get, { ...describe(get, tag, resource), querystring }, async (request, reply) => {
+      const asked = { operation, ref: refOf(request, resource), form: get.form, values: queryOf(request) };
+      const { artifact } = await this.#make(request, reply, asked, 'cached');
+      return this.#sendPart(request, reply, operation, artifact, get.part, REVALIDATED);
+    });
   }
 
   /** The route to a part of what an operation has stored. */
   addPart(operation: Operation, { path, tag, part, bytes, ...text }: StoredPartRoute): void {
-    this.#app.get(
-      `/artifacts/:id/${path}`,
-      {
-        config: { scope: 'images:read' },
-        schema: {
-          ...text,
-          tags: [tag],
-          params: IdParamsSchema,
-          response: { ...bytesResponses(bytes), ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES) },
-        },
-      },
-      async (request, reply) => {
-        const artifact = await this.#options.findArtifact(request.owner, idOf(request));
-        this.#options.maker.requireStoredBy(operation, artifact);
-        return this.#sendPart(request, reply, operation, artifact, part, REVALIDATED);
-      },
-    );
+    const schema = { ...text, tags: [tag], params: IdParamsSchema };
+    this.#addGet(`/artifacts/:id/${path}`, { bytes }, schema, async (request, reply) => {
+      const artifact = await this.#options.findArtifact(request.owner, idOf(request));
+      this.#options.maker.requireStoredBy(operation, artifact);
+      return this.#sendPart(request, reply, operation, artifact, part, REVALIDATED);
+    });
   }
 
   /** The routes to a view: of a stored artifact, and of one that is made for it. */
   addView(operation: Operation, view: View): void {
-    const { form, bytes, tag, description, example } = view;
+    const { form, tag, description } = view;
+    const schema = {
+      operationId: view.artifactOperationId,
+      tags: [tag],
+      summary: view.artifactSummary,
+      description,
+      params: IdParamsSchema,
+      querystring: ObjectWithDefaults(form.schema.properties),
+    };
+    this.#addGet(`/artifacts/:id/${view.artifactPath}`, view, schema, (request, reply) => {
+      const ref: StoredRef = { type: 'artifact', id: idOf(request).toLowerCase() };
+      return this.#sendView(request, reply, operation, view, ref, queryOf(request));
+    });
+    // The view lies below the first route to what it shows.
+    const [route] = view.of.routes;
+    if (!route?.get) return;
+    for (const resource of RESOURCES) this.#addMadeView(operation, view, route.path, route.get, resource);
+  }
+
+  #addMadeView(operation: Operation, view: View, path: string, shown: BytesGet, resource: Resource): void {
+    const url = `${resource.path}/${path}/${view.path}`;
+    const querystring = joinQueries(operation, shown.form, view.form);
+    const schema = { ...describe(view, view.tag, resource), querystring };
+    const example = { ...shown.example, ...view.example };
+    this.#addGet(url, { bytes: view.bytes, example }, schema, async (request, reply) => {
+      const [values, own] = splitQuery(queryOf(request), view.form);
+      const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
+      const { artifact } = await this.#make(request, reply, shownWork, 'cached');
+      return this.#sendView(request, reply, operation, view, { type: 'artifact', id: artifact.id }, own);
+    });
+  }
+
+  /** A route that answers with bytes. */
+  #addGet(
+    url: string,
+    { bytes, example }: { bytes: BytesAnswer; example?: Values },
+    schema: object,
+    handler: (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>,
+  ): void {
     const response = {
       ...bytesResponses(bytes),
       ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES),
     };
-    this.#app.get(
-      `/artifacts/:id/${view.artifactPath}`,
-      {
-        config: { scope: 'images:read', ...(example ? { queryExample: example } : {}) },
-        schema: {
-          operationId: view.artifactOperationId,
-          tags: [tag],
-          summary: view.artifactSummary,
-          description,
-          params: IdParamsSchema,
-          querystring: ObjectWithDefaults(form.schema.properties),
-          response,
-        },
-      },
-      (request, reply) => {
-        const ref: StoredRef = { type: 'artifact', id: idOf(request).toLowerCase() };
-        return this.#sendView(request, reply, operation, view, ref, queryOf(request));
-      },
-    );
-    // The view lies below the first route to what it shows.
-    const [route] = view.of.routes;
-    if (route?.get) {
-      for (const resource of RESOURCES)
-        this.#addMadeView(operation, view, route, route.get, resource, response);
-    }
+    const config = { scope: 'images:read', ...(example ? { queryExample: example } : {}) };
+    this.#app.get(url, { config, schema: { ...schema, response } }, handler);
   }
 
-  #addMadeView(
-    operation: Operation,
-    view: View,
-    { path }: OperationRoute,
-    shown: BytesGet,
-    resource: Resource,
-    response: object,
-  ): void {
-    const querystring = joinQueries(operation, shown.form, view.form);
-    this.#app.get(
-      `${resource.path}/${path}/${view.path}`,
-      {
-        config: { scope: 'images:read', queryExample: { ...shown.example, ...view.example } },
-        schema: {
-          ...describe(view, view.tag, resource),
-          querystring,
-          response,
-        },
-      },
-      async (request, reply) => {
-        const [values, own] = splitQuery(queryOf(request), view.form);
-        const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
-        const { artifact } = await this.#make(request, reply, shownWork, 'cached');
-        return this.#sendView(request, reply, operation, view, { type: 'artifact', id: artifact.id }, own);
-      },
-    );
-  }
-
-  #addArtifactPost(
+  /** A route that makes an artifact from a body, and answers with the artifact or with its bytes. */
+  #addPost(
     operation: Operation,
     url: string,
     tag: string,
-    post: ArtifactPost,
+    post: ArtifactPost | BytesPost,
     resource: Resource,
   ): void {
-    const kind = `${titleOf(operation.stores ?? '')}Artifact`;
+    const isKept = post.answers === 'artifact';
+    const codes = [...COMPUTATION_CODES, ...JSON_BODY_CODES];
+    const response =
+      post.answers === 'artifact'
+        ? { ...artifactResponses(operation), ...problemResponses(...codes) }
+        : { ...wholeResponse(post.bytes), ...problemResponses(...codes, 'precondition_failed') };
     this.#app.post(
       url,
       {
         ...bodyOptions(post),
-        config: { scope: 'images:write', bodyExamples: post.examples },
-        schema: {
-          ...describe(post, tag, resource),
-          body: bodySchema(post.form.schema),
-          response: {
-            201: {
-              description: 'The artifact, made now.',
-              content: jsonContent(kind),
-              headers: { location, 'content-location': contentLocation },
-            },
-            200: {
-              description: 'The artifact, which existed.',
-              content: jsonContent(kind),
-              headers: { 'content-location': contentLocation },
-            },
-            ...problemResponses(...COMPUTATION_CODES, ...JSON_BODY_CODES),
-          },
-        },
+        config: { scope: isKept ? 'images:write' : 'images:read', bodyExamples: post.examples },
+        schema: { ...describe(post, tag, resource), body: bodySchema(post.form.schema), response },
       },
       async (request, reply) => {
         const asked = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
-        const { artifact, isNew } = await this.#make(request, reply, asked, 'kept');
+        const { artifact, isNew } = await this.#make(request, reply, asked, isKept ? 'kept' : 'cached');
+        if (!isKept) return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
         const self = `/artifacts/${artifact.id}`;
         if (isNew) reply.header('location', self);
         return reply
@@ -225,52 +196,7 @@ class OperationRoutes {
     );
   }
 
-  #addBytesPost(operation: Operation, url: string, tag: string, post: BytesPost, resource: Resource): void {
-    this.#app.post(
-      url,
-      {
-        ...bodyOptions(post),
-        config: { scope: 'images:read', bodyExamples: post.examples },
-        schema: {
-          ...describe(post, tag, resource),
-          body: bodySchema(post.form.schema),
-          response: {
-            ...wholeResponse(post.bytes),
-            ...problemResponses(...COMPUTATION_CODES, ...JSON_BODY_CODES, 'precondition_failed'),
-          },
-        },
-      },
-      async (request, reply) => {
-        const asked = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
-        const { artifact } = await this.#make(request, reply, asked, 'cached');
-        return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
-      },
-    );
-  }
-
-  #addBytesGet(operation: Operation, url: string, tag: string, get: BytesGet, resource: Resource): void {
-    this.#app.get(
-      url,
-      {
-        config: { scope: 'images:read', ...(get.example ? { queryExample: get.example } : {}) },
-        schema: {
-          ...describe(get, tag, resource),
-          querystring: ObjectWithDefaults(get.form.schema.properties),
-          response: {
-            ...bytesResponses(get.bytes),
-            ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES),
-          },
-        },
-      },
-      async (request, reply) => {
-        const asked = { operation, ref: refOf(request, resource), form: get.form, values: queryOf(request) };
-        const { artifact } = await this.#make(request, reply, asked, 'cached');
-        return this.#sendPart(request, reply, operation, artifact, get.part, REVALIDATED);
-      },
-    );
-  }
-
-  /** Plans and makes what a request asks for. Its faults are where the client gave the parameters. */
+  /** Plans and makes what a request asks for. Its faults have the paths of the request. */
   async #make(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -289,7 +215,7 @@ class OperationRoutes {
       const work = await maker.plan(request.owner, operation, ref, given, accepts);
       return await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
     } catch (error) {
-      throw relocateFaults(error, placeOf(request, form));
+      throw withPathsOf(form, error);
     }
   }
 
@@ -313,14 +239,8 @@ class OperationRoutes {
     const { blobs } = this.#options;
     const { content, path, mediaType, filename } = partOf(operation, artifact, part);
     reply.header('content-location', `/artifacts/${artifact.id}/${path}`);
-    return sendContent(request, reply, {
-      sha256: content.sha256.toString('hex'),
-      size: content.size,
-      mediaType,
-      filename,
-      cacheControl,
-      open: (wanted) => blobs.open(content, wanted),
-    });
+    const stored = { ...content, mediaType, filename };
+    return sendContent(request, reply, storedContent(blobs, stored, { cacheControl }));
   }
 
   /** Sends what a view shows of a stored artifact: computed for each answer, and named by what it is computed from. */
@@ -347,7 +267,7 @@ class OperationRoutes {
         };
       });
     } catch (error) {
-      throw relocateFaults(error, placeOf(request, form));
+      throw withPathsOf(form, error);
     }
   }
 }
@@ -409,23 +329,11 @@ function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
   return { type, id: idOf(request) };
 }
 
-function placeOf(request: FastifyRequest, form: RequestForm): FaultPlace {
-  return { location: request.method === 'POST' ? 'body' : 'query', pathOf: (path) => form.locate(path) };
-}
-
-function describe({ operationId, summary, description }: RouteText, tag: string, { name, type }: Resource) {
-  return {
-    operationId: operationId(name),
-    tags: [tag],
-    summary: summary(type),
-    description,
-    params: IdParamsSchema,
-  };
-}
-
-/** A shared schema by its name, any other as it is. */
-function bodySchema(schema: TSchema): object {
-  return schema.$id === undefined ? schema : { $ref: `${schema.$id}#` };
+/** The error with the paths that its faults have in the request. */
+function withPathsOf(form: RequestForm, error: unknown): unknown {
+  if (!(error instanceof AppError) || error.errors.length === 0) return error;
+  const errors = error.errors.map((fault) => ({ ...fault, path: form.locate(fault.path) }));
+  return new AppError(error.code, error.detail, { errors, cause: error });
 }
 
 /** What a POST does with a body before it is validated. */
@@ -436,24 +344,4 @@ function bodyOptions({ complete }: Pick<ArtifactPost, 'complete'>): RouteShortha
       request.body = complete(request.body);
     },
   };
-}
-
-function wholeResponse({ description, content }: BytesAnswer): Record<number, object> {
-  return { 200: { description, content, headers: { etag, 'content-location': contentLocation } } };
-}
-
-function bytesResponses(bytes: BytesAnswer): Record<number, object> {
-  return {
-    ...wholeResponse(bytes),
-    206: {
-      description: 'The range of it that was asked for.',
-      content: bytes.content,
-      headers: { etag, 'content-range': range },
-    },
-    304: { type: 'null', description: 'The client has this (`If-None-Match`).', headers: { etag } },
-  };
-}
-
-function titleOf(kind: string): string {
-  return kind.charAt(0).toUpperCase() + kind.slice(1);
 }

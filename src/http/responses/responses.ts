@@ -46,7 +46,7 @@ export function emptyResponse(description: string) {
 }
 
 /**
- * For routes whose answers are typed where they are made: their schemas are for the document alone. Serializing one of several
- * kinds of object by schema would validate it against each.
+ * For routes whose answers TypeScript checks: their schemas are for the document alone. Serializing one of several kinds of
+ * object by schema would validate it against each.
  */
 export const plainJson = () => JSON.stringify;

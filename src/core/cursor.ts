@@ -1,19 +1,16 @@
 import { FormatRegistry, type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { parameterErrors, parameterFault } from '../../core/faults.ts';
+import { parameterError } from './faults.ts';
 
-export const DEFAULT_PAGE_SIZE = 50;
-export const MAX_PAGE_SIZE = 500;
 /** A file name of 255 characters that take three bytes each, and what stands around it, in base64. */
 export const MAX_CURSOR_LENGTH = 1200;
 
-/** Query parameters of every list. */
+/** Parameters of every list. */
 export const PageQuery = {
   limit: Type.Integer({
     minimum: 1,
-    maximum: MAX_PAGE_SIZE,
-    default: DEFAULT_PAGE_SIZE,
+    maximum: 500,
+    default: 50,
     description: 'Most items in the answer.',
   }),
   cursor: Type.Optional(
@@ -68,7 +65,7 @@ export function decodeCursor<T extends TSchema>(cursor: string, schema: T): Stat
   const position = parseJson(Buffer.from(cursor, 'base64url').toString());
   if (!Value.Check(schema, position) || encodeCursor(position) !== cursor) {
     const expected = 'a cursor of this list (next_cursor of the answer before, with the same sort)';
-    throw parameterErrors([{ ...parameterFault('/cursor', expected, cursor), location: 'query' }]);
+    throw parameterError('/cursor', expected, cursor);
   }
   return position;
 }
@@ -79,12 +76,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Says in a `Link` header (RFC 8288) where the next page is. */
-export function linkNextPage(request: FastifyRequest, reply: FastifyReply, cursor: string): void {
-  const [path = '/', query = ''] = request.url.split('?', 2);
-  const parameters = new URLSearchParams(query);
-  parameters.set('cursor', cursor);
-  reply.header('link', `<${path}?${parameters}>; rel="next"`);
 }

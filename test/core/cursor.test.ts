@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { createTestApp, multipartBody, type TestApp } from '../../support/app.ts';
+import { createTestApp, multipartBody, type TestApp } from '../support/app.ts';
 
 /** A list by one of its sorts. */
 interface List {

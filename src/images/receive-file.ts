@@ -1,11 +1,8 @@
 import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
-import type { FastifyRequest } from 'fastify';
-import { type FormFile, type FormLimits, type FormOptions, receiveForm } from './multipart-form.ts';
+import type { FormFile } from '../http/requests/multipart-form.ts';
 
-export type UploadLimits = FormLimits;
-
-/** One file part, received whole. */
+/** One file of an upload, received whole. */
 export interface ReceivedFile {
   /** As the client sent it; not safe for anything. */
   filename: string;
@@ -20,16 +17,17 @@ export interface ReceivedFile {
   isTooLarge: boolean;
 }
 
-export interface UploadOptions extends FormOptions {
-  /** A path for the next file, in a folder for temporary files. */
-  newPath: () => string;
-  /** Called as each file has arrived, while the next ones are still coming. */
-  onFile: (file: ReceivedFile) => void;
-}
-
 const HEAD_BYTES = 256;
 
-async function receiveFile({ filename, chunks, isTooLarge }: FormFile, path: string): Promise<ReceivedFile> {
+/**
+ * Streams a file of a form to a new file while it is hashed. If that fails, there is no file.
+ *
+ * @throws what reading the form throws
+ */
+export async function receiveFile(
+  { filename, chunks, isTooLarge }: FormFile,
+  path: string,
+): Promise<ReceivedFile> {
   const hash = createHash('sha256');
   const head: Buffer[] = [];
   let size = 0;
@@ -56,16 +54,4 @@ async function receiveFile({ filename, chunks, isTooLarge }: FormFile, path: str
     head: Buffer.concat(head),
     isTooLarge: isTooLarge(),
   };
-}
-
-/**
- * Receives the files of a multipart body, each streamed to a temporary file while it is hashed. Returns when the whole
- * body has arrived and was well-formed. `refuseUnreceivable` comes before.
- *
- * @throws AppError as `receiveForm`
- */
-export async function receiveFiles(request: FastifyRequest, options: UploadOptions): Promise<void> {
-  for await (const file of receiveForm(request, options)) {
-    options.onFile(await receiveFile(file, options.newPath()));
-  }
 }

@@ -1,0 +1,35 @@
+import type { Fault } from '../../core/errors.ts';
+
+/** The part of a request in which a faulty value stood. */
+export type FaultLocation = 'body' | 'query' | 'path' | 'header';
+
+/** A fault as clients see it. */
+export interface LocatedFault extends Fault {
+  location: FaultLocation;
+}
+
+/** What of a request tells where its parameters stood. */
+export interface ParameterSource {
+  method?: string;
+  params?: unknown;
+  query?: unknown;
+}
+
+/**
+ * The fault with its location. Code below HTTP names a parameter and not the part of the request that held it. That part
+ * follows from the request: the path or the query if it has a parameter of this name, else the query of a GET and the body of
+ * anything else. No route has two parameters of one name.
+ */
+export function locateFault(fault: Fault | LocatedFault, source: ParameterSource): LocatedFault {
+  return { location: locationOf(fault.path, source), ...fault };
+}
+
+function locationOf(path: string, { method, params, query }: ParameterSource): FaultLocation {
+  const [, name = ''] = path.split('/');
+  if (hasMember(params, name)) return 'path';
+  return method === 'GET' || method === 'HEAD' || hasMember(query, name) ? 'query' : 'body';
+}
+
+function hasMember(values: unknown, name: string): boolean {
+  return typeof values === 'object' && values !== null && Object.hasOwn(values, name);
+}
