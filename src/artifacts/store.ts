@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
-import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore } from '../blobs/blob-store.ts';
 import { AppError } from '../core/errors.ts';
@@ -13,7 +12,6 @@ import {
   UNIQUE_VIOLATION,
   withTransaction,
 } from '../db/database.ts';
-import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
 import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../http/requests/pagination.ts';
 import type { Artifact, NewArtifact } from '../work/artifact.ts';
@@ -74,32 +72,23 @@ const INSERT = `stored AS (
 export class ArtifactStore implements ArtifactRepository {
   readonly #database: Database;
   readonly #blobs: BlobStore;
-  readonly #lookUpById: (key: string) => Promise<Artifact | undefined>;
-  readonly #lookUpByKey: (key: string) => Promise<Artifact | undefined>;
   /** Of artifacts whose bytes were asked for lately. */
   readonly #contents: KnownRows<ArtifactContent>;
 
   constructor(database: Database, blobs: BlobStore) {
     this.#database = database;
     this.#blobs = blobs;
-    const { pool } = database;
-    this.#lookUpById = coalesceLookups(pool, (client, keys) =>
-      load(client, 'id', 'uuid', keys, (row) => row.id),
-    );
-    this.#lookUpByKey = coalesceLookups(pool, (client, keys) =>
-      load(client, 'key', 'bytea', keys, (row) => row.key),
-    );
     this.#contents = new KnownRows({
       table: 'artifacts',
       max: KNOWN_CONTENTS,
       changes: database.changes,
-      lookUp: coalesceLookups(pool, loadContents),
+      lookUp: (owner, id) => this.#findContent(owner, id),
     });
   }
 
   /** @throws AppError `not_found`, also for someone else's artifact */
   async get(owner: OwnerId, id: string): Promise<Artifact> {
-    const artifact = await this.#lookUpById(`${owner}/${id.toLowerCase()}`);
+    const artifact = await this.#find(owner, 'id', id);
     if (!artifact) throw artifactNotFound(id);
     return artifact;
   }
@@ -112,7 +101,7 @@ export class ArtifactStore implements ArtifactRepository {
   }
 
   async findByKey(owner: OwnerId, key: Buffer): Promise<Artifact | undefined> {
-    return this.#lookUpByKey(`${owner}/\\x${key.toString('hex')}`);
+    return this.#find(owner, 'key', key);
   }
 
   /**
@@ -233,6 +222,27 @@ export class ArtifactStore implements ArtifactRepository {
     });
   }
 
+  async #find(owner: OwnerId, column: 'id' | 'key', value: string | Buffer): Promise<Artifact | undefined> {
+    const { rows } = await this.#database.pool.query<Row>({
+      name: `artifact-by-${column}`,
+      text: `SELECT ${COLUMNS} FROM artifacts a WHERE a.${column} = $1 AND a.owner_id = $2`,
+      values: [value, owner],
+    });
+    return rows[0] && toArtifact(rows[0]);
+  }
+
+  /** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
+  async #findContent(owner: string, id: string): Promise<ArtifactContent | undefined> {
+    const { rows } = await this.#database.pool.query<ArtifactContent>({
+      name: 'artifact-content',
+      text: `SELECT id, sha256, size::float8 AS size, filename, media_type AS "mediaType", retention,
+                    last_used_at AS "lastUsedAt"
+             FROM artifacts WHERE id = $1 AND owner_id = $2`,
+      values: [id, owner],
+    });
+    return rows[0];
+  }
+
   /** The stored artifact; undefined where another process has stored an equal one first. */
   async #insert(
     owner: OwnerId,
@@ -282,37 +292,6 @@ export class ArtifactStore implements ArtifactRepository {
       throw toAppError(error) ?? error;
     }
   }
-}
-
-/** Of what is wanted, one by one: see `WANTED`. */
-const ONE_ARTIFACT = 'SELECT * FROM artifacts WHERE owner_id::text = wanted.owner';
-
-/** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
-async function loadContents(client: PoolClient, keys: string[]): Promise<Map<string, ArtifactContent>> {
-  const { rows } = await client.query<ArtifactContent & { owner_id: string }>({
-    name: 'artifact-contents',
-    text: `SELECT a.owner_id, a.id, a.sha256, a.size::float8 AS size, a.filename, a.media_type AS "mediaType", a.retention,
-                  a.last_used_at AS "lastUsedAt"
-           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND id = wanted.name::uuid LIMIT 1) a`,
-    values: [keys.join()],
-  });
-  return new Map(rows.map(({ owner_id, ...content }) => [`${owner_id}/${content.id}`, content]));
-}
-
-async function load(
-  client: PoolClient,
-  column: 'id' | 'key',
-  type: string,
-  keys: string[],
-  keyOf: (row: Row & { key: string }) => string,
-): Promise<Map<string, Artifact>> {
-  const { rows } = await client.query<Row & { owner_id: string; key: string }>({
-    name: `artifacts-by-${column}`,
-    text: `SELECT a.owner_id, a.key::text AS key, ${COLUMNS}
-           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND ${column} = wanted.name::${type} LIMIT 1) a`,
-    values: [keys.join()],
-  });
-  return new Map(rows.map((row) => [`${row.owner_id}/${keyOf(row)}`, toArtifact(row)]));
 }
 
 function artifactNotFound(id: string): AppError {

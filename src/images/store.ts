@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
-import type { PoolClient } from 'pg';
 import { deleteDerivedFrom } from '../artifacts/delete-derived.ts';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
-import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
 import {
   CursorId,
@@ -17,6 +15,7 @@ import {
   decodeCursor,
   encodeCursor,
 } from '../http/requests/pagination.ts';
+import { FORMATS } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
@@ -96,7 +95,7 @@ export class ImageStore {
       table: 'images',
       max: KNOWN_SOURCES,
       changes: database.changes,
-      lookUp: coalesceLookups(database.pool, loadSources),
+      lookUp: (owner, id) => this.#findSource(owner, id),
     });
   }
 
@@ -198,6 +197,16 @@ export class ImageStore {
     return deleted;
   }
 
+  async #findSource(owner: string, id: string): Promise<ImageSource | undefined> {
+    const { rows } = await this.#database.pool.query<Omit<ImageSource, 'mediaType'>>({
+      name: 'image-source',
+      text: 'SELECT id, sha256, size::float8 AS size, format, filename FROM images WHERE id = $1 AND owner_id = $2',
+      values: [id, owner],
+    });
+    const [source] = rows;
+    return source && { ...source, mediaType: FORMATS[source.format].mediaType };
+  }
+
   async #insert(owner: OwnerId, { filename, metadata, file }: NewImage): Promise<boolean> {
     return withTransaction(this.#database.pool, async (client) => {
       await this.#blobs.commit(client, file);
@@ -228,20 +237,6 @@ export class ImageStore {
       return rowCount === 1;
     });
   }
-}
-
-async function loadSources(client: PoolClient, keys: string[]): Promise<Map<string, ImageSource>> {
-  const { rows } = await client.query<ImageSource & { owner_id: string }>({
-    name: 'image-sources',
-    // One by one: see `WANTED`.
-    text: `SELECT i.*
-           FROM ${WANTED} CROSS JOIN LATERAL (
-             SELECT i.owner_id, i.id, i.sha256, i.size::float8 AS size, i.format, i.filename, b.media_type AS "mediaType"
-             FROM images i JOIN blobs b USING (sha256) WHERE i.owner_id::text = wanted.owner AND i.id = wanted.name::uuid LIMIT 1
-           ) i`,
-    values: [keys.join()],
-  });
-  return new Map(rows.map(({ owner_id, ...source }) => [`${owner_id}/${source.id}`, source]));
 }
 
 function imageNotFound(id: string): AppError {

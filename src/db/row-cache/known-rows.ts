@@ -15,8 +15,8 @@ export interface KnownRowsOptions<Row> {
   /** Rows kept, least recently used dropped first. */
   max: number;
   changes: ChangeFeed;
-  /** Reads the row of an owner's id, a slash and its own id: see `coalesceLookups`. */
-  lookUp(key: string): Promise<Row | undefined>;
+  /** Reads a row from the database. */
+  lookUp(owner: string, id: string): Promise<Row | undefined>;
 }
 
 /**
@@ -54,7 +54,7 @@ export class KnownRows<Row extends object> {
     const known = this.#rows.get(id);
     if (known?.owner === owner && changes.isCurrent) return known.row;
     const before = this.#changes;
-    const row = await lookUp(`${owner}/${id}`);
+    const row = await lookUp(owner, id);
     if (row && this.#changes === before) this.#rows.set(id, { owner, row });
     return row;
   }

@@ -35,12 +35,12 @@ function keepThings(database: Database, changes = database.changes) {
       table: 'things',
       max: 10,
       changes,
-      async lookUp(key) {
+      async lookUp(owner, id) {
         keeper.reads += 1;
-        const { rows } = await database.pool.query(
-          'SELECT name FROM things WHERE owner = $1 AND id = $2',
-          key.split('/'),
-        );
+        const { rows } = await database.pool.query('SELECT name FROM things WHERE owner = $1 AND id = $2', [
+          owner,
+          id,
+        ]);
         await keeper.during();
         return rows[0];
       },
