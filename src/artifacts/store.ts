@@ -222,10 +222,11 @@ export class ArtifactStore implements ArtifactRepository {
     });
   }
 
+  /** The owner is compared as text: PostgreSQL could prefer an index of owners, planning while the table is empty. */
   async #find(owner: OwnerId, column: 'id' | 'key', value: string | Buffer): Promise<Artifact | undefined> {
     const { rows } = await this.#database.pool.query<Row>({
       name: `artifact-by-${column}`,
-      text: `SELECT ${COLUMNS} FROM artifacts a WHERE a.${column} = $1 AND a.owner_id = $2`,
+      text: `SELECT ${COLUMNS} FROM artifacts a WHERE a.${column} = $1 AND a.owner_id::text = $2`,
       values: [value, owner],
     });
     return rows[0] && toArtifact(rows[0]);
@@ -237,7 +238,7 @@ export class ArtifactStore implements ArtifactRepository {
       name: 'artifact-content',
       text: `SELECT id, sha256, size::float8 AS size, filename, media_type AS "mediaType", retention,
                     last_used_at AS "lastUsedAt"
-             FROM artifacts WHERE id = $1 AND owner_id = $2`,
+             FROM artifacts WHERE id = $1 AND owner_id::text = $2`,
       values: [id, owner],
     });
     return rows[0];

@@ -197,10 +197,11 @@ export class ImageStore {
     return deleted;
   }
 
+  /** The owner is compared as text: PostgreSQL could prefer an index of owners, planning while the table is empty. */
   async #findSource(owner: string, id: string): Promise<ImageSource | undefined> {
     const { rows } = await this.#database.pool.query<Omit<ImageSource, 'mediaType'>>({
       name: 'image-source',
-      text: 'SELECT id, sha256, size::float8 AS size, format, filename FROM images WHERE id = $1 AND owner_id = $2',
+      text: 'SELECT id, sha256, size::float8 AS size, format, filename FROM images WHERE id = $1 AND owner_id::text = $2',
       values: [id, owner],
     });
     const [source] = rows;
