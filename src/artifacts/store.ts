@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
-import type { BlobStore } from '../blobs/blob-store.ts';
+import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
 import { AppError } from '../core/errors.ts';
 import {
   type Database,
   type DatabaseLogger,
   FOREIGN_KEY_VIOLATION,
   hasState,
-  toAppError,
   UNIQUE_VIOLATION,
   withTransaction,
 } from '../db/database.ts';
@@ -55,27 +54,27 @@ const KNOWN_CONTENTS = 10_000;
 
 const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
-/** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: where an equal artifact came first, the bytes must not be stored either. */
-const INSERT = `stored AS (
+/** No `ON CONFLICT`: if an equal artifact came first, the transaction must fail, so that the bytes are not stored either. */
+const INSERT = `WITH stored AS (
     INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename, media_type,
                            result, retention, document_sha256, document_size)
-    VALUES ($4, $5, $6, $7, $8, $9, $10, $1, $2, $11, $3, $12, $13, $16, $17)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
     RETURNING id, parameters, result, created_at AS "createdAt", last_used_at AS "lastUsedAt"
   ), derived AS (
     INSERT INTO artifact_inputs (artifact_id, position, image_id, input_artifact_id)
     SELECT stored.id, position - 1, image_id, artifact_id
-    FROM stored, unnest($14::uuid[], $15::uuid[]) WITH ORDINALITY AS input (image_id, artifact_id, position)
+    FROM stored, unnest($16::uuid[], $17::uuid[]) WITH ORDINALITY AS input (image_id, artifact_id, position)
   )
   SELECT * FROM stored`;
 
 /** Artifacts in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ArtifactStore implements ArtifactRepository {
   readonly #database: Database;
-  readonly #blobs: BlobStore;
+  readonly #blobs: BlobRegistry;
   /** Of artifacts whose bytes were asked for lately. */
   readonly #contents: KnownRows<ArtifactContent>;
 
-  constructor(database: Database, blobs: BlobStore) {
+  constructor(database: Database, blobs: BlobRegistry) {
     this.#database = database;
     this.#blobs = blobs;
     this.#contents = new KnownRows({
@@ -171,7 +170,7 @@ export class ArtifactStore implements ArtifactRepository {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    const deleted = await withTransaction(this.#database.pool, async (client) => {
+    const deleted = await withTransaction(this.#database.pool, async (client, transaction) => {
       const { rowCount } = await client.query(
         'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
         [owner, id],
@@ -183,7 +182,7 @@ export class ArtifactStore implements ArtifactRepository {
         [id],
       );
       const deleted = [...blobsOf(rows), ...derived];
-      await this.#blobs.deleteUnreferenced(client, deleted);
+      await this.#blobs.deleteUnreferenced(deleted, transaction);
       return deleted;
     });
     await this.#database.changes.caughtUp();
@@ -197,7 +196,7 @@ export class ArtifactStore implements ArtifactRepository {
    * @returns the SHA-256 of what was named, for caches to forget
    */
   async evictCached(maxBytes: number): Promise<Buffer[]> {
-    return withTransaction(this.#database.pool, async (client) => {
+    return withTransaction(this.#database.pool, async (client, transaction) => {
       const { rows: victims } = await client.query<{ id: string }>(
         `WITH ranked AS (
            SELECT id, sum(size + coalesce(document_size, 0)) OVER (ORDER BY last_used_at DESC, id) AS total
@@ -217,7 +216,7 @@ export class ArtifactStore implements ArtifactRepository {
         [victims.map(({ id }) => id)],
       );
       const deleted = blobsOf(rows);
-      await this.#blobs.deleteUnreferenced(client, deleted);
+      await this.#blobs.deleteUnreferenced(deleted, transaction);
       return deleted;
     });
   }
@@ -249,40 +248,47 @@ export class ArtifactStore implements ArtifactRepository {
     owner: OwnerId,
     { key, file, document, ...artifact }: NewArtifact,
   ): Promise<Artifact | undefined> {
-    const { kind, operation, version, parameters, filename, result, retention, inputs } = artifact;
-    const idsOf = (type: StoredRef['type']) => inputs.map((input) => (input.type === type ? input.id : null));
+    const idsOf = (type: StoredRef['type']) =>
+      artifact.inputs.map((input) => (input.type === type ? input.id : null));
     try {
-      const [stored] = await this.#blobs.commitNamed<
-        Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'lastUsedAt'>
-      >(document ? [file, document] : [file], {
-        name: 'artifact',
-        text: INSERT,
-        values: [
-          randomUUID(),
-          owner,
-          key,
-          kind,
-          operation,
-          version,
-          JSON.stringify(parameters),
-          filename,
-          JSON.stringify(result),
-          retention,
-          idsOf('image'),
-          idsOf('artifact'),
-          document?.sha256 ?? null,
-          document?.size ?? null,
-        ],
+      return await withTransaction(this.#database.pool, async (client, transaction) => {
+        await this.#blobs.add(document ? [file, document] : [file], transaction);
+        const { rows } = await client.query<
+          Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'lastUsedAt'>
+        >({
+          name: 'artifact-insert',
+          text: INSERT,
+          values: [
+            randomUUID(),
+            owner,
+            key,
+            artifact.kind,
+            artifact.operation,
+            artifact.version,
+            JSON.stringify(artifact.parameters),
+            file.sha256,
+            file.size,
+            artifact.filename,
+            artifact.mediaType,
+            JSON.stringify(artifact.result),
+            artifact.retention,
+            document?.sha256,
+            document?.size,
+            idsOf('image'),
+            idsOf('artifact'),
+          ],
+        });
+        const [stored] = rows;
+        return (
+          stored && {
+            ...artifact,
+            ...stored,
+            sha256: file.sha256,
+            size: file.size,
+            document: document && { sha256: document.sha256, size: document.size },
+          }
+        );
       });
-      return (
-        stored && {
-          ...artifact,
-          ...stored,
-          sha256: file.sha256,
-          size: file.size,
-          document: document && { sha256: document.sha256, size: document.size },
-        }
-      );
     } catch (error) {
       if (hasState(error, [UNIQUE_VIOLATION])) return undefined;
       if (hasState(error, [FOREIGN_KEY_VIOLATION])) {
@@ -290,7 +296,7 @@ export class ArtifactStore implements ArtifactRepository {
           cause: error,
         });
       }
-      throw toAppError(error) ?? error;
+      throw error;
     }
   }
 }

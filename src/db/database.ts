@@ -170,7 +170,7 @@ export async function retryConflicts<T>(
  */
 export async function withTransaction<T>(
   pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: pg.PoolClient, transaction: Transaction) => Promise<T>,
   { attempts }: { attempts?: number } = {},
 ): Promise<T> {
   try {
@@ -180,10 +180,13 @@ export async function withTransaction<T>(
   }
 }
 
-async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+async function runTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient, transaction: Transaction) => Promise<T>,
+): Promise<T> {
   const transaction = await beginTransaction(pool);
   try {
-    const result = await work(transaction.client);
+    const result = await work(transaction.client, transaction);
     await transaction.commit();
     return result;
   } catch (error) {
@@ -195,6 +198,11 @@ async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) =>
 /** A transaction that is under way on a connection of its own. It ends with `rollback`, or with a `commit` that succeeds. */
 export interface Transaction {
   client: pg.PoolClient;
+  /**
+   * Registers work for when the transaction has ended; its failure changes nothing. It is left out if the connection was lost
+   * while the commit was under way, because then nobody knows how the transaction ended.
+   */
+  whenEnded(work: (isCommitted: boolean) => Promise<void>): void;
   /** @throws what PostgreSQL says; `rollback` is then still to be called */
   commit(): Promise<void>;
   rollback(): Promise<void>;
@@ -203,19 +211,27 @@ export interface Transaction {
 /** Begins a transaction for whoever cannot put all its work into one function, as `withTransaction` wants it. */
 export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
   const client = await pool.connect();
+  const endings: ((isCommitted: boolean) => Promise<void>)[] = [];
+  const end = async (isCommitted: boolean) => {
+    await Promise.allSettled(endings.splice(0).map((work) => work(isCommitted)));
+  };
+  let mayBeCommitted = false;
   const rollback = async () => {
     const broken = await client.query('ROLLBACK').then(
       () => undefined,
       (error: Error) => error,
     );
     client.release(broken);
+    if (broken === undefined || !mayBeCommitted) await end(false);
   };
   const commit = async () => {
+    mayBeCommitted = true;
     const { command } = await client.query('COMMIT');
     // PostgreSQL answers COMMIT with ROLLBACK where a statement failed and the work went on as if nothing had happened.
     if (command !== 'COMMIT')
       throw new Error('The transaction was rolled back: one of its statements failed.');
     client.release();
+    await end(true);
   };
   try {
     await client.query('BEGIN');
@@ -223,5 +239,5 @@ export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
     await rollback();
     throw error;
   }
-  return { client, commit, rollback };
+  return { client, whenEnded: (work) => endings.push(work), commit, rollback };
 }

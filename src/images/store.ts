@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import { deleteDerivedFrom } from '../artifacts/delete-derived.ts';
 import type { OwnerId } from '../auth/owner.ts';
-import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
+import type { StagedFile } from '../blobs/blob-store.ts';
+import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
@@ -85,10 +86,10 @@ const KNOWN_SOURCES = 10_000;
 /** Images in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ImageStore {
   readonly #database: Database;
-  readonly #blobs: BlobStore;
+  readonly #blobs: BlobRegistry;
   readonly #sources: KnownRows<ImageSource>;
 
-  constructor(database: Database, blobs: BlobStore) {
+  constructor(database: Database, blobs: BlobRegistry) {
     this.#database = database;
     this.#blobs = blobs;
     this.#sources = new KnownRows({
@@ -180,7 +181,7 @@ export class ImageStore {
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    const deleted = await withTransaction(this.#database.pool, async (client) => {
+    const deleted = await withTransaction(this.#database.pool, async (client, transaction) => {
       const { rows } = await client.query<{ sha256: Buffer }>(
         'SELECT sha256 FROM images WHERE owner_id = $1 AND id = $2 FOR UPDATE',
         [owner, id],
@@ -190,7 +191,7 @@ export class ImageStore {
       const derived = await deleteDerivedFrom(client, { imageId: id });
       await client.query('DELETE FROM images WHERE id = $1', [id]);
       const deleted = [image.sha256, ...derived];
-      await this.#blobs.deleteUnreferenced(client, deleted);
+      await this.#blobs.deleteUnreferenced(deleted, transaction);
       return deleted;
     });
     await this.#database.changes.caughtUp();
@@ -209,8 +210,8 @@ export class ImageStore {
   }
 
   async #insert(owner: OwnerId, { filename, metadata, file }: NewImage): Promise<boolean> {
-    return withTransaction(this.#database.pool, async (client) => {
-      await this.#blobs.commit(client, file);
+    return withTransaction(this.#database.pool, async (client, transaction) => {
+      await this.#blobs.add([file], transaction);
       const { rowCount } = await client.query(
         `INSERT INTO images (id, owner_id, sha256, filename, size, format, width, height, channels, depth, has_alpha,
                              pages, orientation, color_space, density, details)

@@ -5,24 +5,23 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { type DiskCache, openDiskCache } from '../../src/blobs/disk-cache.ts';
+import { BlobRegistry } from '../../src/blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from '../../src/blobs/postgres/postgres-blob-store.ts';
 import { withTransaction } from '../../src/db/database.ts';
+import { stageBytes } from '../support/blobs.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { withSmallDisk } from '../support/small-disk.ts';
 
 const folder = t.testdir();
 const database = await (await createTestDatabase(t)).open();
-const blobs = new PostgresBlobStore(database.pool);
+const store = new PostgresBlobStore(database.pool);
+const registry = new BlobRegistry(store);
 
 async function storeBlob(size: number): Promise<{ sha256: Buffer; size: number; bytes: Buffer }> {
   const bytes = randomBytes(size);
-  const sha256 = createHash('sha256').update(bytes).digest();
-  const file = path.join(folder, sha256.toString('hex'));
-  await writeFile(file, bytes);
-  await withTransaction(database.pool, (client) =>
-    blobs.commit(client, { path: file, sha256, size, mediaType: 'image/png' }),
-  );
-  return { sha256, size, bytes };
+  const file = await stageBytes(folder, bytes);
+  await withTransaction(database.pool, (_, transaction) => registry.add([file], transaction));
+  return { sha256: file.sha256, size, bytes };
 }
 
 async function open(
@@ -30,7 +29,7 @@ async function open(
   maxBytes: number,
 ): Promise<{ cache: DiskCache; files: () => Promise<string[]> }> {
   const root = await mkdtemp(path.join(tmpdir(), 'coreframe-cache-'));
-  const cache = await openDiskCache({ root, maxBytes, blobs });
+  const cache = await openDiskCache({ root, maxBytes, blobs: store });
   t.teardown(async () => {
     await cache.close();
     // Fails where anything is left.
@@ -274,7 +273,7 @@ t.test('many leases and releases of more than fits keep the books right', async 
 
 t.test('on a full disk, what nobody leases makes room; then there is no room to store', async (t) => {
   const isDone = await withSmallDisk('size=100k', async (root) => {
-    const cache = await openDiskCache({ root, maxBytes: 1_000_000, blobs });
+    const cache = await openDiskCache({ root, maxBytes: 1_000_000, blobs: store });
     const [a, b] = [await storeBlob(60_000), await storeBlob(60_000)];
     (await cache.lease(a.sha256, a.size)).release();
     const lease = await cache.lease(b.sha256, b.size);
