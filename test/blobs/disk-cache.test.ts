@@ -128,57 +128,22 @@ t.test('an adopted file is moved in and not fetched', async (t) => {
   t.equal(cache.misses, 0);
 });
 
-t.test('a file that was written in the cache is adopted where it lies', async (t) => {
+t.test('files that were written in the cache are adopted, the least recently used go first', async (t) => {
   const { cache, files } = await open(t, 1000);
   for (const size of [300, 600]) {
     const bytes = randomBytes(size);
-    const sha256 = createHash('sha256').update(bytes).digest();
     const file = cache.newPath();
     await writeFile(file, bytes);
+    const sha256 = createHash('sha256').update(bytes).digest();
     await cache.adopt(file, sha256, size);
     const lease = await cache.lease(sha256, size);
-    t.equal(lease.path, file);
+    t.ok((await readFile(lease.path)).equals(bytes));
     lease.release();
   }
   const other = cache.newPath();
   await writeFile(other, randomBytes(300));
   await cache.adopt(other, randomBytes(32), 300);
   t.strictSame([cache.misses, cache.bytes, (await files()).length], [0, 900, 2], 'the oldest was removed');
-});
-
-t.test('the files of old small results are used again', async (t) => {
-  const { cache, files } = await open(t, 100_000_000);
-  const write = async (size: number) => {
-    const path = cache.newPath();
-    const bytes = randomBytes(size);
-    const sha256 = createHash('sha256').update(bytes).digest();
-    await writeFile(path, bytes);
-    await cache.adopt(path, sha256, size);
-    return { path, sha256, bytes };
-  };
-  const large = await write(2_000_000);
-  const leased = await write(1000);
-  const lease = await cache.lease(leased.sha256, 1000);
-  const forgotten = await write(1000);
-  cache.forget(forgotten.sha256);
-  const old = await write(1000);
-  const rest = new Map<string, Awaited<ReturnType<typeof write>>>();
-  for (let size = 2000; size > 1000; size--) {
-    const result = await write(size);
-    rest.set(result.path, result);
-  }
-  t.ok(rest.has(old.path), 'used again');
-  t.equal((await files()).length, 2 + rest.size, 'the large one and the leased one have files of their own');
-  t.ok(rest.size < 600, `${rest.size} files for 1000 results`);
-  for (const { sha256, bytes } of [large, leased, ...rest.values()]) {
-    const { path, release } = await cache.lease(sha256, bytes.length);
-    if (!(await readFile(path)).equals(bytes)) t.fail(`another result of ${bytes.length} bytes`);
-    release();
-  }
-  t.equal(cache.misses, 0);
-  lease.release();
-  (await cache.lease(large.sha256, large.bytes.length)).release();
-  await t.rejects(cache.lease(old.sha256, 1000), { code: 'not_found' }, 'no longer there, and not stored');
 });
 
 t.test('a file that cannot be adopted is removed, without an error', async (t) => {

@@ -9,7 +9,7 @@ const { database, store, stage, insert, read, count } = await testBlobStore(
 );
 
 t.test('bytes are chunks of 1 MiB', async (t) => {
-  for (const size of [0, 1, MIB, MIB + 1, 3 * MIB]) {
+  for (const size of [200, MIB, MIB + 1, 3 * MIB]) {
     const { sha256, ...file } = await stage(randomBytes(size));
     await insert({ sha256, ...file });
     const { rowCount } = await database.pool.query('SELECT FROM blob_chunks WHERE sha256 = $1', [sha256]);
