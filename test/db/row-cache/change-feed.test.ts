@@ -62,6 +62,15 @@ async function untilCurrent(changes: ChangeFeed): Promise<void> {
   while (!changes.isCurrent) await sleep(5);
 }
 
+t.test('the trigger of artifacts lists every column but the one that is only noted', async (t) => {
+  const { pool } = await (await createTestDatabase(t)).open();
+  const { rows } = await pool.query<{ attname: string }>(
+    `SELECT a.attname FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid
+     WHERE t.tgname = 'artifacts_changed' AND a.attnum > 0 AND NOT a.attisdropped AND a.attnum <> ALL (t.tgattr::int2[])`,
+  );
+  t.same(rows, [{ attname: 'last_used_at' }]);
+});
+
 t.test('a row is read once, until it changes', async (t) => {
   const { database, id, rename } = await openThings(t);
   const kept = keepThings(database);
