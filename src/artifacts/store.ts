@@ -46,7 +46,7 @@ function toArtifact({ documentSha256, documentSize, ...artifact }: Row): Artifac
   return { ...artifact, document };
 }
 
-/** Uses of a cached artifact closer together than this are one to the eviction order. */
+/** Uses of a cached artifact that are closer together than this count as one for the order of eviction. */
 const TOUCH_AFTER_MS = 60_000;
 
 /** Half a KB each. */
@@ -71,7 +71,7 @@ const INSERT = `WITH stored AS (
 export class ArtifactStore implements ArtifactRepository {
   readonly #database: Database;
   readonly #blobs: BlobRegistry;
-  /** Of artifacts whose bytes were asked for lately. */
+  /** Artifacts whose bytes were asked for lately. */
   readonly #contents: KnownRows<ArtifactContent>;
 
   constructor(database: Database, blobs: BlobRegistry) {
@@ -106,8 +106,8 @@ export class ArtifactStore implements ArtifactRepository {
   /**
    * Stores the artifact and its bytes in one transaction.
    *
-   * @returns the stored artifact; where an equal one came first, that one, with `isNew` false
-   * @throws AppError `not_found` where an input has been deleted meanwhile
+   * @returns the stored artifact; if an equal one came first, that one, with `isNew` false
+   * @throws AppError `not_found` if an input has been deleted meanwhile
    */
   async create(owner: OwnerId, artifact: NewArtifact): Promise<{ artifact: Artifact; isNew: boolean }> {
     const created = await this.#insert(owner, artifact);
@@ -150,7 +150,7 @@ export class ArtifactStore implements ArtifactRepository {
     return rowCount === 1;
   }
 
-  /** Notes that a cached artifact was used, at most once a minute. Where that fails, it is only logged. */
+  /** Notes that a cached artifact was used, at most once a minute. A failure is only logged. */
   noteUse(
     artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>,
     log: Pick<DatabaseLogger, 'warn'>,
@@ -164,7 +164,7 @@ export class ArtifactStore implements ArtifactRepository {
   }
 
   /**
-   * Deletes the artifact, everything derived from it, and the bytes that nothing names any more.
+   * Deletes the artifact, everything derived from it, and the bytes that no row names any more.
    *
    * @returns the SHA-256 of what was named, for caches to forget
    * @throws AppError `not_found`
@@ -191,7 +191,7 @@ export class ArtifactStore implements ArtifactRepository {
 
   /**
    * Deletes cached artifacts, least recently used first, until those of all owners together take at most `maxBytes`.
-   * What others were derived from stays.
+   * An artifact that others were derived from stays.
    *
    * @returns the SHA-256 of what was named, for caches to forget
    */
@@ -208,7 +208,7 @@ export class ArtifactStore implements ArtifactRepository {
         [maxBytes],
       );
       if (victims.length === 0) return [];
-      // Looked at again, now that they are locked: until then they may have been kept, or others derived from them.
+      // Checked again, now that they are locked: before that they may have been kept, or others derived from them.
       const { rows } = await client.query<NamedBlobs>(
         `DELETE FROM artifacts a WHERE id = ANY($1::uuid[]) AND retention = 'cached'
            AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
@@ -243,7 +243,7 @@ export class ArtifactStore implements ArtifactRepository {
     return rows[0];
   }
 
-  /** The stored artifact; undefined where another process has stored an equal one first. */
+  /** The stored artifact; undefined if another process has stored an equal one first. */
   async #insert(
     owner: OwnerId,
     { key, file, document, ...artifact }: NewArtifact,

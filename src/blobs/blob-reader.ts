@@ -9,7 +9,7 @@ import type { MemoryCache } from './memory-cache.ts';
 const SMALL_BLOB_BYTES = 1024 * 1024;
 
 /**
- * Reads blobs for answers: small ones from memory, larger ones as streams from the local disk, so that a slow reader
+ * Reads blobs for responses: small ones from memory, larger ones as streams from the local disk, so that a slow reader
  * holds neither a database connection nor the bytes.
  */
 export class BlobReader {

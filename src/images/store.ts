@@ -175,7 +175,7 @@ export class ImageStore {
   }
 
   /**
-   * Deletes the image, everything derived from it, and the bytes that nothing names any more.
+   * Deletes the image, everything derived from it, and the bytes that no row names any more.
    *
    * @returns the SHA-256 of what was named, for caches to forget
    * @throws AppError `not_found`
