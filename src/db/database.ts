@@ -12,7 +12,7 @@ export { toAppError } from './database-errors.ts';
 
 /** Longest wait for a connection while all are in use and the database is there. */
 const POOL_WAIT_MS = 10_000;
-/** Longest single statement: far above what any should take, so that a forgotten one ends some day. */
+/** Longest single statement: far more than any should take, so that a forgotten one ends some day. */
 const STATEMENT_TIMEOUT_MS = 300_000;
 /** Longest pause inside a transaction: its locks would hold up others. */
 const IDLE_IN_TRANSACTION_MS = 60_000;
@@ -50,10 +50,10 @@ function whereIs(config: pg.ClientConfig): string {
 }
 
 /**
- * Connects to a database. Once it stands, a database that goes away makes its users' calls fail within 2 s, with what
- * `toAppError` calls `database_unavailable`, and they succeed again within 1 s of its return.
+ * Connects to a database. After that, if the database goes away, calls fail within 2 s with `database_unavailable` (see
+ * `toAppError`). Within 1 s of its return they succeed again.
  *
- * @throws AppError `database_unavailable` where it cannot be reached now; the message says where it was looked for and
+ * @throws AppError `database_unavailable` if it cannot be reached now; the message says where it was looked for and
  *   what came back
  */
 export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): Promise<Database> {
@@ -142,8 +142,8 @@ export function hasState(error: unknown, states: readonly string[]): boolean {
 }
 
 /**
- * Runs a transaction, again where it loses a conflict with others (serialization failure, deadlock), up to `attempts` times
- * in all.
+ * Runs a transaction, and runs it again if it loses a conflict with others (serialization failure, deadlock), up to `attempts`
+ * times in all.
  *
  * @throws what the last attempt threw
  */
@@ -162,8 +162,8 @@ export async function retryConflicts<T>(
 }
 
 /**
- * Runs `work` in a transaction, committed when it returns and rolled back when it throws. One that loses a conflict with
- * others is tried again (`retryConflicts`), so that `work` must have no effect outside of it, unless `attempts` is 1.
+ * Runs `work` in a transaction, which is committed when `work` returns and rolled back when it throws. After a conflict with
+ * others it is tried again (`retryConflicts`), so `work` must have no effect outside of the transaction, unless `attempts` is 1.
  *
  * @param attempts how often it is tried in all, 5 times by default
  * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
@@ -195,7 +195,7 @@ async function runTransaction<T>(
   }
 }
 
-/** A transaction that is under way on a connection of its own. It ends with `rollback`, or with a `commit` that succeeds. */
+/** A transaction under way, on its own connection. It ends with `rollback`, or with a `commit` that succeeds. */
 export interface Transaction {
   client: pg.PoolClient;
   /**
@@ -208,7 +208,7 @@ export interface Transaction {
   rollback(): Promise<void>;
 }
 
-/** Begins a transaction for whoever cannot put all its work into one function, as `withTransaction` wants it. */
+/** Begins a transaction for callers that cannot put all their work into one function, as `withTransaction` requires. */
 export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
   const client = await pool.connect();
   const endings: ((isCommitted: boolean) => Promise<void>)[] = [];
@@ -227,7 +227,7 @@ export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
   const commit = async () => {
     mayBeCommitted = true;
     const { command } = await client.query('COMMIT');
-    // PostgreSQL answers COMMIT with ROLLBACK where a statement failed and the work went on as if nothing had happened.
+    // PostgreSQL answers COMMIT with ROLLBACK if a statement failed and the work went on as if nothing had happened.
     if (command !== 'COMMIT')
       throw new Error('The transaction was rolled back: one of its statements failed.');
     client.release();
