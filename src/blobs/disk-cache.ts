@@ -109,18 +109,16 @@ export class DiskCache {
   }
 
   /**
-   * Takes over a file that holds exactly the blob's bytes: moves it into the cache, or removes it if the cache has no place for
-   * it. Never fails; a file that could not be moved is fetched when it is asked for.
+   * Moves a file that holds exactly the blob's bytes into the cache, if there is a place for it. Never fails: a file that could
+   * not be moved is fetched when it is asked for. Whatever is left at its path is the caller's to remove.
    */
   async adopt(file: string, sha256: Buffer, size: number): Promise<void> {
     const key = sha256.toString('hex');
-    if (!this.#entries.has(key) && size <= this.#maxBytes) {
-      const entry = this.#add(key, size, (target) => move(file, target));
-      this.#use(key, entry);
-      await entry.ready.catch(() => this.#discard(key, entry));
-      this.#release(key, entry);
-    }
-    await rm(file, { force: true }).catch(() => undefined);
+    if (this.#entries.has(key) || size > this.#maxBytes) return;
+    const entry = this.#add(key, size, (target) => move(file, target));
+    this.#use(key, entry);
+    await entry.ready.catch(() => this.#discard(key, entry));
+    this.#release(key, entry);
   }
 
   /** Removes a blob's file, as soon as nobody leases it. */
