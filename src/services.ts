@@ -6,6 +6,7 @@ import { ArtifactStore } from './artifacts/store.ts';
 import { BlobReader } from './blobs/blob-reader.ts';
 import { type DiskCache, openDiskCache } from './blobs/disk-cache.ts';
 import { createMemoryCache } from './blobs/memory-cache.ts';
+import { BlobRegistry } from './blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from './blobs/postgres/postgres-blob-store.ts';
 import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
@@ -119,8 +120,9 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     new IngestThreads({ concurrency: config.CSV_CONCURRENCY, queue: config.CSV_QUEUE }),
   );
   const frameSets = new FrameSetStore(database);
-  const images = new ImageStore(database, blobStore, deleteDerivedFrom);
-  const artifacts = new ArtifactStore(database, blobStore);
+  const blobs = new BlobRegistry(blobStore);
+  const images = new ImageStore(database, blobs, deleteDerivedFrom);
+  const artifacts = new ArtifactStore(database, blobs);
   const pictureAdmission = new Admission({
     what: 'pictures of frames',
     concurrency: config.FRAME_PICTURE_CONCURRENCY,

@@ -184,8 +184,8 @@ t.test('nothing below HTTP reaches it, or a type of Fastify', async (t) => {
   }
 });
 
-t.test('code that computes reaches neither the database nor its client', async (t) => {
-  for (const file of [...graph.keys()].filter((file) => PURE.includes(folderOf(file)))) {
+t.test('code that computes, and the interface of the blob store, reach no database', async (t) => {
+  for (const file of [...graph.keys()].filter((file) => [...PURE, 'blobs'].includes(folderOf(file)))) {
     const faults = [...reach(file)].filter(
       (reached) =>
         roomOf(reached) === 'db' || packagesOf.get(reached)?.some((name) => /^pg|prisma/.test(name)),

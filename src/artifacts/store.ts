@@ -1,19 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
-import type { PoolClient } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
-import type { BlobStore } from '../blobs/blob-store.ts';
+import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
 import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import {
   type Database,
   FOREIGN_KEY_VIOLATION,
   hasState,
-  toAppError,
   UNIQUE_VIOLATION,
   withTransaction,
 } from '../db/database.ts';
-import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
 import type { Artifact, NewArtifact } from '../work/artifact.ts';
 import type { StoredRef } from '../work/inputs.ts';
@@ -53,7 +50,7 @@ function toArtifact({ documentSha256, documentSize, ...artifact }: Row): Artifac
   return { ...artifact, document };
 }
 
-/** Uses of a cached artifact closer together than this are one to the eviction order. */
+/** Uses of a cached artifact that are closer together than this count as one for the order of eviction. */
 const TOUCH_AFTER_MS = 60_000;
 
 /** Half a KB each. */
@@ -61,49 +58,40 @@ const KNOWN_CONTENTS = 10_000;
 
 const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
-/** In it `$1` to `$3` are the blob's. No `ON CONFLICT`: if an equal artifact came first, the bytes must not be stored either. */
-const INSERT = `stored AS (
+/** No `ON CONFLICT`: if an equal artifact came first, the transaction must fail, so that the bytes are not stored either. */
+const INSERT = `WITH stored AS (
     INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename, media_type,
                            result, retention, document_sha256, document_size)
-    VALUES ($4, $5, $6, $7, $8, $9, $10, $1, $2, $11, $3, $12, $13, $16, $17)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
     RETURNING id, parameters, result, created_at AS "createdAt", last_used_at AS "lastUsedAt"
   ), derived AS (
     INSERT INTO artifact_inputs (artifact_id, position, image_id, input_artifact_id)
     SELECT stored.id, position - 1, image_id, artifact_id
-    FROM stored, unnest($14::uuid[], $15::uuid[]) WITH ORDINALITY AS input (image_id, artifact_id, position)
+    FROM stored, unnest($16::uuid[], $17::uuid[]) WITH ORDINALITY AS input (image_id, artifact_id, position)
   )
   SELECT * FROM stored`;
 
 /** Artifacts in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ArtifactStore implements ArtifactRepository {
   readonly #database: Database;
-  readonly #blobs: BlobStore;
-  readonly #lookUpById: (key: string) => Promise<Artifact | undefined>;
-  readonly #lookUpByKey: (key: string) => Promise<Artifact | undefined>;
-  /** Of artifacts whose bytes were asked for lately. */
+  readonly #blobs: BlobRegistry;
+  /** Artifacts whose bytes were asked for lately. */
   readonly #contents: KnownRows<ArtifactContent>;
 
-  constructor(database: Database, blobs: BlobStore) {
+  constructor(database: Database, blobs: BlobRegistry) {
     this.#database = database;
     this.#blobs = blobs;
-    const { pool } = database;
-    this.#lookUpById = coalesceLookups(pool, (client, keys) =>
-      load(client, 'id', 'uuid', keys, (row) => row.id),
-    );
-    this.#lookUpByKey = coalesceLookups(pool, (client, keys) =>
-      load(client, 'key', 'bytea', keys, (row) => row.key),
-    );
     this.#contents = new KnownRows({
       table: 'artifacts',
       max: KNOWN_CONTENTS,
       changes: database.changes,
-      lookUp: coalesceLookups(pool, loadContents),
+      lookUp: (owner, id) => this.#findContent(owner, id),
     });
   }
 
   /** @throws AppError `not_found`, also for someone else's artifact */
   async get(owner: OwnerId, id: string): Promise<Artifact> {
-    const artifact = await this.#lookUpById(`${owner}/${id.toLowerCase()}`);
+    const artifact = await this.#find(owner, 'id', id);
     if (!artifact) throw artifactNotFound(id);
     return artifact;
   }
@@ -116,7 +104,7 @@ export class ArtifactStore implements ArtifactRepository {
   }
 
   async findByKey(owner: OwnerId, key: Buffer): Promise<Artifact | undefined> {
-    return this.#lookUpByKey(`${owner}/\\x${key.toString('hex')}`);
+    return this.#find(owner, 'key', key);
   }
 
   /**
@@ -177,13 +165,13 @@ export class ArtifactStore implements ArtifactRepository {
   }
 
   /**
-   * Deletes the artifact, everything derived from it, and the bytes that nothing names any more.
+   * Deletes the artifact, everything derived from it, and the bytes that no row names any more.
    *
    * @returns the SHA-256 of what was named, for caches to forget
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    const deleted = await withTransaction(this.#database.pool, async (client) => {
+    const deleted = await withTransaction(this.#database.pool, async (client, transaction) => {
       const { rowCount } = await client.query(
         'SELECT FROM artifacts WHERE owner_id = $1 AND id = $2 FOR UPDATE',
         [owner, id],
@@ -195,7 +183,7 @@ export class ArtifactStore implements ArtifactRepository {
         [id],
       );
       const deleted = [...blobsOf(rows), ...derived];
-      await this.#blobs.deleteUnreferenced(client, deleted);
+      await this.#blobs.deleteUnreferenced(deleted, transaction);
       return deleted;
     });
     await this.#database.changes.caughtUp();
@@ -204,12 +192,12 @@ export class ArtifactStore implements ArtifactRepository {
 
   /**
    * Deletes cached artifacts, least recently used first, until those of all owners together take at most `maxBytes`.
-   * What others were derived from stays.
+   * An artifact that others were derived from stays.
    *
    * @returns the SHA-256 of what was named, for caches to forget
    */
   async evictCached(maxBytes: number): Promise<Buffer[]> {
-    return withTransaction(this.#database.pool, async (client) => {
+    return withTransaction(this.#database.pool, async (client, transaction) => {
       const { rows: victims } = await client.query<{ id: string }>(
         `WITH ranked AS (
            SELECT id, sum(size + coalesce(document_size, 0)) OVER (ORDER BY last_used_at DESC, id) AS total
@@ -221,7 +209,7 @@ export class ArtifactStore implements ArtifactRepository {
         [maxBytes],
       );
       if (victims.length === 0) return [];
-      // Looked at again, now that they are locked: until then they may have been kept, or others derived from them.
+      // Checked again, now that they are locked: before that they may have been kept, or others derived from them.
       const { rows } = await client.query<NamedBlobs>(
         `DELETE FROM artifacts a WHERE id = ANY($1::uuid[]) AND retention = 'cached'
            AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
@@ -229,9 +217,31 @@ export class ArtifactStore implements ArtifactRepository {
         [victims.map(({ id }) => id)],
       );
       const deleted = blobsOf(rows);
-      await this.#blobs.deleteUnreferenced(client, deleted);
+      await this.#blobs.deleteUnreferenced(deleted, transaction);
       return deleted;
     });
+  }
+
+  /** The owner is compared as text: PostgreSQL could prefer an index of owners, planning while the table is empty. */
+  async #find(owner: OwnerId, column: 'id' | 'key', value: string | Buffer): Promise<Artifact | undefined> {
+    const { rows } = await this.#database.pool.query<Row>({
+      name: `artifact-by-${column}`,
+      text: `SELECT ${COLUMNS} FROM artifacts a WHERE a.${column} = $1 AND a.owner_id::text = $2`,
+      values: [value, owner],
+    });
+    return rows[0] && toArtifact(rows[0]);
+  }
+
+  /** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
+  async #findContent(owner: string, id: string): Promise<ArtifactContent | undefined> {
+    const { rows } = await this.#database.pool.query<ArtifactContent>({
+      name: 'artifact-content',
+      text: `SELECT id, sha256, size::float8 AS size, filename, media_type AS "mediaType", retention,
+                    last_used_at AS "lastUsedAt"
+             FROM artifacts WHERE id = $1 AND owner_id::text = $2`,
+      values: [id, owner],
+    });
+    return rows[0];
   }
 
   /** The stored artifact; undefined if another process has stored an equal one first. */
@@ -239,40 +249,47 @@ export class ArtifactStore implements ArtifactRepository {
     owner: OwnerId,
     { key, file, document, ...artifact }: NewArtifact,
   ): Promise<Artifact | undefined> {
-    const { kind, operation, version, parameters, filename, result, retention, inputs } = artifact;
-    const idsOf = (type: StoredRef['type']) => inputs.map((input) => (input.type === type ? input.id : null));
+    const idsOf = (type: StoredRef['type']) =>
+      artifact.inputs.map((input) => (input.type === type ? input.id : null));
     try {
-      const [stored] = await this.#blobs.commitNamed<
-        Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'lastUsedAt'>
-      >(document ? [file, document] : [file], {
-        name: 'artifact',
-        text: INSERT,
-        values: [
-          randomUUID(),
-          owner,
-          key,
-          kind,
-          operation,
-          version,
-          JSON.stringify(parameters),
-          filename,
-          JSON.stringify(result),
-          retention,
-          idsOf('image'),
-          idsOf('artifact'),
-          document?.sha256 ?? null,
-          document?.size ?? null,
-        ],
+      return await withTransaction(this.#database.pool, async (client, transaction) => {
+        await this.#blobs.add(document ? [file, document] : [file], transaction);
+        const { rows } = await client.query<
+          Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'lastUsedAt'>
+        >({
+          name: 'artifact-insert',
+          text: INSERT,
+          values: [
+            randomUUID(),
+            owner,
+            key,
+            artifact.kind,
+            artifact.operation,
+            artifact.version,
+            JSON.stringify(artifact.parameters),
+            file.sha256,
+            file.size,
+            artifact.filename,
+            artifact.mediaType,
+            JSON.stringify(artifact.result),
+            artifact.retention,
+            document?.sha256,
+            document?.size,
+            idsOf('image'),
+            idsOf('artifact'),
+          ],
+        });
+        const [stored] = rows;
+        return (
+          stored && {
+            ...artifact,
+            ...stored,
+            sha256: file.sha256,
+            size: file.size,
+            document: document && { sha256: document.sha256, size: document.size },
+          }
+        );
       });
-      return (
-        stored && {
-          ...artifact,
-          ...stored,
-          sha256: file.sha256,
-          size: file.size,
-          document: document && { sha256: document.sha256, size: document.size },
-        }
-      );
     } catch (error) {
       if (hasState(error, [UNIQUE_VIOLATION])) return undefined;
       if (hasState(error, [FOREIGN_KEY_VIOLATION])) {
@@ -280,40 +297,9 @@ export class ArtifactStore implements ArtifactRepository {
           cause: error,
         });
       }
-      throw toAppError(error) ?? error;
+      throw error;
     }
   }
-}
-
-/** Of what is wanted, one by one: see `WANTED`. */
-const ONE_ARTIFACT = 'SELECT * FROM artifacts WHERE owner_id::text = wanted.owner';
-
-/** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
-async function loadContents(client: PoolClient, keys: string[]): Promise<Map<string, ArtifactContent>> {
-  const { rows } = await client.query<ArtifactContent & { owner_id: string }>({
-    name: 'artifact-contents',
-    text: `SELECT a.owner_id, a.id, a.sha256, a.size::float8 AS size, a.filename, a.media_type AS "mediaType", a.retention,
-                  a.last_used_at AS "lastUsedAt"
-           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND id = wanted.name::uuid LIMIT 1) a`,
-    values: [keys.join()],
-  });
-  return new Map(rows.map(({ owner_id, ...content }) => [`${owner_id}/${content.id}`, content]));
-}
-
-async function load(
-  client: PoolClient,
-  column: 'id' | 'key',
-  type: string,
-  keys: string[],
-  keyOf: (row: Row & { key: string }) => string,
-): Promise<Map<string, Artifact>> {
-  const { rows } = await client.query<Row & { owner_id: string; key: string }>({
-    name: `artifacts-by-${column}`,
-    text: `SELECT a.owner_id, a.key::text AS key, ${COLUMNS}
-           FROM ${WANTED} CROSS JOIN LATERAL (${ONE_ARTIFACT} AND ${column} = wanted.name::${type} LIMIT 1) a`,
-    values: [keys.join()],
-  });
-  return new Map(rows.map((row) => [`${row.owner_id}/${keyOf(row)}`, toArtifact(row)]));
 }
 
 function artifactNotFound(id: string): AppError {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
-import type { ByteRange } from './blob-store.ts';
+import type { BlobRef, ByteRange } from './blob-store.ts';
 import type { DiskCache } from './disk-cache.ts';
 import type { MemoryCache } from './memory-cache.ts';
 
@@ -9,7 +9,7 @@ import type { MemoryCache } from './memory-cache.ts';
 const SMALL_BLOB_BYTES = 1024 * 1024;
 
 /**
- * Reads blobs for answers: small ones from memory, larger ones as streams from the local disk, so that a slow reader
+ * Reads blobs for responses: small ones from memory, larger ones as streams from the local disk, so that a slow reader
  * holds neither a database connection nor the bytes.
  */
 export class BlobReader {
@@ -22,7 +22,7 @@ export class BlobReader {
   }
 
   /** The bytes of a range. */
-  open(blob: BlobName, range: ByteRange): Promise<Buffer | Readable> {
+  open(blob: BlobRef, range: ByteRange): Promise<Buffer | Readable> {
     if (blob.size > SMALL_BLOB_BYTES) return this.#stream(blob, range);
     const whole = this.#memoryCache.get(blob.sha256, () => this.#readWhole(blob));
     const { start, end } = range;
@@ -37,14 +37,14 @@ export class BlobReader {
     }
   }
 
-  async #stream(blob: BlobName, { start, end }: ByteRange): Promise<Readable> {
+  async #stream(blob: BlobRef, { start, end }: ByteRange): Promise<Readable> {
     const { path, release } = await this.#diskCache.lease(blob.sha256, blob.size);
     const stream = createReadStream(path, { start, end: end - 1, highWaterMark: 256 * 1024 });
     stream.once('close', release);
     return stream;
   }
 
-  async #readWhole({ sha256, size }: BlobName): Promise<Buffer> {
+  async #readWhole({ sha256, size }: BlobRef): Promise<Buffer> {
     const { path, release } = await this.#diskCache.lease(sha256, size);
     try {
       return await readFile(path);
@@ -52,10 +52,4 @@ export class BlobReader {
       release();
     }
   }
-}
-
-interface BlobName {
-  sha256: Buffer;
-  /** Bytes. */
-  size: number;
 }

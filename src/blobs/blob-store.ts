@@ -1,5 +1,3 @@
-import type { ClientBase, QueryResultRow } from 'pg';
-
 /** A complete local file whose bytes are to become a blob. */
 export interface StagedFile {
   path: string;
@@ -24,53 +22,36 @@ export interface ByteRange {
   end: number;
 }
 
-/**
- * SQL that inserts a row that names blobs. In it `$1`, `$2` and `$3` are the first one's SHA-256, size and media type; `values`
- * are those from `$4` on.
- */
-export interface NamingStatement {
-  /** Of the prepared statement. */
-  name: string;
-  /** What comes after `WITH`: a list of common table expressions, and the main query. */
-  text: string;
-  values: readonly unknown[];
+/** The transaction in which a row starts to name a blob, or the last row that names it goes. */
+export interface UnitOfWork {
+  /** Registers work for when the transaction has ended. It is left out if nobody can know how the transaction ended. */
+  whenEnded(work: (isCommitted: boolean) => Promise<void>): void;
 }
 
 /**
- * Where bytes live for good. Blobs are immutable and named by their SHA-256; who may see one is decided by the rows
- * that name it, never here.
+ * Where bytes live for good. Blobs are immutable and named by their SHA-256. Which blobs there are, and who may see them, is
+ * decided by the rows that name them (`BlobRegistry`), never here.
+ *
+ * A store that keeps bytes in the database takes part in the transaction. Any other store uses `whenEnded`: it takes back a
+ * `put` that was rolled back, and deletes only what a committed transaction has deleted.
  */
-export interface BlobStore {
+export interface BlobStore<Transaction extends UnitOfWork = UnitOfWork> {
   /**
-   * Makes the staged file's bytes a blob, within the caller's transaction: they become visible together with the row
-   * that the caller inserts. Equal bytes are stored once. The blob row is locked against deletion until the
-   * transaction ends. The staged file is left where it is.
+   * Stores the bytes of a blob that is new in this transaction. The staged file is left where it is. Until the transaction
+   * ends, nobody else puts or deletes equal bytes; what a committed transaction deleted before may still be going.
+   *
+   * @throws Error if the file does not have the size that it should have
    */
-  commit(transaction: ClientBase, file: StagedFile): Promise<void>;
+  put(file: StagedFile, transaction: Transaction): Promise<void>;
 
   /**
-   * Makes the staged files' bytes blobs and runs the statement that inserts the row that names them, as one transaction. For
-   * one small file it takes one round trip, where `commit` in a transaction takes four.
+   * Streams a range of a blob in chunks of at most 1 MiB, in order. Between chunks it holds no database connection, so that a
+   * slow reader costs nothing.
    *
-   * @returns the rows of the statement
-   * @throws what the database throws for the statement; nothing is stored then
-   */
-  commitNamed<Row extends QueryResultRow>(
-    files: readonly [StagedFile, ...StagedFile[]],
-    statement: NamingStatement,
-  ): Promise<Row[]>;
-
-  /**
-   * Streams a range of a blob in chunks of at most 1 MiB, in order. No database connection is held between chunks,
-   * so that a slow reader costs nothing.
-   *
-   * @throws AppError `not_found` where no such blob exists
+   * @throws AppError `not_found` if there is no such blob
    */
   read(sha256: Buffer, range?: ByteRange): AsyncIterable<Buffer>;
 
-  /**
-   * Deletes those of the given blobs that no row names any more, within the caller's transaction, after the caller
-   * has deleted its own rows. Safe against a simultaneous commit of equal bytes.
-   */
-  deleteUnreferenced(transaction: ClientBase, sha256s: readonly Buffer[]): Promise<void>;
+  /** Deletes the bytes of blobs that the transaction has deleted. */
+  delete(sha256s: readonly Buffer[], transaction: Transaction): Promise<void>;
 }

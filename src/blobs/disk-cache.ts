@@ -17,25 +17,16 @@ export interface DiskCacheOptions {
   root: string;
   /** Bytes that are kept. Leased files are never removed, so that many large ones at once may take more. */
   maxBytes: number;
-  blobs: BlobStore;
+  blobs: Pick<BlobStore, 'read'>;
 }
-
-/** Small results whose files are kept; the file of an older one takes the next result. */
-const MAX_SMALL_RESULTS = 512;
-const SMALL_RESULT_BYTES = 1024 * 1024;
 
 interface Entry {
   readonly path: string;
   readonly size: number;
   readonly ready: Promise<void>;
   leases: number;
-  /** Not kept, and not counted: its file goes with the last lease. */
+  /** Neither kept nor counted: its file goes with the last lease. */
   isDoomed: boolean;
-}
-
-interface SmallResult {
-  key: string;
-  entry: Entry;
 }
 
 /** Opens the cache in a new folder of this process. */
@@ -43,21 +34,19 @@ export async function openDiskCache(options: DiskCacheOptions): Promise<DiskCach
   return new DiskCache(await openTemporaryFolder(options.root), options.maxBytes, options.blobs);
 }
 
-/** Blobs as local files, fetched once, the least recently used removed first. */
+/** Blobs as local files, each fetched once. The least recently used are removed first. */
 export class DiskCache {
   readonly #folder: TemporaryFolder;
   readonly #maxBytes: number;
-  readonly #blobs: BlobStore;
+  readonly #blobs: Pick<BlobStore, 'read'>;
   /** In order of use, the least recent first. */
   readonly #entries = new Map<string, Entry>();
-  /** Those of small results, by their key, the oldest first. */
-  readonly #smallResults: SmallResult[] = [];
   #fileCount = 0;
   #bytes = 0;
   #hits = 0;
   #misses = 0;
 
-  constructor(folder: TemporaryFolder, maxBytes: number, blobs: BlobStore) {
+  constructor(folder: TemporaryFolder, maxBytes: number, blobs: Pick<BlobStore, 'read'>) {
     this.#folder = folder;
     this.#maxBytes = maxBytes;
     this.#blobs = blobs;
@@ -79,17 +68,17 @@ export class DiskCache {
   }
 
   /**
-   * The blob as a local file; fetched once however many ask for it at the same time, its size and hash verified. One that is
-   * larger than the whole cache is removed after its last lease.
+   * The blob as a local file, fetched once however many ask for it at the same time, with its size and hash verified. A blob
+   * that is larger than the whole cache is removed after its last lease.
    *
-   * @throws AppError `not_found` where there is no such blob, `storage_unavailable` where the disk is full
+   * @throws AppError `not_found` if there is no such blob, `storage_unavailable` if the disk is full
    */
   async lease(sha256: Buffer, size: number): Promise<Lease> {
     const key = sha256.toString('hex');
     const found = this.#entries.get(key);
     if (found) this.#hits += 1;
     else this.#misses += 1;
-    const entry = found ?? this.#addNew(key, size, (file) => this.#fetch(sha256, size, file));
+    const entry = found ?? this.#add(key, size, (file) => this.#fetch(sha256, size, file));
     this.#use(key, entry);
     try {
       await entry.ready;
@@ -114,44 +103,22 @@ export class DiskCache {
     };
   }
 
-  /**
-   * A path in the cache's own folder, for a file that is to be adopted: it will not have to be moved. The file of an old small
-   * result may lie there, to be overwritten: that takes 30 µs for 100 KB, a new file 100 to 200 µs, and 0.5 ms on an ext4 without
-   * a journal, which passes over the inodes of all files that were removed in the last minutes.
-   */
+  /** A path that nothing has yet, on the cache's file system: to adopt a file from there is to rename it. */
   newPath(): string {
-    while (this.#smallResults.length > MAX_SMALL_RESULTS) {
-      const { key, entry } = this.#smallResults.shift() as SmallResult;
-      if (entry.leases > 0 || this.#entries.get(key) !== entry) continue;
-      this.#entries.delete(key);
-      this.#bytes -= entry.size;
-      return entry.path;
-    }
     return this.#folder.newPath();
   }
 
   /**
-   * Takes over a file that holds exactly the blob's bytes: moves it into the cache, or removes it where it has no place there.
-   * Never fails; a file that could not be moved is fetched when it is asked for.
+   * Moves a file that holds exactly the blob's bytes into the cache, if there is a place for it. Never fails: a file that could
+   * not be moved is fetched when it is asked for. Whatever is left at its path is the caller's to remove.
    */
   async adopt(file: string, sha256: Buffer, size: number): Promise<void> {
     const key = sha256.toString('hex');
-    const isWanted = !this.#entries.has(key) && size <= this.#maxBytes;
-    if (isWanted && path.dirname(file) === this.#folder.path) {
-      // Nothing to wait for: a move, and removing what was moved away, are four trips to the thread pool.
-      const entry = this.#add(key, size, file, Promise.resolve());
-      this.#use(key, entry);
-      this.#release(key, entry);
-      if (size <= SMALL_RESULT_BYTES) this.#smallResults.push({ key, entry });
-      return;
-    }
-    if (isWanted) {
-      const entry = this.#addNew(key, size, (target) => move(file, target));
-      this.#use(key, entry);
-      await entry.ready.catch(() => this.#discard(key, entry));
-      this.#release(key, entry);
-    }
-    await rm(file, { force: true }).catch(() => undefined);
+    if (this.#entries.has(key) || size > this.#maxBytes) return;
+    const entry = this.#add(key, size, (target) => move(file, target));
+    this.#use(key, entry);
+    await entry.ready.catch(() => this.#discard(key, entry));
+    this.#release(key, entry);
   }
 
   /** Removes a blob's file, as soon as nobody leases it. */
@@ -168,16 +135,12 @@ export class DiskCache {
     await this.#folder.remove();
   }
 
-  #addNew(key: string, size: number, make: (file: string) => Promise<void>): Entry {
+  #add(key: string, size: number, make: (file: string) => Promise<void>): Entry {
     // Numbered, so that removing one file never meets the making of the next one for the same blob.
     this.#fileCount += 1;
     const file = path.join(this.#folder.path, `${key}-${this.#fileCount}`);
-    return this.#add(key, size, file, make(file));
-  }
-
-  #add(key: string, size: number, file: string, ready: Promise<void>): Entry {
     const isDoomed = size > this.#maxBytes;
-    const entry = { path: file, size, ready, leases: 0, isDoomed };
+    const entry = { path: file, size, ready: make(file), leases: 0, isDoomed };
     this.#entries.set(key, entry);
     if (!isDoomed) this.#bytes += size;
     return entry;
@@ -252,7 +215,7 @@ export class DiskCache {
   }
 }
 
-/** Without a trip to the thread pool: what the kernel knows already takes 3 µs this way, and 60 µs of CPU that way. */
+/** Synchronous, because the kernel answers from memory faster than the thread pool is reached. */
 function isFile(file: string, size: number): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false })?.size === size;
@@ -261,7 +224,7 @@ function isFile(file: string, size: number): boolean {
   }
 }
 
-/** Renames a file, or copies it where the target is on another file system. */
+/** Renames a file, or copies it if the target is on another file system. */
 async function move(from: string, to: string): Promise<void> {
   try {
     await rename(from, to);

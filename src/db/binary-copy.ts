@@ -8,9 +8,8 @@ const HEADER_BYTES = 11 + 4 + 4;
 export type BinaryRow = (Buffer | null)[];
 
 /**
- * Runs a query that gives at most one row, and returns that row's fields unconverted. `pg` itself has results in text
- * only (its `binary` option decodes bytes as UTF-8 and so destroys them); 1 MiB of `bytea` took 8 ms as hexadecimal text, 6 ms as
- * base64 and 3 ms this way. The query takes no parameters, because COPY does not.
+ * Runs a query that gives at most one row, and returns that row's fields unconverted: less than half the time that `pg` needs for
+ * `bytea`, which it reads as text only. The query takes no parameters, because COPY does not.
  *
  * @param settings statements that hold for this query alone, as `SET LOCAL …`
  */

@@ -11,7 +11,7 @@ const SSL_MODES: Readonly<Record<string, string>> = {
  * `postgresql+asyncpg://` is dropped, `ssl` becomes `sslmode`, which then means what it means to libpq
  * (`require` encrypts without asking for a known certificate).
  *
- * @throws Error where it is no PostgreSQL URL; the message does not repeat the password
+ * @throws Error if it is not a PostgreSQL URL; the message does not repeat the password
  */
 export function normalizeDatabaseUrl(text: string): string {
   const match = /^postgres(?:ql)?(?:\+\w+)?:\/\/(.*)$/s.exec(text.trim());

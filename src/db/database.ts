@@ -12,7 +12,7 @@ export { toAppError } from './database-errors.ts';
 
 /** Longest wait for a connection while all are in use and the database is there. */
 const POOL_WAIT_MS = 10_000;
-/** Longest single statement: far above what any should take, so that a forgotten one ends some day. */
+/** Longest single statement: far more than any should take, so that a forgotten one ends some day. */
 const STATEMENT_TIMEOUT_MS = 300_000;
 /** Longest pause inside a transaction: its locks would hold up others. */
 const IDLE_IN_TRANSACTION_MS = 60_000;
@@ -50,10 +50,10 @@ function whereIs(config: pg.ClientConfig): string {
 }
 
 /**
- * Connects to a database. Once it stands, a database that goes away makes its users' calls fail within 2 s, with what
- * `toAppError` calls `database_unavailable`, and they succeed again within 1 s of its return.
+ * Connects to a database. After that, if the database goes away, calls fail within 2 s with `database_unavailable` (see
+ * `toAppError`). Within 1 s of its return they succeed again.
  *
- * @throws AppError `database_unavailable` where it cannot be reached now; the message says where it was looked for and
+ * @throws AppError `database_unavailable` if it cannot be reached now; the message says where it was looked for and
  *   what came back
  */
 export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): Promise<Database> {
@@ -142,8 +142,8 @@ export function hasState(error: unknown, states: readonly string[]): boolean {
 }
 
 /**
- * Runs a transaction, again where it loses a conflict with others (serialization failure, deadlock), up to `attempts` times
- * in all.
+ * Runs a transaction, and runs it again if it loses a conflict with others (serialization failure, deadlock), up to `attempts`
+ * times in all.
  *
  * @throws what the last attempt threw
  */
@@ -162,15 +162,15 @@ export async function retryConflicts<T>(
 }
 
 /**
- * Runs `work` in a transaction, committed when it returns and rolled back when it throws. One that loses a conflict with
- * others is tried again (`retryConflicts`), so that `work` must have no effect outside of it, unless `attempts` is 1.
+ * Runs `work` in a transaction, which is committed when `work` returns and rolled back when it throws. After a conflict with
+ * others it is tried again (`retryConflicts`), so `work` must have no effect outside of the transaction, unless `attempts` is 1.
  *
  * @param attempts how often it is tried in all, 5 times by default
  * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
  */
 export async function withTransaction<T>(
   pool: pg.Pool,
-  work: (client: pg.PoolClient) => Promise<T>,
+  work: (client: pg.PoolClient, transaction: Transaction) => Promise<T>,
   { attempts }: { attempts?: number } = {},
 ): Promise<T> {
   try {
@@ -180,10 +180,13 @@ export async function withTransaction<T>(
   }
 }
 
-async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+async function runTransaction<T>(
+  pool: pg.Pool,
+  work: (client: pg.PoolClient, transaction: Transaction) => Promise<T>,
+): Promise<T> {
   const transaction = await beginTransaction(pool);
   try {
-    const result = await work(transaction.client);
+    const result = await work(transaction.client, transaction);
     await transaction.commit();
     return result;
   } catch (error) {
@@ -192,30 +195,43 @@ async function runTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) =>
   }
 }
 
-/** A transaction that is under way on a connection of its own. It ends with `rollback`, or with a `commit` that succeeds. */
+/** A transaction under way, on its own connection. It ends with `rollback`, or with a `commit` that succeeds. */
 export interface Transaction {
   client: pg.PoolClient;
+  /**
+   * Registers work for when the transaction has ended; its failure changes nothing. It is left out if the connection was lost
+   * while the commit was under way, because then nobody knows how the transaction ended.
+   */
+  whenEnded(work: (isCommitted: boolean) => Promise<void>): void;
   /** @throws what PostgreSQL says; `rollback` is then still to be called */
   commit(): Promise<void>;
   rollback(): Promise<void>;
 }
 
-/** Begins a transaction for whoever cannot put all its work into one function, as `withTransaction` wants it. */
+/** Begins a transaction for callers that cannot put all their work into one function, as `withTransaction` requires. */
 export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
   const client = await pool.connect();
+  const endings: ((isCommitted: boolean) => Promise<void>)[] = [];
+  const end = async (isCommitted: boolean) => {
+    await Promise.allSettled(endings.splice(0).map((work) => work(isCommitted)));
+  };
+  let mayBeCommitted = false;
   const rollback = async () => {
     const broken = await client.query('ROLLBACK').then(
       () => undefined,
       (error: Error) => error,
     );
     client.release(broken);
+    if (broken === undefined || !mayBeCommitted) await end(false);
   };
   const commit = async () => {
+    mayBeCommitted = true;
     const { command } = await client.query('COMMIT');
-    // PostgreSQL answers COMMIT with ROLLBACK where a statement failed and the work went on as if nothing had happened.
+    // PostgreSQL answers COMMIT with ROLLBACK if a statement failed and the work went on as if nothing had happened.
     if (command !== 'COMMIT')
       throw new Error('The transaction was rolled back: one of its statements failed.');
     client.release();
+    await end(true);
   };
   try {
     await client.query('BEGIN');
@@ -223,5 +239,5 @@ export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
     await rollback();
     throw error;
   }
-  return { client, commit, rollback };
+  return { client, whenEnded: (work) => endings.push(work), commit, rollback };
 }

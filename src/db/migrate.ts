@@ -56,7 +56,7 @@ export async function readMigrations(folder: string = FOLDER): Promise<Migration
   );
 }
 
-/** @throws MigrationError where what was applied is not the beginning of what there is */
+/** @throws MigrationError if what was applied is not the beginning of what there is */
 function checkHistory(applied: readonly AppliedMigration[], migrations: readonly Migration[]): void {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   for (const { migration_name: name, checksum, finished_at } of applied) {
@@ -115,7 +115,7 @@ async function apply(client: PoolClient, migration: Migration): Promise<void> {
  * transaction, so that it must not hold statements that refuse one (`CREATE INDEX CONCURRENTLY`).
  *
  * @returns the names of the migrations that were applied now
- * @throws MigrationError where the database is newer than the code, or an applied migration has failed or was changed
+ * @throws MigrationError if the database is newer than the code, or an applied migration has failed or was changed
  */
 export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string } = {}): Promise<string[]> {
   const migrations = await readMigrations(folder);

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
-import type { ClientBase, PoolClient } from 'pg';
+import type { ClientBase } from 'pg';
 import type { OwnerId } from '../auth/owner.ts';
-import type { BlobStore, StagedFile } from '../blobs/blob-store.ts';
+import type { StagedFile } from '../blobs/blob-store.ts';
+import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
 import {
   CursorId,
   CursorInteger,
@@ -14,8 +15,8 @@ import {
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
-import { coalesceLookups, WANTED } from '../db/row-cache/batched-lookups.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
+import { FORMATS } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
@@ -92,11 +93,11 @@ export type DeleteDerived = (transaction: ClientBase, root: { imageId: string })
 /** Images in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
 export class ImageStore {
   readonly #database: Database;
-  readonly #blobs: BlobStore;
+  readonly #blobs: BlobRegistry;
   readonly #deleteDerived: DeleteDerived;
   readonly #sources: KnownRows<ImageSource>;
 
-  constructor(database: Database, blobs: BlobStore, deleteDerived: DeleteDerived) {
+  constructor(database: Database, blobs: BlobRegistry, deleteDerived: DeleteDerived) {
     this.#database = database;
     this.#blobs = blobs;
     this.#deleteDerived = deleteDerived;
@@ -104,7 +105,7 @@ export class ImageStore {
       table: 'images',
       max: KNOWN_SOURCES,
       changes: database.changes,
-      lookUp: coalesceLookups(database.pool, loadSources),
+      lookUp: (owner, id) => this.#findSource(owner, id),
     });
   }
 
@@ -183,13 +184,13 @@ export class ImageStore {
   }
 
   /**
-   * Deletes the image, everything derived from it, and the bytes that nothing names any more.
+   * Deletes the image, everything derived from it, and the bytes that no row names any more.
    *
    * @returns the SHA-256 of what was named, for caches to forget
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
-    const deleted = await withTransaction(this.#database.pool, async (client) => {
+    const deleted = await withTransaction(this.#database.pool, async (client, transaction) => {
       const { rows } = await client.query<{ sha256: Buffer }>(
         'SELECT sha256 FROM images WHERE owner_id = $1 AND id = $2 FOR UPDATE',
         [owner, id],
@@ -199,16 +200,27 @@ export class ImageStore {
       const derived = await this.#deleteDerived(client, { imageId: id });
       await client.query('DELETE FROM images WHERE id = $1', [id]);
       const deleted = [image.sha256, ...derived];
-      await this.#blobs.deleteUnreferenced(client, deleted);
+      await this.#blobs.deleteUnreferenced(deleted, transaction);
       return deleted;
     });
     await this.#database.changes.caughtUp();
     return deleted;
   }
 
+  /** The owner is compared as text: PostgreSQL could prefer an index of owners, planning while the table is empty. */
+  async #findSource(owner: string, id: string): Promise<ImageSource | undefined> {
+    const { rows } = await this.#database.pool.query<Omit<ImageSource, 'mediaType'>>({
+      name: 'image-source',
+      text: 'SELECT id, sha256, size::float8 AS size, format, filename FROM images WHERE id = $1 AND owner_id::text = $2',
+      values: [id, owner],
+    });
+    const [source] = rows;
+    return source && { ...source, mediaType: FORMATS[source.format].mediaType };
+  }
+
   async #insert(owner: OwnerId, { filename, metadata, file }: NewImage): Promise<boolean> {
-    return withTransaction(this.#database.pool, async (client) => {
-      await this.#blobs.commit(client, file);
+    return withTransaction(this.#database.pool, async (client, transaction) => {
+      await this.#blobs.add([file], transaction);
       const { rowCount } = await client.query(
         `INSERT INTO images (id, owner_id, sha256, filename, size, format, width, height, channels, depth, has_alpha,
                              pages, orientation, color_space, density, details)
@@ -236,20 +248,6 @@ export class ImageStore {
       return rowCount === 1;
     });
   }
-}
-
-async function loadSources(client: PoolClient, keys: string[]): Promise<Map<string, ImageSource>> {
-  const { rows } = await client.query<ImageSource & { owner_id: string }>({
-    name: 'image-sources',
-    // One by one: see `WANTED`.
-    text: `SELECT i.*
-           FROM ${WANTED} CROSS JOIN LATERAL (
-             SELECT i.owner_id, i.id, i.sha256, i.size::float8 AS size, i.format, i.filename, b.media_type AS "mediaType"
-             FROM images i JOIN blobs b USING (sha256) WHERE i.owner_id::text = wanted.owner AND i.id = wanted.name::uuid LIMIT 1
-           ) i`,
-    values: [keys.join()],
-  });
-  return new Map(rows.map(({ owner_id, ...source }) => [`${owner_id}/${source.id}`, source]));
 }
 
 function imageNotFound(id: string): AppError {

@@ -198,7 +198,6 @@ export class Maker {
     if (stores === null) throw new Error(`${work.operation} stores nothing.`);
     const outputPath = stores === 'picture' ? diskCache.newPath() : documentFolder.newPath();
     const documentPath = documentFolder.newPath();
-    const leftovers = new Set([outputPath, documentPath]);
     try {
       const { outcome, file, inputs } = await this.#run(owner, work, outputPath, signal, documentPath);
       const { filename, mediaType } = fileOf(work, file);
@@ -218,20 +217,15 @@ export class Maker {
         file: { path: outputPath, ...content, mediaType },
         document: document && { path: documentPath, ...document, mediaType: 'application/json' },
       });
-      if (document === null) leftovers.delete(documentPath);
       // If another process was first with other bytes, the files are not the artifact's.
-      if (made.artifact.sha256.equals(content.sha256)) {
-        leftovers.delete(outputPath);
+      if (made.artifact.sha256.equals(content.sha256))
         await diskCache.adopt(outputPath, content.sha256, content.size);
-      }
-      if (document !== null && made.artifact.document?.sha256.equals(document.sha256)) {
-        leftovers.delete(documentPath);
+      if (document !== null && made.artifact.document?.sha256.equals(document.sha256))
         await diskCache.adopt(documentPath, document.sha256, document.size);
-      }
       if (retention === 'cached') this.#scheduleEviction();
       return made;
     } finally {
-      await Promise.all([...leftovers].map((path) => rm(path, { force: true })));
+      await Promise.all([outputPath, documentPath].map((path) => rm(path, { force: true })));
     }
   }
 

@@ -1,26 +1,21 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { StoredInputs } from '../../src/artifacts/inputs.ts';
+import { BlobRegistry } from '../../src/blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from '../../src/blobs/postgres/postgres-blob-store.ts';
 import { withTransaction } from '../../src/db/database.ts';
 import type { Input } from '../../src/work/inputs.ts';
 import { createTestApp } from '../support/app.ts';
+import { stageBytes } from '../support/blobs.ts';
 
 t.test('if one part of an input cannot be opened, no file of it stays in use', async (t) => {
   const { services } = await createTestApp(t);
   const { images, artifacts, diskCache, database } = services;
-  const blobs = new PostgresBlobStore(database.pool);
-  const bytes = randomBytes(40_000_000);
-  const content = { sha256: createHash('sha256').update(bytes).digest(), size: bytes.length };
-  const file = path.join(t.testdir(), 'content');
-  await writeFile(file, bytes);
-  await withTransaction(database.pool, (client) =>
-    blobs.commit(client, { path: file, ...content, mediaType: 'image/png' }),
-  );
+  const content = await stageBytes(t.testdir(), randomBytes(40_000_000));
+  const registry = new BlobRegistry(new PostgresBlobStore(database.pool));
+  await withTransaction(database.pool, (_, transaction) => registry.add([content], transaction));
   const missing = { sha256: randomBytes(32), size: 10 };
   const input: Input = {
     ref: { type: 'artifact', id: '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11' },

@@ -77,6 +77,26 @@ t.test('a transaction whose failed statement was overlooked does not look commit
   await t.rejects(overlooked, { message: /rolled back/ });
 });
 
+t.test('work for the end of a transaction learns how it ended, if anybody can know', async (t) => {
+  const endings: string[] = [];
+  const run = (name: string, work: (client: pg.PoolClient) => Promise<unknown>) =>
+    withTransaction(pool, async (client, transaction) => {
+      transaction.whenEnded(async (isCommitted) => {
+        endings.push(`${name}: ${isCommitted}`);
+        throw new Error('This does not matter any more.');
+      });
+      await work(client);
+    }).catch(() => undefined);
+  const terminate = (client: pg.PoolClient) =>
+    client.query('SELECT pg_terminate_backend(pg_backend_pid())').catch(() => undefined);
+  await run('done', (client) => client.query('SELECT 1'));
+  await run('failed', (client) => client.query('SELECT 1 / 0'));
+  await run('failed, overlooked', (client) => client.query('SELECT 1 / 0').catch(() => undefined));
+  await run('lost', async (client) => Promise.reject(await terminate(client)));
+  await run('lost before the commit', terminate);
+  t.strictSame(endings, ['done: true', 'failed: false', 'failed, overlooked: false', 'lost: false']);
+});
+
 t.test('deadlocks and serialization failures are tried again', async (t) => {
   await pool.query('INSERT INTO counters VALUES (10, 0), (11, 0)');
   let runs = 0;

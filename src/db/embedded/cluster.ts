@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { EmbeddedServerError } from './embedded-server-error.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
@@ -36,13 +37,6 @@ export function clusterPaths(dataDir: string): ClusterPaths {
   };
 }
 
-async function exists(file: string): Promise<boolean> {
-  return stat(file).then(
-    () => true,
-    () => false,
-  );
-}
-
 /** Gives a file or folder to the server's user, closed to everyone else. */
 export async function handOver(file: string, mode: number, user: ServerUser | undefined): Promise<void> {
   await chmod(file, mode);
@@ -67,10 +61,10 @@ async function run(program: string, args: readonly string[], cwd: string, user: 
 }
 
 /**
- * Makes the data folder where it is missing: UTF-8, sorted by code point, so that order does not depend on the machine's locales,
+ * Makes the data folder if it is missing: UTF-8, sorted by code point, so that order does not depend on the machine's locales,
  * with a random password asked for on every connection. It appears complete or not at all.
  *
- * @throws EmbeddedServerError where it cannot be made, or was made by another major version of PostgreSQL
+ * @throws EmbeddedServerError if it cannot be made, or was made by another major version of PostgreSQL
  */
 export async function ensureCluster(
   paths: ClusterPaths,
@@ -86,7 +80,7 @@ export async function ensureCluster(
         'Coreframe and load it with this one, choose another DATA_DIR, or set DATABASE_URL.',
     );
   }
-  if (await exists(paths.data)) {
+  if (existsSync(paths.data)) {
     throw new EmbeddedServerError(`${paths.data} is there, but holds no PostgreSQL data. Move it away.`);
   }
   await writeFile(paths.password, randomBytes(32).toString('base64url'), { mode: 0o600 });
@@ -119,7 +113,7 @@ export async function ensureCluster(
   await rename(partial, paths.data);
 }
 
-/** @throws EmbeddedServerError where the file was lost */
+/** @throws EmbeddedServerError if the file was lost */
 export async function readPassword(paths: ClusterPaths): Promise<string> {
   try {
     return (await readFile(paths.password, 'utf8')).trim();

@@ -14,9 +14,9 @@ import { requireReachable, type ServerUser, serverUser } from './server-user.ts'
 const LOG_LIMIT_BYTES = 10 * 1024 * 1024;
 
 export interface EmbeddedServerOptions {
-  /** Folder whose `postgres` folder holds the data; made where it is missing. */
+  /** Folder whose `postgres` folder holds the data; made if it is missing. */
   dataDir: string;
-  /** Server settings that differ from those of a service (tests switch `fsync` off). Unused where a running server is adopted. */
+  /** Server settings that differ from those of a service (tests switch `fsync` off). Unused if a running server is adopted. */
   settings?: Readonly<Record<string, string | number>>;
 }
 
@@ -30,7 +30,7 @@ export interface EmbeddedServer {
   pid: number;
   /** Whether it was running already: left by a killed process, or used by a living one. */
   adopted: boolean;
-  /** Ends this process's use, and the server itself where no other process uses it. */
+  /** Ends this process's use, and the server itself if no other process uses it. */
   close(): Promise<void>;
 }
 
@@ -68,7 +68,7 @@ async function prepareFolder(
  * that another living process uses. The last process to close it stops it. Starts and stops of several processes at once
  * take turns.
  *
- * @throws EmbeddedServerError where it cannot run; the message says why and what helps
+ * @throws EmbeddedServerError if it cannot run; the message says why and what helps
  */
 export async function openEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const paths = clusterPaths(path.resolve(options.dataDir));

@@ -1,4 +1,5 @@
-import { chmod, cp, lstat, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, cp, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { EmbeddedServerError } from './embedded-server-error.ts';
@@ -38,16 +39,8 @@ async function symbolicLinks(folder: string): Promise<SymbolicLink[]> {
   return JSON.parse(await readFile(path.join(folder, 'native', 'pg-symlinks.json'), 'utf8'));
 }
 
-async function exists(file: string): Promise<boolean> {
-  return lstat(file).then(
-    () => true,
-    () => false,
-  );
-}
-
-async function isComplete(folder: string, links: readonly SymbolicLink[]): Promise<boolean> {
-  const present = await Promise.all(links.map(({ target }) => exists(path.join(folder, target))));
-  return present.every(Boolean);
+function isComplete(folder: string, links: readonly SymbolicLink[]): boolean {
+  return links.every(({ target }) => existsSync(path.join(folder, target)));
 }
 
 /** Copies the package, with its links made, so that its folder appears complete or not at all. */
@@ -60,7 +53,7 @@ async function copyPackage(folder: string, links: readonly SymbolicLink[], to: s
   });
   for (const { source, target } of links) {
     const link = path.join(partial, target);
-    if (!(await exists(link))) await symlink(path.relative(path.dirname(target), source), link);
+    if (!existsSync(link)) await symlink(path.relative(path.dirname(target), source), link);
   }
   await chmod(partial, 0o755);
   await rename(partial, to);
@@ -72,7 +65,7 @@ async function copyPackage(folder: string, links: readonly SymbolicLink[], to: s
  * made (60 MB, once per version) and used.
  *
  * @param folder the package, as npm installed it
- * @throws EmbeddedServerError where there is no package for this machine
+ * @throws EmbeddedServerError if there is no package for this machine
  */
 export async function findPostgresBinaries(
   cacheFolder: string,
@@ -87,8 +80,8 @@ export async function findPostgresBinaries(
     version: String(version),
   });
   const inPlace = programs(folder);
-  if ((await isComplete(folder, links)) && mayUse(inPlace.postgres, user)) return inPlace;
+  if (isComplete(folder, links) && mayUse(inPlace.postgres, user)) return inPlace;
   const copy = path.join(cacheFolder, `server-${version}`);
-  if (!(await exists(copy))) await copyPackage(folder, links, copy);
+  if (!existsSync(copy)) await copyPackage(folder, links, copy);
   return programs(copy);
 }

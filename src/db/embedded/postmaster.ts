@@ -10,15 +10,15 @@ import type { ServerUser } from './server-user.ts';
 export interface Postmaster {
   pid: number;
   port: number;
-  /** Empty where it listens on TCP only. */
+  /** Empty if it listens on TCP only. */
   socketFolder: string;
-  /** Empty where it listens on its socket only. */
+  /** Empty if it listens on its socket only. */
   address: string;
   status: string;
 }
 
 /**
- * Reads `postmaster.pid` (format: PostgreSQL's src/include/utils/pidfile.h), undefined where there is none. The lines
+ * Reads `postmaster.pid` (format: PostgreSQL's src/include/utils/pidfile.h), undefined if there is none. The lines
  * after the first appear one after the other while the server starts.
  */
 export async function readPostmaster(dataFolder: string): Promise<Postmaster | undefined> {
@@ -57,7 +57,7 @@ export async function isPostmasterOf(pid: number, dataFolder: string): Promise<b
 }
 
 /**
- * Makes a server's leftover `postmaster.pid` one that PostgreSQL takes over: it refuses to where any process of the same user
+ * Makes a server's leftover `postmaster.pid` one that PostgreSQL takes over: it refuses if any process of the same user
  * has the id in it. Only the id is replaced, by that of a process that just ended; the rest lets PostgreSQL see whether
  * orphaned backends of the dead server still use its shared memory.
  */
@@ -141,7 +141,7 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * Stops a server: by a fast shutdown (SIGINT: sessions are ended, a checkpoint written), and where that takes more than 30 s
+ * Stops a server: by a fast shutdown (SIGINT: sessions are ended, a checkpoint written), and if that takes more than 30 s
  * by an immediate one (SIGQUIT: the next start replays the log), which a hung server gets after SIGCONT.
  */
 export async function stopPostmaster(pid: number, dataFolder: string): Promise<void> {

@@ -76,7 +76,7 @@ function sqlState(error: unknown): string | undefined {
   return error instanceof pg.DatabaseError ? error.code : undefined;
 }
 
-/** Makes the service's database where it is missing; throws where the server does not answer. */
+/** Makes the service's database if it is missing; throws if the server does not answer. */
 async function ensureDatabase(postmaster: Postmaster, password: string): Promise<void> {
   try {
     await execute(urlFor(postmaster, password), 'SELECT 1');
@@ -93,7 +93,7 @@ async function ensureDatabase(postmaster: Postmaster, password: string): Promise
 
 /**
  * The server that runs on this data already, once it takes connections. What holds the data without answering is ended
- * where nobody uses it; a `postmaster.pid` without a server is made harmless. Gives undefined where a start is due.
+ * if nobody uses it; a `postmaster.pid` without a server is made harmless. Gives undefined if a start is due.
  */
 export async function adoptServer(paths: ClusterPaths, password: string): Promise<Postmaster | undefined> {
   // One that replays its log or shuts down may take long; one that says it is ready answers at once.
@@ -141,7 +141,7 @@ async function listenSettings(
     : { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: await freePort() };
 }
 
-/** Starts the server, with the service's database in it. It does not stay where that cannot be made. */
+/** Starts the server, with the service's database in it. It does not stay if that cannot be made. */
 export async function startServer(
   paths: ClusterPaths,
   binaries: PostgresBinaries,
@@ -159,7 +159,7 @@ export async function startServer(
   return postmaster;
 }
 
-/** Starts the server: on a socket beside its data, or, where that cannot be, on a free port of the loopback address. */
+/** Starts the server: on a socket beside its data, or, if that cannot be, on a free port of the loopback address. */
 async function launch(
   paths: ClusterPaths,
   binaries: PostgresBinaries,
@@ -194,7 +194,7 @@ async function launch(
   }
 }
 
-/** Stops the server where no other process uses it. */
+/** Stops the server if no other process uses it. */
 export async function stopUnlessUsed(paths: ClusterPaths): Promise<void> {
   const alone = tryLock(paths.useLock, 'exclusive');
   if (!alone) return;

@@ -16,7 +16,7 @@ function idOf(option: '-u' | '-g'): number | undefined {
   return status === 0 ? Number(stdout.trim()) : undefined;
 }
 
-/** The `postgres` system user, made where it is missing. */
+/** The `postgres` system user, made if it is missing. */
 function systemUser(): ServerUser {
   if (idOf('-u') === undefined) {
     const { status, error, stderr } = spawnSync(
@@ -50,7 +50,7 @@ function systemUser(): ServerUser {
 
 /**
  * Whom the server must run as: for an ordinary user that user (undefined: nothing changes). PostgreSQL refuses to run
- * as root, so that root's server runs as the owner of the data, or, where there is none yet, as the `postgres` system user.
+ * as root, so that root's server runs as the owner of the data, or, if there is none yet, as the `postgres` system user.
  */
 export async function serverUser(dataFolder: string): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;

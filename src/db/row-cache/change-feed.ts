@@ -3,17 +3,17 @@ import { on } from 'node:events';
 import type { Socket } from 'node:net';
 import pg from 'pg';
 
-/** What the triggers of the migrations notify; the payload is the table, a blank and the row's id. */
+/** The channel of the migrations' triggers; a payload is the table, a blank and the row's id. */
 const CHANNEL = 'coreframe_changes';
 /** Age of the last proof, in milliseconds, at which the next one is asked for. */
 const RENEW_AFTER_MS = 500;
-/** Age at which a proof is none any more. */
+/** How long a proof stays valid, in milliseconds. */
 const CURRENT_FOR_MS = 2_000;
 /** Longest wait for a connection and its first notification. */
 const CONNECT_TIMEOUT_MS = 5_000;
 /** Pause after an attempt that failed. */
 const RETRY_AFTER_MS = 1_000;
-/** Pause where notifications do not come through at all, which no retry mends. */
+/** Pause if notifications do not come through at all, which a retry seldom mends. */
 const RETRY_DEAF_AFTER_MS = 60_000;
 
 /** Someone who keeps rows of a table in memory. */
@@ -40,21 +40,15 @@ interface Connection {
 }
 
 /**
- * Tells which rows were changed or deleted, whoever did it: triggers notify of it when their transaction is committed
- * (`LISTEN`), so that what is read again and again need not be read from the database each time.
- *
- * Whoever uses kept rows asks `isCurrent` first. It is true where everything committed until 2 s ago at the latest has been heard of;
- * what is committed by a healthy server is heard of within a millisecond. It is false where the connection was lost,
- * where the server does not answer, and where notifications do not come through (a connection pooler between), which is why the
- * feed starts by hearing one that it has sent itself by another way. It connects when it is first asked, and asks the
- * server for nothing while nobody asks it.
+ * Tells which rows were changed or deleted, by whichever process: see README.md. It connects when `isCurrent` is first asked, and
+ * sends nothing to the server while nobody asks.
  */
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions;
   readonly #listeners = new Set<ChangeListener>();
   #connection: Connection | undefined;
   #isListening = false;
-  /** When the latest query was sent that has been answered: all that was committed before has been heard of. */
+  /** When the latest answered query was sent: everything committed before that has been heard of. */
   #provenAt = Number.NEGATIVE_INFINITY;
   #proof: Promise<void> | undefined;
   #retryAt = Number.NEGATIVE_INFINITY;
@@ -64,12 +58,12 @@ export class ChangeFeed {
     this.#options = options;
   }
 
-  /** Whether an answer of the server is waited for. */
+  /** Whether the feed waits for an answer of the server. */
   get isWaiting(): boolean {
     return this.#proof !== undefined;
   }
 
-  /** Whether kept rows may be used now. */
+  /** Whether kept rows may be used now: whether everything committed until 2 s ago has been heard of. */
   get isCurrent(): boolean {
     const now = performance.now();
     const age = now - this.#provenAt;
@@ -81,9 +75,9 @@ export class ChangeFeed {
     this.#listeners.add(listener);
   }
 
-  /** Waits until everything has been heard of that was committed before the call. */
+  /** Waits until everything that was committed before the call has been heard of. */
   async caughtUp(): Promise<void> {
-    // What is kept without listening is not used.
+    // Without listening, no kept row is used.
     if (!this.#isListening) return;
     // The proof that is under way may have been asked for before that commit.
     await this.#proof;
@@ -99,7 +93,7 @@ export class ChangeFeed {
   /** Asks the server for a sign of life, or connects to it. Does not throw. */
   #prove(): Promise<void> {
     if (this.#proof) return this.#proof;
-    // A later answer proves nothing any more; a connection may well take longer than one.
+    // A later answer would prove nothing. To connect may take longer than to answer.
     const deadline = AbortSignal.timeout(this.#isListening ? CURRENT_FOR_MS : CONNECT_TIMEOUT_MS);
     const breakOff = () => this.#connection?.socket.destroy();
     deadline.addEventListener('abort', breakOff);
@@ -115,7 +109,7 @@ export class ChangeFeed {
     return this.#proof;
   }
 
-  /** PostgreSQL sends the notifications of all that was committed before a query no later than its answer. */
+  /** PostgreSQL sends the notifications of everything committed before a query no later than the query's answer. */
   async #ask(): Promise<void> {
     const sentAt = performance.now();
     await this.#connection?.client.query('SELECT 1');
@@ -150,7 +144,7 @@ export class ChangeFeed {
       socket.destroy();
       return;
     }
-    // It may have been lost while the notification was here already and had not been read.
+    // The connection may have been lost after the notification came and before it was read.
     if (socket.destroyed) throw new Error('The connection was lost.');
     this.#reset();
     this.#isListening = true;
@@ -160,7 +154,7 @@ export class ChangeFeed {
   /**
    * Whether a notification that is sent over another connection arrives in time.
    *
-   * @throws Error where the connection is lost meanwhile, or the notification is sent too late
+   * @throws Error if the connection is lost meanwhile, or the notification is sent too late
    */
   async #hearsItself(client: pg.Client, deadline: AbortSignal): Promise<boolean> {
     const echo = `echo ${randomUUID()}`;

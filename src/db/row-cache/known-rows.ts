@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { ChangeFeed } from './change-feed.ts';
 
-/** A row that was changed while triggers were off (a restore, TRUNCATE) is noticed after so many milliseconds. */
+/** Milliseconds after which a change made while triggers were off (a restore, TRUNCATE) is noticed. */
 const MAX_AGE_MS = 60_000;
 
 interface Known<Row> {
@@ -15,18 +15,15 @@ export interface KnownRowsOptions<Row> {
   /** Rows kept, least recently used dropped first. */
   max: number;
   changes: ChangeFeed;
-  /** Reads the row of an owner's id, a slash and its own id: see `coalesceLookups`. */
-  lookUp(key: string): Promise<Row | undefined>;
+  /** Reads a row from the database. */
+  lookUp(owner: string, id: string): Promise<Row | undefined>;
 }
 
-/**
- * Rows of a table in memory, for as long as nothing is heard of their change. Each is given to its owner alone; what is not
- * known, or belongs to someone else, is asked of the database.
- */
+/** Rows of a table in memory, each for its owner alone, until a change of it is heard of: see README.md. */
 export class KnownRows<Row extends object> {
   readonly #options: KnownRowsOptions<Row>;
   readonly #rows: LRUCache<string, Known<Row>>;
-  /** Changes heard of so far: what was read while one came may be older than it. */
+  /** Changes heard of so far: a row that was read while one came may be older than it. */
   #changes = 0;
 
   constructor(options: KnownRowsOptions<Row>) {
@@ -47,14 +44,14 @@ export class KnownRows<Row extends object> {
 
   /**
    * @param id in lower case
-   * @returns undefined where the owner has no such row
+   * @returns undefined if the owner has no such row
    */
   async get(owner: string, id: string): Promise<Row | undefined> {
     const { changes, lookUp } = this.#options;
     const known = this.#rows.get(id);
     if (known?.owner === owner && changes.isCurrent) return known.row;
     const before = this.#changes;
-    const row = await lookUp(`${owner}/${id}`);
+    const row = await lookUp(owner, id);
     if (row && this.#changes === before) this.#rows.set(id, { owner, row });
     return row;
   }

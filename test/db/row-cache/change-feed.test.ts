@@ -35,12 +35,12 @@ function keepThings(database: Database, changes = database.changes) {
       table: 'things',
       max: 10,
       changes,
-      async lookUp(key) {
+      async lookUp(owner, id) {
         keeper.reads += 1;
-        const { rows } = await database.pool.query(
-          'SELECT name FROM things WHERE owner = $1 AND id = $2',
-          key.split('/'),
-        );
+        const { rows } = await database.pool.query('SELECT name FROM things WHERE owner = $1 AND id = $2', [
+          owner,
+          id,
+        ]);
         await keeper.during();
         return rows[0];
       },
@@ -61,6 +61,15 @@ async function feedProcess(database: Database): Promise<number> {
 async function untilCurrent(changes: ChangeFeed): Promise<void> {
   while (!changes.isCurrent) await sleep(5);
 }
+
+t.test('the trigger of artifacts lists every column but the one that is only noted', async (t) => {
+  const { pool } = await (await createTestDatabase(t)).open();
+  const { rows } = await pool.query<{ attname: string }>(
+    `SELECT a.attname FROM pg_trigger t JOIN pg_attribute a ON a.attrelid = t.tgrelid
+     WHERE t.tgname = 'artifacts_changed' AND a.attnum > 0 AND NOT a.attisdropped AND a.attnum <> ALL (t.tgattr::int2[])`,
+  );
+  t.same(rows, [{ attname: 'last_used_at' }]);
+});
 
 t.test('a row is read once, until it changes', async (t) => {
   const { database, id, rename } = await openThings(t);
