@@ -17,8 +17,8 @@ import {
   decodeCursor,
   encodeCursor,
 } from '../http/requests/pagination.ts';
+import type { ImageFormat } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
-import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
 
 /** What is needed to read an image's bytes. */

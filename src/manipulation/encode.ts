@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { pipeline as pump } from 'node:stream/promises';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
+import type { ImageFormat } from '../pictures/formats.ts';
 import type { PictureResult } from '../pictures/metadata.ts';
-import { releaseArray } from '../pictures/release.ts';
-import type { ImageFormat } from '../pictures/types.ts';
+import { releaseArray } from '../pictures/release-array.ts';
 import type { WrittenFile } from '../work/operation.ts';
 import type { Output } from './output.ts';
 import type { Timeline } from './source.ts';

@@ -1,6 +1,6 @@
 import { bytesContent } from '../core/schema.ts';
 import { stemOf } from '../images/filename.ts';
-import { extensionOf, FORMATS, mediaTypeOf } from '../pictures/formats.ts';
+import { FORMATS } from '../pictures/formats.ts';
 import { PictureResultSchema } from '../pictures/metadata.ts';
 import type { SourceFile } from '../pictures/types.ts';
 import type { NamedInput } from '../work/operation.ts';
@@ -104,8 +104,8 @@ export const transform = defineOperation({
   },
   stores: 'picture',
   makes: ({ filename }, pipeline) => {
-    const { format } = (pipeline as Pipeline).output;
-    return { filename: `${stemOf(filename)}.${extensionOf(format)}`, mediaType: mediaTypeOf(format) };
+    const { mediaType, extensions } = FORMATS[(pipeline as Pipeline).output.format];
+    return { filename: `${stemOf(filename)}.${extensions[0]}`, mediaType };
   },
   routes: [
     ...FLAT_ROUTES.map(flatRoute),

@@ -1,8 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { ObjectWithDefaults, StringEnum } from '../core/schema.ts';
 import { canonicalColor, OpaqueColor } from '../pictures/color.ts';
-import { FORMATS } from '../pictures/formats.ts';
-import { IMAGE_FORMATS, type ImageFormat } from '../pictures/types.ts';
+import { FORMATS, IMAGE_FORMATS, type ImageFormat } from '../pictures/formats.ts';
 import type { ParameterFault } from './operations/operation.ts';
 
 const optional = Type.Optional;

@@ -1,8 +1,8 @@
 import { AppError } from '../core/errors.ts';
 import { storageUnavailable, toStorageError } from '../system/storage-errors.ts';
-import { FORMATS } from './formats.ts';
+import { FORMATS, type ImageFormat } from './formats.ts';
 import { readingAt } from './read-at.ts';
-import type { ImageFormat, SourceFile } from './types.ts';
+import type { SourceFile } from './types.ts';
 
 /**
  * What reading a client's file gives, with sharp or otherwise. All reading of clients' files goes through here.

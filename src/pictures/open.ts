@@ -1,14 +1,13 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { parameterError } from '../core/faults.ts';
 import { decoding } from './decode-failure.ts';
+import { FORMATS } from './formats.ts';
 import { type AlphaFacts, alphaOf, isGreySpace, pagesOf, readHeader } from './header.ts';
 import { checkPixels, type PixelLimits } from './limits.ts';
-import { restrictLoaders } from './loaders.ts';
 import { readingAt } from './read-at.ts';
+import './restrict-loaders.ts';
 import { tiffDirectories } from './tiff.ts';
 import type { Size, SourceFile } from './types.ts';
-
-restrictLoaders();
 
 export interface OpenOptions {
   /** From 0. Without one, all frames of an animation, or the first page. */
@@ -57,8 +56,7 @@ export async function openPicture(
   }
   const header = page === undefined ? first : await readHeader(file, page);
   // The pages of a TIFF are pictures of their own.
-  const isAnimation = file.format === 'gif' || file.format === 'webp';
-  const frames = page === undefined && isAnimation ? pages : 1;
+  const frames = page === undefined && FORMATS[file.format].animation ? pages : 1;
   const { width, height } = autoOrient ? header.autoOrient : header;
   checkPixels({ width, height }, frames, limits);
   return {
@@ -166,11 +164,9 @@ export async function failureLevel(file: SourceFile, page?: number): Promise<Fai
 async function hasTiles({ path }: SourceFile, page: number | undefined): Promise<boolean> {
   return readingAt(path, (readAt) => {
     let index = 0;
-    for (const directory of tiffDirectories(readAt)) {
-      if (page === undefined || index === page) {
-        const isTiled = directory.tags.has(TILE_WIDTH_TAG);
-        if (isTiled || page !== undefined) return isTiled;
-      }
+    for (const entries of tiffDirectories(readAt)) {
+      const isTiled = entries.some(({ tag }) => tag === TILE_WIDTH_TAG);
+      if (page === undefined ? isTiled : index === page) return isTiled;
       index += 1;
     }
     return false;

@@ -12,7 +12,7 @@ import {
   type PipelineRequest,
   pipelineReferences,
 } from '../../src/manipulation/pipeline.ts';
-import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/types.ts';
+import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/formats.ts';
 import { createBareApp } from '../support/fastify.ts';
 import { SAMPLES, WATERMARK } from './samples.ts';
 

@@ -7,7 +7,7 @@ import { AppError } from '../../src/core/errors.ts';
 import type { TransformResult } from '../../src/manipulation/encode.ts';
 import { canonicalizePipeline, type PipelineRequest } from '../../src/manipulation/pipeline.ts';
 import { runTransform } from '../../src/manipulation/run-pipeline.ts';
-import { sniffImageFormat } from '../../src/pictures/sniff.ts';
+import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 
 export const LIMITS: ImageLimits = {
@@ -50,7 +50,7 @@ export async function transform(
 }
 
 export function sourceOf(file: string): SourceFile {
-  const format = sniffImageFormat(readFileSync(file).subarray(0, 256));
+  const format = sniffImageFormat(readFileSync(file));
   if (format === undefined) throw new Error(`${file} is no picture`);
   return { path: file, format };
 }

@@ -3,8 +3,8 @@ import { AppError } from '../../src/core/errors.ts';
 import { computeHistogram } from '../../src/histogram/compute.ts';
 import { canonicalizePipeline, type PipelineRequest } from '../../src/manipulation/pipeline.ts';
 import { runTransform } from '../../src/manipulation/run-pipeline.ts';
+import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
-import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
 import { withDefaults } from '../histogram/support.ts';
@@ -67,7 +67,7 @@ export function usersOfPictures(outputPath: string): User[] {
 
 /** A file as it is known after its upload. */
 export function sniffed(file: string): SourceFile {
-  const format = sniffImageFormat(readFileSync(file).subarray(0, SNIFF_BYTES));
+  const format = sniffImageFormat(readFileSync(file));
   if (format === undefined) throw new Error(`${file} is no picture`);
   return { path: file, format };
 }
