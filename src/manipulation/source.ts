@@ -1,7 +1,8 @@
 import type { Metadata, Sharp } from 'sharp';
+import { uprightExif } from '../pictures/exif.ts';
 import { isTurned, openDisplayed, openPicture } from '../pictures/open.ts';
 import type { ImageLimits, Size, SourceFile } from '../pictures/types.ts';
-import { type KeptMetadata, uprightExif } from './metadata-carrier.ts';
+import type { KeptMetadata } from './metadata-carrier.ts';
 import type { Output } from './output.ts';
 import type { Pipeline } from './pipeline.ts';
 

@@ -1,5 +1,4 @@
 import type { ImageDetails } from './metadata.ts';
-import type { ReadAt } from './read-at.ts';
 import { type TiffEntry, TiffReader } from './tiff.ts';
 
 /**
@@ -26,6 +25,7 @@ const PHOTO_TAGS = {
   41989: 'focal_length_35mm',
   42036: 'lens',
 } as const;
+const ORIENTATION = 0x0112;
 const PHOTO_DIRECTORY = 0x8769;
 const GPS_DIRECTORY = 0x8825;
 const OFFSET_TIME_ORIGINAL = 0x9011;
@@ -49,11 +49,10 @@ type Directory = Map<number, Value>;
  * @param bytes an EXIF block, with or without its `Exif\0\0` prefix
  */
 export function readExif(bytes: Buffer): Pick<ImageDetails, 'exif' | 'gps'> {
-  const tiff = bytes.toString('latin1', 0, 6) === 'Exif\0\0' ? bytes.subarray(6) : bytes;
+  const tiff = withoutExifPrefix(bytes);
   if (!/^(II|MM)/.test(tiff.toString('latin1', 0, 2))) return {};
-  const readAt: ReadAt = (offset, length) => tiff.subarray(offset, offset + length);
-  const reader = new TiffReader(readAt);
-  const directory = (offset: number | undefined) => readDirectory(reader, readAt, offset);
+  const reader = readerOf(tiff);
+  const directory = (offset: number | undefined) => readDirectory(reader, offset);
   const image = directory(reader.first);
   const photo = directory(numberOf(image.get(PHOTO_DIRECTORY)));
   const exif = { ...pick(image, IMAGE_TAGS), ...pick(photo, PHOTO_TAGS) };
@@ -69,23 +68,42 @@ export function readExif(bytes: Buffer): Pick<ImageDetails, 'exif' | 'gps'> {
   };
 }
 
+/** EXIF data, with or without its prefix, as the TIFF structure that it is. A JPEG puts the prefix before it, a PNG does not. */
+export function withoutExifPrefix(bytes: Buffer): Buffer {
+  return bytes.toString('latin1', 0, 6) === 'Exif\0\0' ? bytes.subarray(6) : bytes;
+}
+
+/** The TIFF structure of EXIF data with the orientation set to 1, for a picture that has been turned. */
+export function uprightExif(bytes: Buffer): Buffer {
+  const tiff = Buffer.from(withoutExifPrefix(bytes));
+  const reader = readerOf(tiff);
+  for (const { tag, offset } of reader.directory(reader.first).entries) {
+    // A 16-bit number in the byte order of the structure.
+    if (tag === ORIENTATION && offset + 2 <= tiff.length)
+      tiff.set(tiff[0] === 0x49 ? [1, 0] : [0, 1], offset);
+  }
+  return tiff;
+}
+
+function readerOf(tiff: Buffer): TiffReader {
+  return new TiffReader((offset, length) => tiff.subarray(offset, offset + length));
+}
+
 /** The values of a directory; none if it is not in the block. */
-function readDirectory(tiff: TiffReader, readAt: ReadAt, offset = 0): Directory {
+function readDirectory(tiff: TiffReader, offset = 0): Directory {
   const entries = offset < 8 ? [] : tiff.directory(offset).entries.slice(0, MAX_ENTRIES);
   return new Map(
     entries
       .filter(({ length }) => length > 0)
-      .map((entry) => [
-        entry.tag,
-        entry.type === 2 ? readText(readAt, entry) : readNumbers(tiff, readAt, entry),
-      ]),
+      .map((entry) => [entry.tag, entry.type === 2 ? readText(tiff, entry) : readNumbers(tiff, entry)]),
   );
 }
 
 /** The first numbers of an entry; NaN for one that is cut off or of a type that no known field has. */
-function readNumbers(tiff: TiffReader, readAt: ReadAt, { type, count, offset, length }: TiffEntry): number[] {
+function readNumbers(tiff: TiffReader, entry: TiffEntry): number[] {
+  const { type, count, length } = entry;
   const size = length / count;
-  const bytes = readAt(offset, size * MAX_NUMBERS);
+  const bytes = tiff.valuesOf(entry, size * MAX_NUMBERS);
   return Array.from({ length: Math.min(count, MAX_NUMBERS) }, (_, index) => {
     const at = index * size;
     const uint32 = (from: number) => tiff.uint(bytes, from, 4);
@@ -128,8 +146,8 @@ function numberOf(value: Value | undefined): number | undefined {
 }
 
 /** Meant to be ASCII; UTF-8 is common. Ends at the first NUL. */
-function readText(readAt: ReadAt, { offset, length }: TiffEntry): string {
-  const bytes = readAt(offset, Math.min(length, 4 * MAX_TEXT));
+function readText(tiff: TiffReader, entry: TiffEntry): string {
+  const bytes = tiff.valuesOf(entry, 4 * MAX_TEXT);
   const end = bytes.indexOf(0);
   const text = new TextDecoder().decode(end === -1 ? bytes : bytes.subarray(0, end));
   const printable = text.replace(/\p{Cc}+/gu, ' ').trim();

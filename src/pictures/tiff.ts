@@ -60,6 +60,11 @@ export class TiffReader {
     return this.#isLittleEndian ? bytes.readUIntLE(offset, size) : bytes.readUIntBE(offset, size);
   }
 
+  /** The bytes of an entry's values; at most so many, and fewer if the structure ends before. */
+  valuesOf({ offset, length }: TiffEntry, most: number): Buffer {
+    return this.#readAt(offset, Math.min(length, most));
+  }
+
   /** A directory's entries as far as they are there, whether all of it and of its values is, and where the next one begins, or 0. */
   directory(start: number): { entries: TiffEntry[]; isWhole: boolean; next: number } {
     const [countSize, entrySize, offsetSize] = this.#isBig ? ([8, 20, 8] as const) : ([2, 12, 4] as const);
