@@ -7,8 +7,7 @@ import type { NamedInput } from '../work/operation.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
 import { pictureFile } from '../work/task-files.ts';
-import { ONE_STEP_EXAMPLES, QUERY_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
-import { flatRequest } from './flat-request.ts';
+import { QUERY_EXAMPLES, SINGLE_OPERATION_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATIONS } from './operations/registry.ts';
 import {
@@ -20,6 +19,7 @@ import {
   PipelineSchema,
   pipelineReferences,
 } from './pipeline.ts';
+import { singleOperationForm } from './single-operation-form.ts';
 
 declare module '../work/operation.ts' {
   interface Operations {
@@ -34,14 +34,14 @@ const PICTURE: BytesAnswer = {
   content: bytesContent(...Object.values(FORMATS).map(({ mediaType }) => mediaType)),
 };
 
-interface FlatRoute {
-  name: keyof typeof ONE_STEP_EXAMPLES;
+interface SingleOperationRoute {
+  name: keyof typeof SINGLE_OPERATION_EXAMPLES;
   does: string;
   verb: string;
   done: string;
 }
 
-const FLAT_ROUTES: readonly FlatRoute[] = [
+const SINGLE_OPERATION_ROUTES: readonly SingleOperationRoute[] = [
   {
     name: 'resize',
     verb: 'Resize',
@@ -62,8 +62,8 @@ const FLAT_ROUTES: readonly FlatRoute[] = [
   },
 ];
 
-function flatRoute({ name, verb, done, does }: FlatRoute): OperationRoute {
-  const form = flatRequest(name);
+function singleOperationRoute({ name, verb, done, does }: SingleOperationRoute): OperationRoute {
+  const form = singleOperationForm(name);
   return {
     path: name,
     tag,
@@ -73,7 +73,7 @@ function flatRoute({ name, verb, done, does }: FlatRoute): OperationRoute {
       summary: (of) => `${verb} an ${of}`,
       description: `${does}, and stores the result as an artifact: the same one as a transform with this one operation.`,
       form,
-      examples: ONE_STEP_EXAMPLES[name],
+      examples: SINGLE_OPERATION_EXAMPLES[name],
     },
     get: {
       operationId: (of) => `get${done}${of}`,
@@ -108,7 +108,7 @@ export const transform = defineOperation({
     return { filename: `${stemOf(filename)}.${extensions[0]}`, mediaType };
   },
   routes: [
-    ...FLAT_ROUTES.map(flatRoute),
+    ...SINGLE_OPERATION_ROUTES.map(singleOperationRoute),
     {
       path: 'transform',
       tag,

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { ObjectWithDefaults, StringEnum } from '../core/schema.ts';
-import { canonicalColor, OpaqueColor } from '../pictures/color.ts';
 import { FORMATS, IMAGE_FORMATS, type ImageFormat } from '../pictures/formats.ts';
+import { canonicalColor, OpaqueColor } from './operations/color.ts';
 import type { ParameterFault } from './operations/operation.ts';
 
 const optional = Type.Optional;

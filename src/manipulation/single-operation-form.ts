@@ -1,60 +1,38 @@
-import type { TObject, TProperties, TSchema } from '@sinclair/typebox';
+import type { TObject, TProperties } from '@sinclair/typebox';
 import { ObjectWithDefaults } from '../core/schema.ts';
 import type { RequestForm } from '../work/routes.ts';
 import { OPERATIONS, type OperationName } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES } from './output.ts';
 import { InputSchema, type PipelineRequest } from './pipeline.ts';
 
-/** What a flat request asks for: one operation on pixels, or the conversion alone. */
-export type FlatName = OperationName | 'convert';
-
-type Section = 'operation' | 'input' | 'output';
-
-const SECTION_PATHS: Record<Section, string> = {
-  operation: '/operations/0',
-  input: '/input',
-  output: '/output',
-};
+/** Where the parameters of a single operation stand in a pipeline. */
+const PLACES = /^\/(operations\/0|input|output)(?=\/|$)/;
 
 /**
- * The parameters of the operation, how the picture is read and how the result is encoded, side by side: the same in a body
- * and in a query.
+ * The form of a request for a single operation, or for a conversion alone: the parameters of the operation, how the picture is read
+ * and how the result is encoded, side by side. It is the same in a body and in a query.
  *
  * @throws Error if two of them have the same name
  */
-export function flatRequest(name: FlatName): RequestForm<TObject> {
-  const sections: Record<Section, TProperties> = {
-    operation: name === 'convert' ? {} : OPERATIONS[name].params.properties,
-    input: InputSchema.properties,
-    output: OUTPUT_PROPERTIES,
-  };
-  const sectionOf = new Map<string, Section>();
-  const properties: Record<string, TSchema> = {};
-  for (const section of Object.keys(sections) as Section[]) {
-    for (const [property, schema] of Object.entries(sections[section])) {
-      if (sectionOf.has(property)) throw new Error(`${name} has two parameters called ${property}.`);
-      sectionOf.set(property, section);
-      properties[property] = schema;
-    }
+export function singleOperationForm(name: OperationName | 'convert'): RequestForm<TObject> {
+  const operation: TProperties = name === 'convert' ? {} : OPERATIONS[name].params.properties;
+  const sections = [operation, InputSchema.properties, OUTPUT_PROPERTIES];
+  const properties: TProperties = Object.assign({}, ...sections);
+  if (Object.keys(properties).length < sections.flatMap(Object.keys).length) {
+    throw new Error(`Two parameters of ${name} have the same name.`);
   }
   const title = name.charAt(0).toUpperCase() + name.slice(1);
   return {
     schema: ObjectWithDefaults(properties, { $id: `${title}Request`, title: `${title} request` }),
     read(values): PipelineRequest {
-      const pick = (section: Section) =>
-        Object.fromEntries(Object.entries(values).filter(([key]) => sectionOf.get(key) === section));
+      const pick = (section: TProperties) =>
+        Object.fromEntries(Object.entries(values).filter(([key]) => Object.hasOwn(section, key)));
       return {
-        operations: name === 'convert' ? [] : [{ ...pick('operation'), op: name }],
-        input: pick('input'),
-        output: pick('output'),
+        operations: name === 'convert' ? [] : [{ ...pick(operation), op: name }],
+        input: pick(InputSchema.properties),
+        output: pick(OUTPUT_PROPERTIES),
       } as PipelineRequest;
     },
-    locate(path) {
-      for (const start of Object.values(SECTION_PATHS)) {
-        if (path === start) return '';
-        if (path.startsWith(`${start}/`)) return path.slice(start.length);
-      }
-      return path;
-    },
+    locate: (path) => path.replace(PLACES, ''),
   };
 }

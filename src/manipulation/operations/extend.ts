@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { StringEnum } from '../../core/schema.ts';
-import { Color, isGrey, isTranslucent, parseColor } from '../../pictures/color.ts';
+import { Color, isGrey, isTranslucent, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 const MODES = ['background', 'copy', 'repeat', 'mirror'] as const;

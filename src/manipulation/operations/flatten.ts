@@ -1,4 +1,4 @@
-import { isGrey, OpaqueColor, parseColor } from '../../pictures/color.ts';
+import { isGrey, OpaqueColor, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 export const flatten = defineOperation({

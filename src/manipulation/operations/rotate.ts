@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { Color, isGrey, isTranslucent, parseColor } from '../../pictures/color.ts';
+import { Color, isGrey, isTranslucent, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 const isQuarterTurn = (angle: number): boolean => angle % 90 === 0;
