@@ -34,14 +34,7 @@ const PICTURE: BytesAnswer = {
   content: bytesContent(...Object.values(FORMATS).map(({ mediaType }) => mediaType)),
 };
 
-interface SingleOperationRoute {
-  name: keyof typeof SINGLE_OPERATION_EXAMPLES;
-  does: string;
-  verb: string;
-  done: string;
-}
-
-const SINGLE_OPERATION_ROUTES: readonly SingleOperationRoute[] = [
+const SINGLE_OPERATION_ROUTES = [
   {
     name: 'resize',
     verb: 'Resize',
@@ -60,9 +53,14 @@ const SINGLE_OPERATION_ROUTES: readonly SingleOperationRoute[] = [
     done: 'Converted',
     does: 'Converts it to another format, or encodes it with other options',
   },
-];
+] as const;
 
-function singleOperationRoute({ name, verb, done, does }: SingleOperationRoute): OperationRoute {
+function singleOperationRoute({
+  name,
+  verb,
+  done,
+  does,
+}: (typeof SINGLE_OPERATION_ROUTES)[number]): OperationRoute {
   const form = singleOperationForm(name);
   return {
     path: name,

@@ -154,7 +154,7 @@ function readText(tiff: TiffReader, entry: TiffEntry): string {
   return [...printable].slice(0, MAX_TEXT).join('');
 }
 
-/** `2024:05:30 15:56:01` to `2024-05-30T15:56:01`, with the offset (`+02:00`) where there is one. */
+/** `2024:05:30 15:56:01` to `2024-05-30T15:56:01`, with the offset (`+02:00`) if there is one. */
 function toIsoTime(text: string, offset: Value | undefined): string | undefined {
   const match = /^(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)$/.exec(text);
   if (match === null) return undefined;

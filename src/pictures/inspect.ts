@@ -56,7 +56,7 @@ export async function inspectImage({
   };
 }
 
-/** Decodes every frame into a sink of a few pixels, in constant memory where the format streams. */
+/** Decodes every frame into a sink of a few pixels, in constant memory if the format streams. */
 async function decodeAll(
   file: SourceFile,
   header: Metadata,

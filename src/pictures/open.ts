@@ -78,11 +78,11 @@ export function isTurned({ autoOrient, header: { orientation = 1 } }: PictureFil
   return autoOrient && orientation > 1;
 }
 
-/** Spaces that sharp itself brings to sRGB before any operation, by profile where there is one. */
+/** Spaces that sharp itself brings to sRGB before any operation, by their profile if they have one. */
 const DIRECT_SPACES = ['srgb', 'rgb', 'b-w', 'cmyk', 'multiband'];
 
 /**
- * Starts a sharp pipeline that gives the picture as it is displayed: sRGB of 8 bits, by the profile where there is one. The
+ * Starts a sharp pipeline that gives the picture as it is displayed: sRGB of 8 bits, by its profile if it has one. The
  * pixels of a grey picture have three equal channels, unless the pipeline ends in the space `b-w`.
  */
 export function openDisplayed(picture: PictureFile): Sharp {
@@ -105,20 +105,17 @@ export interface SampleForm {
   isConverted: boolean;
 }
 
+/** Forms that are given as they are stored, by libvips' names of space and samples. */
+const STORED_FORMS: Partial<Record<string, SampleForm>> = {
+  'b-w uchar': { colorSpace: 'grey', bitDepth: 8, isConverted: false },
+  'grey16 ushort': { colorSpace: 'grey', bitDepth: 16, isConverted: false },
+  'srgb uchar': { colorSpace: 'srgb', bitDepth: 8, isConverted: false },
+  'rgb16 ushort': { colorSpace: 'srgb', bitDepth: 16, isConverted: false },
+};
+
 /** Grey and RGB of 8 or 16 whole bits are given as they are stored; all else is given as it is displayed. */
 export function storedForm({ header: { space, depth } }: PictureFile): SampleForm {
-  switch (`${space} ${depth}`) {
-    case 'b-w uchar':
-      return { colorSpace: 'grey', bitDepth: 8, isConverted: false };
-    case 'grey16 ushort':
-      return { colorSpace: 'grey', bitDepth: 16, isConverted: false };
-    case 'srgb uchar':
-      return { colorSpace: 'srgb', bitDepth: 8, isConverted: false };
-    case 'rgb16 ushort':
-      return { colorSpace: 'srgb', bitDepth: 16, isConverted: false };
-    default:
-      return { colorSpace: 'srgb', bitDepth: 8, isConverted: true };
-  }
+  return STORED_FORMS[`${space} ${depth}`] ?? { colorSpace: 'srgb', bitDepth: 8, isConverted: true };
 }
 
 /**

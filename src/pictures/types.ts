@@ -6,7 +6,7 @@ export interface Size {
   height: number;
 }
 
-/** Bounds that every image task is held to. Pixels are width × height, summed over frames where it says total. */
+/** Bounds that every image task is held to. Pixels are width × height, summed over frames if it says total. */
 export interface ImageLimits {
   /** Of one frame of an input. */
   maxPixels: number;

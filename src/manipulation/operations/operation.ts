@@ -52,7 +52,7 @@ export interface Operation<Name extends string, Params> {
   step: TObject;
   /** Whether an animation keeps its frames and their times. */
   animated: boolean;
-  /** Where some parameters need a still picture although the operation is `animated`: which and why. */
+  /** Which parameters need a still picture although the operation is `animated`, and why. */
   needsStill?(params: Params): string | undefined;
   /** Looks at all frames of an animation at once, so that they stay alike; else each frame is a picture of its own. */
   framesTogether: boolean;
@@ -69,9 +69,9 @@ export interface Operation<Name extends string, Params> {
   /** One spelling for parameters that mean the same. */
   canonicalize(params: Params): Params;
   /**
-   * Size of a frame after the operation; where only the pixels tell, the largest possible one.
+   * Size of a frame after the operation; the largest possible one if only the pixels tell.
    *
-   * @throws AppError `validation_failed` where the parameters do not fit a picture of this size
+   * @throws AppError `validation_failed` if the parameters do not fit a picture of this size
    */
   measure(size: Size, params: Params, at: At): Size;
   /** The parameter that makes the result large. */
