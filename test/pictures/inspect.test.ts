@@ -6,6 +6,7 @@ import { AppError, type ErrorCode } from '../../src/core/errors.ts';
 import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import { inspectImage, MAX_PAGES } from '../../src/pictures/inspect.ts';
 import type { ImageMetadata } from '../../src/pictures/metadata.ts';
+import { pngChunk } from '../../src/pictures/png.ts';
 import type { ImageLimits } from '../../src/pictures/types.ts';
 import {
   LIMITS,
@@ -14,7 +15,6 @@ import {
   makeGif,
   makePng,
   makeTiff,
-  pngChunk,
   resizeJpegHeader,
   SHARED_DATA,
 } from '../manipulation/fixtures.ts';
