@@ -15,7 +15,7 @@ export interface FormatTraits {
   isStart(head: string): boolean;
   /** libvips' loader class (`vips -l foreign`), which covers files, buffers and streams. */
   loader: string;
-  /** Estimated bytes of memory for each pixel of a frame while it is decoded; 0 if a few rows at a time are. */
+  /** Estimated bytes of memory for each pixel while a frame is decoded (docs/benchmarks.md); 0 if it streams. */
   decodeBytes(header: Metadata): number;
   alpha: boolean;
   /** As this project writes it: one channel for a grey picture. */
