@@ -16,8 +16,14 @@ import {
 } from './decoded-picture.ts';
 import { encode, type TransformResult } from './encode.ts';
 import { openWithMetadata } from './metadata-carrier.ts';
-import { isGrey, parseColor } from './operations/color.ts';
-import { type Apply, type At, type CompileContext, pointerAt, referenceKey } from './operations/operation.ts';
+import { isGreyColor, parseColor } from './operations/color.ts';
+import {
+  type Apply,
+  type CompileContext,
+  pointerAt,
+  type Reference,
+  referenceKey,
+} from './operations/operation.ts';
 import { type AnyOperation, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { holdsAlpha, type Output } from './output.ts';
 import type { TransformTask } from './pipeline.ts';
@@ -134,11 +140,11 @@ function checkAnimation({ frames, size }: SourcePicture, { pipeline, limits }: T
   if (reasons.length > 0) {
     throw parameterError('/input/page', `${oneFrame} since ${reasons.join(' and ')},`, undefined);
   }
-  checkPixels(size, frames, limits, '/input/page', `${oneFrame} or all with`);
+  checkResult(size, frames, limits, '/input/page', `${oneFrame} or all with`);
 }
 
 /** @param expected what the result is of, before how many pixels it may have */
-function checkPixels(
+function checkResult(
   { width, height }: Size,
   frames: number,
   limits: ImageLimits,
@@ -158,42 +164,33 @@ function checkPixels(
 async function prepare(
   step: OperationStep,
   index: number,
-  picture: PipelinePicture,
+  { size: sizeBefore, frames, hasAlpha, isGrey }: PipelinePicture,
   task: TransformTask,
 ): Promise<Stage> {
   const operation = OPERATIONS[step.op];
   const at = pointerAt(index);
-  const size = operation.measure(picture.size, step, at);
-  checkPixels(size, picture.frames, task.limits, at(operation.sizedBy(step)));
-  const apply = await operation.compile(step, contextOf(picture, at, task));
-  const change = operation.grey(step);
-  return {
-    operation,
-    step,
-    apply,
-    size,
-    isGrey: change === 'makes' || (change === 'keeps' && picture.isGrey),
-  };
-}
-
-function contextOf(
-  { size, hasAlpha }: PipelinePicture,
-  at: At,
-  { inputs, limits }: TransformTask,
-): CompileContext {
-  return {
-    size,
+  const size = operation.measure(sizeBefore, step, at);
+  checkResult(size, frames, task.limits, at(operation.sizedBy(step)));
+  const apply = await operation.compile(step, {
+    size: sizeBefore,
     hasAlpha,
     at,
-    maxPixels: limits.maxOutputPixels,
-    async openInput(reference) {
-      const file = inputs[referenceKey(reference)];
-      if (file === undefined) throw new Error(`No file was given for ${referenceKey(reference)}`);
-      const input = await openSource(file, { page: 0, auto_orient: true }, STRIPPED, limits);
-      const pixels = await decoding(file, toColorPixels(input.open()));
-      return { image: createDecoded(pixels, 1, false).open(), size: pixels.size };
-    },
-  };
+    maxPixels: task.limits.maxOutputPixels,
+    openInput: (reference) => openInput(reference, task),
+  });
+  const change = operation.grey(step);
+  return { operation, step, apply, size, isGrey: change === 'makes' || (change === 'keeps' && isGrey) };
+}
+
+async function openInput(
+  reference: Reference,
+  { inputs, limits }: TransformTask,
+): ReturnType<CompileContext['openInput']> {
+  const file = inputs[referenceKey(reference)];
+  if (file === undefined) throw new Error(`No file was given for ${referenceKey(reference)}`);
+  const input = await openSource(file, { page: 0, auto_orient: true }, STRIPPED, limits);
+  const pixels = await decoding(file, toColorPixels(input.open()));
+  return { image: createDecoded(pixels, 1, false).open(), size: pixels.size };
 }
 
 const STRIPPED = { keep_metadata: false, color_profile: 'srgb' } as const;
@@ -244,12 +241,12 @@ async function writePicture(
   if (!picture.hasAlpha || holdsAlpha(output)) return write(image, picture, source, task);
   const matte = output.matte ?? '#ffffff';
   image.flatten({ background: parseColor(matte) });
-  return write(image, { ...picture, isGrey: picture.isGrey && isGrey(matte) }, source, task);
+  return write(image, { ...picture, isGrey: picture.isGrey && isGreyColor(matte) }, source, task);
 }
 
 async function write(
   image: ReturnType<Apply>,
-  { size, frames, isGrey: grey }: Pick<PipelinePicture, 'size' | 'frames' | 'isGrey'>,
+  { size, frames, isGrey }: Pick<PipelinePicture, 'size' | 'frames' | 'isGrey'>,
   source: SourcePicture,
   { source: file, pipeline: { operations, output }, outputPath }: TransformTask,
 ): Promise<TransformResult> {
@@ -265,7 +262,7 @@ async function write(
   const encoding = encode(image, {
     output,
     timeline: frames > 1 ? source.timeline : undefined,
-    isGrey: grey && source.kept.icc === undefined,
+    isGrey: isGrey && source.kept.icc === undefined,
     reusesPalette: operations.length === 0,
     pixels: size.width * size.height * frames,
     path: outputPath,

@@ -1,6 +1,7 @@
 import type { TObject, TProperties } from '@sinclair/typebox';
 import { ObjectWithDefaults } from '../core/schema.ts';
 import type { RequestForm } from '../work/routes.ts';
+import { titleOf } from './operations/operation.ts';
 import { OPERATIONS, type OperationName } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES } from './output.ts';
 import { InputSchema, type PipelineRequest } from './pipeline.ts';
@@ -21,7 +22,7 @@ export function singleOperationForm(name: OperationName | 'convert'): RequestFor
   if (Object.keys(properties).length < sections.flatMap(Object.keys).length) {
     throw new Error(`Two parameters of ${name} have the same name.`);
   }
-  const title = name.charAt(0).toUpperCase() + name.slice(1);
+  const title = titleOf(name);
   return {
     schema: ObjectWithDefaults(properties, { $id: `${title}Request`, title: `${title} request` }),
     read(values): PipelineRequest {

@@ -20,6 +20,11 @@ const BASE_DECODE_BYTES = 32 * 1024 * 1024;
 /** How much each side is reduced on the way to the sink. libvips' shrink takes at most 1,000,000. */
 const SINK_SHRINK = 512;
 
+export interface InspectTask {
+  file: SourceFile;
+  limits: ImageLimits;
+}
+
 /**
  * Reads a picture's metadata and decodes all of it once, so that truncated and corrupt files, which have good
  * headers, are refused. Limits are checked from the header first.
@@ -27,13 +32,7 @@ const SINK_SHRINK = 512;
  * @throws AppError `undecodable_image`, saying what the decoder found; `too_many_pixels`, also for too many pages
  *   or too much memory
  */
-export async function inspectImage({
-  file,
-  limits,
-}: {
-  file: SourceFile;
-  limits: ImageLimits;
-}): Promise<ImageMetadata> {
+export async function inspectImage({ file, limits }: InspectTask): Promise<ImageMetadata> {
   // Before libvips opens it.
   if ((await decoding(file, countPages(file, MAX_PAGES))) > MAX_PAGES) throw tooManyPages();
   const header = await readHeader(file);

@@ -58,7 +58,7 @@ export function isTranslucent(color: string): boolean {
   return parseColor(color).alpha < 1;
 }
 
-export function isGrey(color: string): boolean {
+export function isGreyColor(color: string): boolean {
   const { r, g, b } = parseColor(color);
   return r === g && g === b;
 }

@@ -79,63 +79,46 @@ export interface Operation<Name extends string, Params> {
   compile(params: Params, context: CompileContext): Apply | Promise<Apply>;
 }
 
-type Optional =
-  | 'animated'
-  | 'framesTogether'
-  | 'leavesAlpha'
-  | 'addsAlpha'
-  | 'grey'
-  | 'inputs'
-  | 'validate'
-  | 'canonicalize'
-  | 'measure'
-  | 'sizedBy';
+/**
+ * What an operation does unless it says otherwise: it keeps animations, frame by frame, the size, the alpha channel or the lack of
+ * it, and grey.
+ */
+const DEFAULTS = {
+  animated: true,
+  framesTogether: false,
+  leavesAlpha: false,
+  addsAlpha: () => false,
+  grey: () => 'keeps' as const,
+  inputs: () => [],
+  validate: () => [],
+  canonicalize: <Params>(given: Params) => given,
+  measure: (size: Size) => size,
+  sizedBy: () => '',
+};
 
 type Definition<Name extends string, Properties extends TProperties> = Omit<
   Operation<Name, Static<TObject<Properties>>>,
-  Optional | 'params' | 'step'
+  keyof typeof DEFAULTS | 'params' | 'step'
 > &
-  Partial<Pick<Operation<Name, Static<TObject<Properties>>>, Optional>> & { params: Properties };
+  Partial<Pick<Operation<Name, Static<TObject<Properties>>>, keyof typeof DEFAULTS>> & { params: Properties };
 
-/**
- * An operation from its definition. Unless it says otherwise: it keeps animations, frame by frame, the size, the
- * alpha channel and the lack of one, and greys grey.
- */
+/** An operation from its definition. */
 export function defineOperation<const Name extends string, Properties extends TProperties>(
   definition: Definition<Name, Properties>,
 ) {
-  const properties = definition.params;
-  const params = ObjectWithDefaults(properties, {
-    title: `${titleOf(definition.name)} parameters`,
-    description: definition.description,
-  });
-  const op = Type.Literal(definition.name, { description: 'The operation.' });
+  const { name, summary, description, params: properties } = definition;
+  const title = titleOf(name);
+  const params = ObjectWithDefaults(properties, { title: `${title} parameters`, description });
+  const op = Type.Literal(name, { description: 'The operation.' });
   const step = ObjectWithDefaults(
     { op, ...properties },
-    {
-      $id: `${titleOf(definition.name)}Operation`,
-      title: titleOf(definition.name),
-      description: `${definition.summary} ${definition.description}`.trim(),
-    },
+    { $id: `${title}Operation`, title, description: `${summary} ${description}`.trim() },
   );
-  return {
-    animated: true,
-    framesTogether: false,
-    leavesAlpha: false,
-    addsAlpha: () => false,
-    grey: () => 'keeps' as const,
-    inputs: () => [],
-    validate: () => [],
-    canonicalize: (given: Static<TObject<Properties>>) => given,
-    measure: (size: Size) => size,
-    sizedBy: () => '',
-    ...definition,
-    params,
-    step,
-  };
+  return { ...DEFAULTS, ...definition, params, step };
 }
 
-function titleOf(name: string): string {
+/** The name with a capital letter. */
+export function titleOf(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 

@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { StringEnum } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
-import { Color, isGrey, isTranslucent, parseColor } from './color.ts';
+import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
 import { defineOperation, type ParameterFault } from './operation.ts';
 import { isStrategy, POSITIONS } from './placement.ts';
 
@@ -75,7 +75,7 @@ export const resize = defineOperation({
       ? `resize with position ${position} would cut each frame elsewhere`
       : undefined,
   addsAlpha: ({ fit, background }) => fit === 'contain' && isTranslucent(background),
-  grey: ({ fit, background }) => (fit === 'contain' && !isGrey(background) ? 'loses' : 'keeps'),
+  grey: ({ fit, background }) => (fit === 'contain' && !isGreyColor(background) ? 'loses' : 'keeps'),
 
   validate({ width, height, fit, position, without_enlargement, without_reduction }) {
     const faults: ParameterFault[] = [];
