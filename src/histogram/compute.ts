@@ -2,7 +2,7 @@ import { parameterError, Words } from '../core/faults.ts';
 import { readingOwn } from '../pictures/decode-failure.ts';
 import type { PixelLimits } from '../pictures/limits.ts';
 import { openPicture, storedForm } from '../pictures/open.ts';
-import { releaseArray } from '../pictures/release.ts';
+import { releaseArray } from '../pictures/release-array.ts';
 import type { Size, SourceFile } from '../pictures/types.ts';
 import { checkAgainstPicture, checkParams } from './params.ts';
 import type { Raster } from './raster.ts';

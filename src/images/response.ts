@@ -1,7 +1,6 @@
 import type { Image } from '../db/generated/client.ts';
-import { FORMATS } from '../pictures/formats.ts';
+import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
 import type { ImageDetails } from '../pictures/metadata.ts';
-import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageResponse } from './schemas.ts';
 
 /** An image as clients see it. The position is shown only if it was asked for. */

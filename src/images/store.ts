@@ -16,9 +16,8 @@ import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
-import { FORMATS } from '../pictures/formats.ts';
+import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
-import type { ImageFormat } from '../pictures/types.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
 
 /** What is needed to read an image's bytes. */

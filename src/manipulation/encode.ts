@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, writeFileSync } from 'node:fs';
-import { pipeline as pump } from 'node:stream/promises';
 import sharp, { type OutputInfo, type Sharp } from 'sharp';
+import { FORMATS } from '../pictures/formats.ts';
 import type { PictureResult } from '../pictures/metadata.ts';
-import { releaseArray } from '../pictures/release.ts';
-import type { ImageFormat } from '../pictures/types.ts';
+import { releaseArray } from '../pictures/release-array.ts';
 import type { WrittenFile } from '../work/operation.ts';
 import type { Output } from './output.ts';
 import type { Timeline } from './source.ts';
@@ -12,16 +11,14 @@ import type { Timeline } from './source.ts';
 /** Above this many pixels a result goes straight to its file, so that it is not held in memory as a whole. */
 const BUFFERED_PIXELS = 24_000_000;
 
-const ONE_CHANNEL_FORMATS: readonly ImageFormat[] = ['jpeg', 'png', 'tiff'];
-
 /** A picture that was written, and what is known of it. */
 export type TransformResult = PictureResult & WrittenFile;
 
 export interface EncodeOptions {
   output: Output;
-  /** Where all frames of an animation are written. */
+  /** Of an animation of which all frames are written. */
   timeline: Timeline | undefined;
-  /** Whether the picture is encoded in one channel, where the format has that. */
+  /** Whether the picture is encoded in one channel if the format has that. */
   isGrey: boolean;
   /** Whether the palette of a GIF input still fits. */
   reusesPalette: boolean;
@@ -37,7 +34,7 @@ export async function encode(image: Sharp, options: EncodeOptions): Promise<Tran
   const { info, size, sha256 } =
     options.pixels > BUFFERED_PIXELS ? await toFile(encoder, path) : await toBufferedFile(encoder, path);
   // Only the file knows how many frames there are, since the WebP encoder joins equal neighbours to a longer one, whether
-  // a GIF has a transparent colour, and whether a WebP has alpha, which the encoder leaves out where all is opaque.
+  // a GIF has a transparent colour, and whether a WebP has alpha, which the encoder leaves out if all is opaque.
   const mayLoseAlpha = output.format === 'gif' || (output.format === 'webp' && info.hasAlpha);
   const isTold = options.timeline === undefined && !mayLoseAlpha;
   const { channels, hasAlpha, pages = 1 } = isTold ? info : await sharp(path).metadata();
@@ -53,66 +50,31 @@ export async function encode(image: Sharp, options: EncodeOptions): Promise<Tran
   };
 }
 
-function withFormat(image: Sharp, options: EncodeOptions): Sharp {
-  const { output, timeline, isGrey, reusesPalette } = options;
-  // A palette needs colours, and WebP, GIF and AVIF are read back as colours anyway.
-  const hasOneChannel = isGrey && ONE_CHANNEL_FORMATS.includes(output.format) && !output.palette;
-  if (hasOneChannel) image.toColourspace('b-w');
-  switch (output.format) {
-    case 'jpeg':
-      return image.jpeg({
-        quality: output.quality,
-        progressive: output.progressive,
-        mozjpeg: output.mozjpeg,
-        chromaSubsampling: output.chroma_subsampling,
-      });
-    case 'png':
-      return image.png({
-        compressionLevel: output.compression_level,
-        progressive: output.progressive,
-        ...(output.palette
-          ? {
-              palette: true,
-              quality: output.quality,
-              effort: output.effort,
-              colors: output.colors,
-              dither: output.dither,
-            }
-          : {}),
-      });
-    case 'webp':
-      return image.webp({
-        quality: output.quality,
-        lossless: output.lossless,
-        // Lossless means the colours of transparent pixels, too.
-        exact: output.lossless,
-        effort: output.effort,
-        ...animationOf(timeline),
-      });
-    case 'gif':
-      return image.gif({
-        effort: output.effort,
-        colors: output.colors,
-        dither: output.dither,
-        progressive: output.progressive,
-        reuse: reusesPalette,
-        keepDuplicateFrames: true,
-        ...animationOf(timeline),
-      });
-    case 'tiff':
-      return image.tiff({ compression: output.compression, quality: output.quality });
-    case 'avif':
-      return image.avif({
-        quality: output.quality,
-        lossless: output.lossless,
-        effort: output.effort,
-        chromaSubsampling: output.chroma_subsampling,
-      });
-  }
-}
-
-function animationOf(timeline: Timeline | undefined) {
-  return timeline === undefined ? {} : { delay: timeline.delays, loop: timeline.loop };
+function withFormat(image: Sharp, { output, timeline, isGrey, reusesPalette }: EncodeOptions): Sharp {
+  const { format, quality, lossless, effort, progressive, mozjpeg, compression, palette, colors, dither } =
+    output;
+  // A palette needs colours, and the formats without one channel are read back as colours anyway.
+  if (isGrey && FORMATS[format].oneChannel && !palette) image.toColourspace('b-w');
+  // The output has only options that its format takes; the others are undefined.
+  return image.toFormat(format, {
+    quality,
+    lossless,
+    // Lossless means the colours of transparent pixels, too.
+    exact: lossless,
+    effort,
+    progressive,
+    mozjpeg,
+    chromaSubsampling: output.chroma_subsampling,
+    compressionLevel: output.compression_level,
+    compression,
+    palette,
+    colors,
+    dither,
+    reuse: reusesPalette,
+    keepDuplicateFrames: true,
+    delay: timeline?.delays,
+    loop: timeline?.loop,
+  });
 }
 
 interface Written extends WrittenFile {
@@ -132,12 +94,9 @@ async function toFile(encoder: Sharp, path: string): Promise<Written> {
   const info = await encoder.toFile(path);
   const hash = createHash('sha256');
   let size = 0;
-  await pump(createReadStream(path), async function* (chunks: AsyncIterable<Buffer>) {
-    for await (const chunk of chunks) {
-      size += chunk.length;
-      hash.update(chunk);
-    }
-    yield '';
-  });
+  for await (const chunk of createReadStream(path)) {
+    size += chunk.length;
+    hash.update(chunk);
+  }
   return { info, size, sha256: hash.digest('hex') };
 }

@@ -2,7 +2,7 @@
 
 import type { Examples } from '../work/routes.ts';
 
-export const ONE_STEP_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> = {
+export const SINGLE_OPERATION_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> = {
   resize: {
     width: { summary: 'To a width, keeping the proportions', value: { width: 800 } },
     cover: {
@@ -28,7 +28,7 @@ export const ONE_STEP_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> 
 };
 
 /** Parameters of a `GET` that go together. */
-export const QUERY_EXAMPLES: Record<keyof typeof ONE_STEP_EXAMPLES, Record<string, unknown>> = {
+export const QUERY_EXAMPLES: Record<keyof typeof SINGLE_OPERATION_EXAMPLES, Record<string, unknown>> = {
   resize: { width: 800 },
   crop: { aspect_ratio: '16:9' },
   convert: { format: 'webp' },

@@ -1,14 +1,13 @@
 import { bytesContent } from '../core/schema.ts';
 import { stemOf } from '../images/filename.ts';
-import { extensionOf, FORMATS, mediaTypeOf } from '../pictures/formats.ts';
+import { FORMATS } from '../pictures/formats.ts';
 import { PictureResultSchema } from '../pictures/metadata.ts';
 import type { SourceFile } from '../pictures/types.ts';
 import type { NamedInput } from '../work/operation.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
 import { pictureFile } from '../work/task-files.ts';
-import { ONE_STEP_EXAMPLES, QUERY_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
-import { flatRequest } from './flat-request.ts';
+import { QUERY_EXAMPLES, SINGLE_OPERATION_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATIONS } from './operations/registry.ts';
 import {
@@ -20,6 +19,7 @@ import {
   PipelineSchema,
   pipelineReferences,
 } from './pipeline.ts';
+import { singleOperationForm } from './single-operation-form.ts';
 
 declare module '../work/operation.ts' {
   interface Operations {
@@ -34,14 +34,7 @@ const PICTURE: BytesAnswer = {
   content: bytesContent(...Object.values(FORMATS).map(({ mediaType }) => mediaType)),
 };
 
-interface FlatRoute {
-  name: keyof typeof ONE_STEP_EXAMPLES;
-  does: string;
-  verb: string;
-  done: string;
-}
-
-const FLAT_ROUTES: readonly FlatRoute[] = [
+const SINGLE_OPERATION_ROUTES = [
   {
     name: 'resize',
     verb: 'Resize',
@@ -60,10 +53,15 @@ const FLAT_ROUTES: readonly FlatRoute[] = [
     done: 'Converted',
     does: 'Converts it to another format, or encodes it with other options',
   },
-];
+] as const;
 
-function flatRoute({ name, verb, done, does }: FlatRoute): OperationRoute {
-  const form = flatRequest(name);
+function singleOperationRoute({
+  name,
+  verb,
+  done,
+  does,
+}: (typeof SINGLE_OPERATION_ROUTES)[number]): OperationRoute {
+  const form = singleOperationForm(name);
   return {
     path: name,
     tag,
@@ -73,7 +71,7 @@ function flatRoute({ name, verb, done, does }: FlatRoute): OperationRoute {
       summary: (of) => `${verb} an ${of}`,
       description: `${does}, and stores the result as an artifact: the same one as a transform with this one operation.`,
       form,
-      examples: ONE_STEP_EXAMPLES[name],
+      examples: SINGLE_OPERATION_EXAMPLES[name],
     },
     get: {
       operationId: (of) => `get${done}${of}`,
@@ -104,11 +102,11 @@ export const transform = defineOperation({
   },
   stores: 'picture',
   makes: ({ filename }, pipeline) => {
-    const { format } = (pipeline as Pipeline).output;
-    return { filename: `${stemOf(filename)}.${extensionOf(format)}`, mediaType: mediaTypeOf(format) };
+    const { mediaType, extensions } = FORMATS[(pipeline as Pipeline).output.format];
+    return { filename: `${stemOf(filename)}.${extensions[0]}`, mediaType };
   },
   routes: [
-    ...FLAT_ROUTES.map(flatRoute),
+    ...SINGLE_OPERATION_ROUTES.map(singleOperationRoute),
     {
       path: 'transform',
       tag,

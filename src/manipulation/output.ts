@@ -1,8 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { ObjectWithDefaults, StringEnum } from '../core/schema.ts';
-import { canonicalColor, OpaqueColor } from '../pictures/color.ts';
-import { FORMATS } from '../pictures/formats.ts';
-import { IMAGE_FORMATS, type ImageFormat } from '../pictures/types.ts';
+import { FORMATS, IMAGE_FORMATS, type ImageFormat } from '../pictures/formats.ts';
+import { canonicalColor, OpaqueColor } from './operations/color.ts';
 import type { ParameterFault } from './operations/operation.ts';
 
 const optional = Type.Optional;
@@ -219,7 +218,7 @@ export function resolveOutput(
   for (const option of Object.keys(options) as Option[]) {
     const value = options[option];
     if (value === undefined) continue;
-    // Saying that what a format cannot do shall not be done is no fault, and changes nothing.
+    // To switch off what a format cannot do is not a fault, and changes nothing.
     const isOff = value === false || value === 'srgb';
     if (!(option in defaults) && !isOff) {
       faults.push({ parameter: option, expected: expectedWithout(option, format), received: value });

@@ -1,10 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../core/errors.ts';
 import { parameterErrors, parameterFault } from '../core/faults.ts';
-import { ObjectWithDefaults, TaggedUnion, withDefaults } from '../core/schema.ts';
-import { canonicalColor, isColorSchema } from '../pictures/color.ts';
-import { FORMATS, formatOfMediaType } from '../pictures/formats.ts';
-import type { ImageFormat, ImageLimits, SourceFile } from '../pictures/types.ts';
+import { ObjectWithDefaults, SchemaRef, TaggedUnion, withDefaults } from '../core/schema.ts';
+import { FORMATS, formatOfMediaType, type ImageFormat } from '../pictures/formats.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
+import { canonicalColor, isColorSchema } from './operations/color.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
@@ -46,27 +46,26 @@ export const ConvertSchema = ObjectWithDefaults(
 );
 export type ConvertStep = Static<typeof ConvertSchema>;
 
-const reference = <T>(id: string, description?: string) =>
-  Type.Unsafe<T>({ $ref: `${id}#`, ...(description === undefined ? {} : { description }) });
-
 const STEP_SCHEMAS = [...OPERATION_NAMES.map((name) => OPERATIONS[name].step), ConvertSchema];
 
-const OperationSchema = TaggedUnion('op', [...OPERATION_NAMES, 'convert'], STEP_SCHEMAS, {
-  $id: 'Operation',
-  description: 'One operation with its parameters; `op` names it.',
-});
+const OperationSchema = Type.Unsafe<OperationStep | ConvertStep>(
+  TaggedUnion('op', [...OPERATION_NAMES, 'convert'], STEP_SCHEMAS, {
+    $id: 'Operation',
+    description: 'One operation with its parameters; `op` names it.',
+  }),
+);
 
 /** A pipeline as a client gives it. It names the schemas in `PIPELINE_SCHEMAS` by reference. */
 export const PipelineSchema = ObjectWithDefaults(
   {
-    input: Type.Optional(reference<InputRequest>('PipelineInput')),
-    operations: Type.Array(reference<OperationStep | ConvertStep>('Operation'), {
+    input: Type.Optional(SchemaRef(InputSchema)),
+    operations: Type.Array(SchemaRef(OperationSchema), {
       description: 'Done one after the other, in this order.',
       maxItems: MAX_OPERATIONS,
       default: [],
       examples: [[{ op: 'resize', width: 800 }, { op: 'grayscale' }]],
     }),
-    output: Type.Optional(reference<OutputRequest>('PipelineOutput')),
+    output: Type.Optional(SchemaRef(OutputSchema)),
   },
   {
     $id: 'Pipeline',
@@ -107,7 +106,7 @@ export interface CanonicalizeOptions {
 
 /**
  * The canonical form of a pipeline that fits `PipelineSchema`. A `convert` step becomes the output, so that it, the
- * `output` and the one-step convert are the same.
+ * `output` and a single convert are the same.
  *
  * @throws AppError `validation_failed` with every fault that can be told without pixels; paths are those of the
  * request
@@ -182,7 +181,7 @@ function canonicalizeInput(given: Partial<InputRequest> | undefined, format: Ima
   return page === undefined || isOnlyPage ? input : { ...input, page };
 }
 
-/** AVIF comes second: it takes some twenty times the CPU time of WebP. */
+/** AVIF comes second, since it takes much more CPU time. */
 const AUTO_FORMATS = ['webp', 'avif'] as const;
 
 function resolveFormat(

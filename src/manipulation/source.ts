@@ -1,7 +1,8 @@
 import type { Metadata, Sharp } from 'sharp';
-import { isTurned, openDisplayed, openPicture } from '../pictures/open.ts';
-import type { ImageLimits, Size, SourceFile } from '../pictures/types.ts';
-import { type KeptMetadata, uprightExif } from './metadata-carrier.ts';
+import { uprightExif } from '../pictures/exif.ts';
+import { isTurned, openDisplayed, openPicture, type PictureFile } from '../pictures/open.ts';
+import type { ImageLimits, SourceFile } from '../pictures/types.ts';
+import type { KeptMetadata } from './metadata-carrier.ts';
 import type { Output } from './output.ts';
 import type { Pipeline } from './pipeline.ts';
 
@@ -11,28 +12,12 @@ export interface Timeline {
   loop: number;
 }
 
-/** A picture that stages work on. */
-export interface Picture {
-  /** Of one frame. */
-  size: Size;
-  frames: number;
-  hasAlpha: boolean;
-  /** Whether red, green and blue are equal in every pixel. */
-  isGrey: boolean;
+/** A picture in a file, nothing of it decoded yet. */
+export interface SourcePicture extends PictureFile {
   /** A new sharp pipeline that starts with it. */
   open(): Sharp;
-}
-
-/** A picture in a file, nothing of it decoded yet. */
-export interface SourcePicture extends Picture {
-  /** Where it is an animation of which all frames are read. */
+  /** Of an animation of which all frames are read. */
   timeline: Timeline | undefined;
-  /** libvips interpretation of the stored pixels. */
-  space: string;
-  /** Whether it stores more than colours and alpha, which only decoding it to pixels leaves out. */
-  hasExtraBands: boolean;
-  /** Whether opening it turns it upright. */
-  isTurned: boolean;
   /** What of its metadata goes into the result. Its colours stay in the space of a profile that is kept. */
   kept: KeptMetadata;
 }
@@ -44,37 +29,25 @@ export interface SourcePicture extends Picture {
  */
 export async function openSource(
   file: SourceFile,
-  input: Pipeline['input'],
-  output: Pick<Output, 'keep_metadata' | 'color_profile'>,
+  { page, auto_orient }: Pipeline['input'],
+  { keep_metadata, color_profile }: Pick<Output, 'keep_metadata' | 'color_profile'>,
   limits: ImageLimits,
 ): Promise<SourcePicture> {
-  const picture = await openPicture(file, {
-    page: input.page,
-    autoOrient: input.auto_orient,
-    limits,
-    pagePath: '/input/page',
-  });
-  const { header, size, frames, hasAlpha, hasExtraBands, isGrey } = picture;
-  const { space, exif, xmp, icc } = header;
-  const keepsProfile = output.color_profile === 'keep' && header.hasProfile && /^(s?rgb|rgb16)$/.test(space);
-  const turned = isTurned(picture);
+  const picture = await openPicture(file, { page, autoOrient: auto_orient, limits, pagePath: '/input/page' });
+  const { header, frames } = picture;
+  const { space, hasProfile, exif, xmp, icc } = header;
+  const keepsProfile = color_profile === 'keep' && hasProfile && /^(s?rgb|rgb16)$/.test(space);
   return {
-    size,
-    frames,
-    hasAlpha,
-    hasExtraBands,
-    isGrey,
+    ...picture,
     open() {
       let image = openDisplayed(picture);
       if (keepsProfile) image = image.keepIccProfile();
-      if (output.keep_metadata) image = image.keepExif().keepXmp();
+      if (keep_metadata) image = image.keepExif().keepXmp();
       return image;
     },
     timeline: frames > 1 ? timelineOf(header, frames) : undefined,
-    space,
-    isTurned: turned,
     kept: {
-      ...(output.keep_metadata ? { exif: exif && (turned ? uprightExif(exif) : exif), xmp } : {}),
+      ...(keep_metadata ? { exif: exif && (isTurned(picture) ? uprightExif(exif) : exif), xmp } : {}),
       ...(keepsProfile ? { icc } : {}),
     },
   };

@@ -1,14 +1,14 @@
 import { AppError } from '../core/errors.ts';
 import { storageUnavailable, toStorageError } from '../system/storage-errors.ts';
-import { FORMATS } from './formats.ts';
+import { FORMATS, type ImageFormat } from './formats.ts';
 import { readingAt } from './read-at.ts';
-import type { ImageFormat, SourceFile } from './types.ts';
+import type { SourceFile } from './types.ts';
 
 /**
  * What reading a client's file gives, with sharp or otherwise. All reading of clients' files goes through here.
  *
  * @throws AppError `undecodable_image`, saying what the decoder found, in place of sharp's errors about the file's bytes;
- *   `storage_unavailable` where the disk is full or broken. Other failures of the service itself come as they are:
+ *   `storage_unavailable` if the disk is full or broken. Other failures of the service itself come as they are:
  *   a missing or unreadable file, no memory, a fault in the code.
  */
 export async function decoding<Result>(file: SourceFile, result: Promise<Result>): Promise<Result> {

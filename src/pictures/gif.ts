@@ -6,12 +6,12 @@ const EXTENSION = 0x21;
 const IMAGE = 0x2c;
 
 /**
- * Holds a GIF to have its blocks in full, up to its trailer or what is no block. libnsgif takes an animation that is cut off for
- * the frames before, and paints the last one as far as it goes.
+ * Checks that a GIF has its blocks in full, up to its trailer or to what is not a block. libnsgif takes an animation that is cut off
+ * for a shorter one, and paints the last frame as far as it goes.
  *
  * Format: GIF89a, sections 15 to 27.
  *
- * @throws Error where it ends within a block
+ * @throws Error if it ends within a block
  */
 export function checkGifBlocks(readAt: ReadAt): void {
   let window = readAt(0, WINDOW_BYTES);

@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Nullable, StringEnum } from '../core/schema.ts';
-import { IMAGE_FORMATS } from './types.ts';
+import { IMAGE_FORMATS } from './formats.ts';
 
 /** What a picture's bytes say besides its size: not in every file. */
 export const ImageDetailsSchema = Type.Object({

@@ -1,14 +1,13 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { parameterError } from '../core/faults.ts';
 import { decoding } from './decode-failure.ts';
+import { FORMATS } from './formats.ts';
 import { type AlphaFacts, alphaOf, isGreySpace, pagesOf, readHeader } from './header.ts';
 import { checkPixels, type PixelLimits } from './limits.ts';
-import { restrictLoaders } from './loaders.ts';
 import { readingAt } from './read-at.ts';
+import './restrict-loaders.ts';
 import { tiffDirectories } from './tiff.ts';
 import type { Size, SourceFile } from './types.ts';
-
-restrictLoaders();
 
 export interface OpenOptions {
   /** From 0. Without one, all frames of an animation, or the first page. */
@@ -57,8 +56,7 @@ export async function openPicture(
   }
   const header = page === undefined ? first : await readHeader(file, page);
   // The pages of a TIFF are pictures of their own.
-  const isAnimation = file.format === 'gif' || file.format === 'webp';
-  const frames = page === undefined && isAnimation ? pages : 1;
+  const frames = page === undefined && FORMATS[file.format].animation ? pages : 1;
   const { width, height } = autoOrient ? header.autoOrient : header;
   checkPixels({ width, height }, frames, limits);
   return {
@@ -80,11 +78,11 @@ export function isTurned({ autoOrient, header: { orientation = 1 } }: PictureFil
   return autoOrient && orientation > 1;
 }
 
-/** Spaces that sharp itself brings to sRGB before any operation, by profile where there is one. */
+/** Spaces that sharp itself brings to sRGB before any operation, by their profile if they have one. */
 const DIRECT_SPACES = ['srgb', 'rgb', 'b-w', 'cmyk', 'multiband'];
 
 /**
- * Starts a sharp pipeline that gives the picture as it is displayed: sRGB of 8 bits, by the profile where there is one. The
+ * Starts a sharp pipeline that gives the picture as it is displayed: sRGB of 8 bits, by its profile if it has one. The
  * pixels of a grey picture have three equal channels, unless the pipeline ends in the space `b-w`.
  */
 export function openDisplayed(picture: PictureFile): Sharp {
@@ -107,20 +105,17 @@ export interface SampleForm {
   isConverted: boolean;
 }
 
+/** Forms that are given as they are stored, by libvips' names of space and samples. */
+const STORED_FORMS: Partial<Record<string, SampleForm>> = {
+  'b-w uchar': { colorSpace: 'grey', bitDepth: 8, isConverted: false },
+  'grey16 ushort': { colorSpace: 'grey', bitDepth: 16, isConverted: false },
+  'srgb uchar': { colorSpace: 'srgb', bitDepth: 8, isConverted: false },
+  'rgb16 ushort': { colorSpace: 'srgb', bitDepth: 16, isConverted: false },
+};
+
 /** Grey and RGB of 8 or 16 whole bits are given as they are stored; all else is given as it is displayed. */
 export function storedForm({ header: { space, depth } }: PictureFile): SampleForm {
-  switch (`${space} ${depth}`) {
-    case 'b-w uchar':
-      return { colorSpace: 'grey', bitDepth: 8, isConverted: false };
-    case 'grey16 ushort':
-      return { colorSpace: 'grey', bitDepth: 16, isConverted: false };
-    case 'srgb uchar':
-      return { colorSpace: 'srgb', bitDepth: 8, isConverted: false };
-    case 'rgb16 ushort':
-      return { colorSpace: 'srgb', bitDepth: 16, isConverted: false };
-    default:
-      return { colorSpace: 'srgb', bitDepth: 8, isConverted: true };
-  }
+  return STORED_FORMS[`${space} ${depth}`] ?? { colorSpace: 'srgb', bitDepth: 8, isConverted: true };
 }
 
 /**
@@ -166,11 +161,9 @@ export async function failureLevel(file: SourceFile, page?: number): Promise<Fai
 async function hasTiles({ path }: SourceFile, page: number | undefined): Promise<boolean> {
   return readingAt(path, (readAt) => {
     let index = 0;
-    for (const directory of tiffDirectories(readAt)) {
-      if (page === undefined || index === page) {
-        const isTiled = directory.tags.has(TILE_WIDTH_TAG);
-        if (isTiled || page !== undefined) return isTiled;
-      }
+    for (const entries of tiffDirectories(readAt)) {
+      const isTiled = entries.some(({ tag }) => tag === TILE_WIDTH_TAG);
+      if (page === undefined ? isTiled : index === page) return isTiled;
       index += 1;
     }
     return false;

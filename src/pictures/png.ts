@@ -1,8 +1,9 @@
 import { crc32 } from 'node:zlib';
 
-/** The parts of the PNG format (W3C PNG, third edition) that pictures of frames need. */
+/** The parts of the PNG format (W3C PNG, third edition) that this project writes itself. */
 
-export const PNG_SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a);
+/** The first bytes of every PNG file, as Latin-1. */
+export const PNG_SIGNATURE = '\x89PNG\r\n\x1a\n';
 
 /** Colour types of IHDR. */
 export const GREY = 0;
@@ -32,7 +33,7 @@ export function pngHeader(width: number, height: number, bitDepth: number, color
   data.writeUInt32BE(height, 4);
   data[8] = bitDepth;
   data[9] = colorType;
-  return Buffer.concat([PNG_SIGNATURE, pngChunk('IHDR', data)]);
+  return Buffer.concat([Buffer.from(PNG_SIGNATURE, 'latin1'), pngChunk('IHDR', data)]);
 }
 
 export const PNG_END = pngChunk('IEND');

@@ -14,6 +14,8 @@ export function readingAt<Result>(path: string, read: (readAt: ReadAt) => Result
   try {
     if (!fstatSync(descriptor).isFile()) throw new Error(`${path} is not a regular file`);
     return read((offset, length) => {
+      // Past the end of every file; a damaged one may ask for it.
+      if (!Number.isSafeInteger(offset)) return Buffer.alloc(0);
       const bytes = Buffer.alloc(length);
       return bytes.subarray(0, readSync(descriptor, bytes, 0, length, offset));
     });

@@ -1,9 +1,15 @@
 import type { ReadAt } from './read-at.ts';
 
-/** An image file directory: one page of a TIFF. */
-export interface TiffDirectory {
-  /** Of its entries. */
-  tags: ReadonlySet<number>;
+/** An entry of an image file directory: a tag and where its values are. */
+export interface TiffEntry {
+  tag: number;
+  /** Of its values: 2 is text, 3 a 16-bit number, … */
+  type: number;
+  count: number;
+  /** Of its first value, from the start of the structure. */
+  offset: number;
+  /** Bytes of all its values. */
+  length: number;
 }
 
 /** Bytes of a value by its type: TIFF 6.0, its Technical Note 1 (13), and BigTIFF (16 to 18). */
@@ -29,53 +35,76 @@ const TYPE_BYTES: Partial<Record<number, number>> = {
 /** Read at once: the entries of the largest directory of a classic TIFF, which counts them by 16 bits. */
 const MAX_BYTES = 65_535 * 20;
 
-/**
- * The image file directories of a TIFF, each linked to the next: 32-bit offsets in TIFF 6.0, 64-bit ones in BigTIFF.
- *
- * @throws Error for a file that ends before what a directory refers to, and where the links run in a circle; libtiff does
- *   without the pages and texts that it does not find
- */
-export function* tiffDirectories(readAt: ReadAt): Generator<TiffDirectory> {
-  const head = readAt(0, 16);
-  if (head.length < 16) return;
-  const isLittleEndian = head[0] === 0x49;
-  const uint = (bytes: Buffer, offset: number, size: 2 | 4 | 8): number => {
+/** Reads the numbers and directories of a TIFF structure: 32-bit offsets in TIFF 6.0, 64-bit ones in BigTIFF. */
+export class TiffReader {
+  /** Where the first directory begins; 0 without one. */
+  readonly first: number;
+  readonly #readAt: ReadAt;
+  readonly #isLittleEndian: boolean;
+  readonly #isBig: boolean;
+
+  constructor(readAt: ReadAt) {
+    const head = readAt(0, 16);
+    this.#readAt = readAt;
+    this.#isLittleEndian = head[0] === 0x49;
+    this.#isBig = this.uint(head, 2, 2) === 43;
+    this.first = (this.#isBig ? this.uint(head, 8, 8) : this.uint(head, 4, 4)) || 0;
+  }
+
+  /** An unsigned number; NaN if the bytes end before it does. */
+  uint(bytes: Buffer, offset: number, size: 1 | 2 | 4 | 8): number {
+    if (offset + size > bytes.length) return Number.NaN;
     if (size === 8) {
-      return Number(isLittleEndian ? bytes.readBigUInt64LE(offset) : bytes.readBigUInt64BE(offset));
+      return Number(this.#isLittleEndian ? bytes.readBigUInt64LE(offset) : bytes.readBigUInt64BE(offset));
     }
-    return isLittleEndian ? bytes.readUIntLE(offset, size) : bytes.readUIntBE(offset, size);
-  };
-  const isBig = uint(head, 2, 2) === 43;
-  const offsetSize = isBig ? 8 : 4;
-  const countSize = isBig ? 8 : 2;
-  const entrySize = isBig ? 20 : 12;
-  const seen = new Set<number>();
-  let next = uint(head, isBig ? 8 : 4, offsetSize);
-  while (next !== 0) {
-    if (seen.has(next)) throw new Error('the list of its pages runs in a circle');
-    seen.add(next);
-    const count = readAll(readAt, next, countSize);
-    const first = next + countSize;
-    const entries = readAll(readAt, first, uint(count, 0, countSize) * entrySize);
-    const tags = new Set<number>();
-    let end = 0;
-    for (let entry = 0; entry < entries.length; entry += entrySize) {
-      tags.add(uint(entries, entry, 2));
-      const bytes = (TYPE_BYTES[uint(entries, entry + 2, 2)] ?? 0) * uint(entries, entry + 4, offsetSize);
+    return this.#isLittleEndian ? bytes.readUIntLE(offset, size) : bytes.readUIntBE(offset, size);
+  }
+
+  /** The bytes of an entry's values; at most so many, and fewer if the structure ends before. */
+  valuesOf({ offset, length }: TiffEntry, most: number): Buffer {
+    return this.#readAt(offset, Math.min(length, most));
+  }
+
+  /** A directory's entries as far as they are there, whether all of it and of its values is, and where the next one begins, or 0. */
+  directory(start: number): { entries: TiffEntry[]; isWhole: boolean; next: number } {
+    const [countSize, entrySize, offsetSize] = this.#isBig ? ([8, 20, 8] as const) : ([2, 12, 4] as const);
+    const count = this.uint(this.#readAt(start, countSize), 0, countSize);
+    const first = start + countSize;
+    const bytes = this.#readAt(first, Math.min(count * entrySize || 0, MAX_BYTES));
+    const entries: TiffEntry[] = [];
+    let end = first;
+    for (let at = 0; at + entrySize <= bytes.length; at += entrySize) {
+      const type = this.uint(bytes, at + 2, 2);
+      const values = this.uint(bytes, at + 4, offsetSize);
+      const length = (TYPE_BYTES[type] ?? 0) * values;
+      const place = at + 4 + offsetSize;
       // A value that does not fit its entry lies elsewhere.
-      if (bytes > offsetSize) end = Math.max(end, uint(entries, entry + 4 + offsetSize, offsetSize) + bytes);
+      const offset = length > offsetSize ? this.uint(bytes, place, offsetSize) : first + place;
+      entries.push({ tag: this.uint(bytes, at, 2), type, count: values, offset, length });
+      end = Math.max(end, offset + length);
     }
-    if (end > 0) readAll(readAt, end - 1, 1);
-    yield { tags };
+    const isWhole = entries.length === count && this.#readAt(end - 1, 1).length === 1;
     // Some writers leave the last link out.
-    const link = readAt(first + entries.length, offsetSize);
-    next = link.length < offsetSize ? 0 : uint(link, 0, offsetSize);
+    const next = this.uint(this.#readAt(first + bytes.length, offsetSize), 0, offsetSize) || 0;
+    return { entries, isWhole, next };
   }
 }
 
-function readAll(readAt: ReadAt, offset: number, length: number): Buffer {
-  const isSane = Number.isSafeInteger(offset) && length <= MAX_BYTES;
-  const bytes = isSane ? readAt(offset, length) : Buffer.alloc(0);
-  if (bytes.length < length) throw new Error('its data ends early');
-  return bytes;
+/**
+ * The entries of each image file directory of a TIFF, one for each page.
+ *
+ * @throws Error for a file that ends before what a directory refers to, and if the links run in a circle; libtiff does without the
+ *   pages and texts that it does not find
+ */
+export function* tiffDirectories(readAt: ReadAt): Generator<TiffEntry[]> {
+  const tiff = new TiffReader(readAt);
+  const seen = new Set<number>();
+  for (let offset = tiff.first; offset !== 0; ) {
+    if (seen.has(offset)) throw new Error('the list of its pages runs in a circle');
+    seen.add(offset);
+    const { entries, isWhole, next } = tiff.directory(offset);
+    if (!isWhole) throw new Error('its data ends early');
+    yield entries;
+    offset = next;
+  }
 }

@@ -1,7 +1,4 @@
-/**
- * What crosses between the API and the image processes: plain data only. Files are named by absolute paths, so that
- * no pixels go through a pipe.
- */
+import type { ImageFormat } from './formats.ts';
 
 /** Width and height of one frame, in pixels. */
 export interface Size {
@@ -9,7 +6,7 @@ export interface Size {
   height: number;
 }
 
-/** Bounds that every image task is held to. Pixels are width × height, summed over frames where it says total. */
+/** Bounds that every image task is held to. Pixels are width × height, summed over frames if it says total. */
 export interface ImageLimits {
   /** Of one frame of an input. */
   maxPixels: number;
@@ -21,16 +18,9 @@ export interface ImageLimits {
   maxDecodeBytes: number;
 }
 
-export const IMAGE_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const;
-export type ImageFormat = (typeof IMAGE_FORMATS)[number];
-
-/** A local file that a task reads, already sniffed. */
+/** A local file that a task reads. */
 export interface SourceFile {
+  /** Absolute. */
   path: string;
   format: ImageFormat;
-}
-
-export interface InspectTask {
-  file: SourceFile;
-  limits: ImageLimits;
 }

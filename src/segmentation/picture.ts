@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { toPixels } from '../pictures/pixels.ts';
-import { releaseArray } from '../pictures/release.ts';
+import { releaseArray } from '../pictures/release-array.ts';
 
 /** Decoded pixels: 8 bits, row-major, interleaved; colour is sRGB. */
 export interface Picture {

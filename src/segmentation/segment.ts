@@ -1,5 +1,5 @@
 import { parameterError, Words } from '../core/faults.ts';
-import { releaseArray } from '../pictures/release.ts';
+import { releaseArray } from '../pictures/release-array.ts';
 import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { type ClassMap, connectRuns, extractRuns } from './labels/components.ts';
 import { chooseLabels, type LabelMap, paintLabels } from './labels/labels.ts';

@@ -1,4 +1,4 @@
-import { releaseArray } from '../pictures/release.ts';
+import { releaseArray } from '../pictures/release-array.ts';
 import type { Outcome, Task } from '../work/operation.ts';
 import { jsonBytes, pictureFile, writeNewFile } from '../work/task-files.ts';
 import { encodeLabelMap } from './formats/label-map.ts';

@@ -1,6 +1,6 @@
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
-import type { ImageFormat } from '../pictures/types.ts';
+import type { ImageFormat } from '../pictures/formats.ts';
 
 /** An input that has a row of its own, so that an artifact can name it. */
 export type StoredRef = { type: 'image'; id: string } | { type: 'artifact'; id: string };

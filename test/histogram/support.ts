@@ -5,7 +5,7 @@ import { AppError } from '../../src/core/errors.ts';
 import { computeHistogram } from '../../src/histogram/compute.ts';
 import type { Raster } from '../../src/histogram/raster.ts';
 import type { HistogramParams, HistogramResult } from '../../src/histogram/schemas.ts';
-import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
+import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import type { SourceFile } from '../../src/pictures/types.ts';
 
 export const SHARED = path.resolve(import.meta.dirname, '../../../shared/data');
@@ -28,7 +28,7 @@ export const LIMITS = { maxPixels: 50_000_000, maxTotalPixels: 200_000_000 };
 
 /** A file as it is known after its upload; one that is no picture is called a PNG. */
 function sourceOf(file: string): SourceFile {
-  return { path: file, format: sniffImageFormat(readFileSync(file).subarray(0, SNIFF_BYTES)) ?? 'png' };
+  return { path: file, format: sniffImageFormat(readFileSync(file)) ?? 'png' };
 }
 
 export interface Given extends Partial<HistogramParams> {

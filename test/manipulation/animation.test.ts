@@ -6,7 +6,8 @@ import { AppError } from '../../src/core/errors.ts';
 import { referenceKey } from '../../src/manipulation/operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS } from '../../src/manipulation/operations/registry.ts';
 import { decodePixels, differenceOf, needsShared, SHARED_IMAGES } from '../support/images.ts';
-import { animateFile, fails, paintFile, sourceOf, transform } from './run.ts';
+import { sourceOf } from './fixtures.ts';
+import { animateFile, fails, paintFile, transform } from './run.ts';
 import { SAMPLES, WATERMARK } from './samples.ts';
 
 const DELAYS = [100, 250, 70, 70, 500];

@@ -4,9 +4,7 @@ import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { readExif } from '../../src/pictures/exif.ts';
-import { FORMATS, formatOfMediaType, mediaTypeOf } from '../../src/pictures/formats.ts';
-import { sniffImageFormat } from '../../src/pictures/sniff.ts';
-import { IMAGE_FORMATS } from '../../src/pictures/types.ts';
+import { FORMATS, IMAGE_FORMATS, sniffImageFormat } from '../../src/pictures/formats.ts';
 import {
   decodePixels,
   differenceOf,
@@ -16,43 +14,16 @@ import {
   pixelAt,
   SHARED_IMAGES,
 } from '../support/images.ts';
-import { paintFile, sourceOf, transform } from './run.ts';
+import { sourceOf } from './fixtures.ts';
+import { paintFile, transform } from './run.ts';
 
 /** What of a result is read back: its bytes are of the format, and the file says what the result says. */
 async function headerOf(file: string) {
-  const {
-    width,
-    height,
-    channels,
-    hasAlpha,
-    pages = 1,
-    exif: exifData,
-    xmp,
-    icc,
-  } = await sharp(file).metadata();
-  return {
-    format: sniffImageFormat(readFileSync(file).subarray(0, 256)),
-    width,
-    height,
-    channels,
-    hasAlpha,
-    pages,
-    exif: exifData,
-    xmp,
-    icc,
-  };
+  return { pages: 1, ...(await sharp(file).metadata()), format: sniffImageFormat(readFileSync(file)) };
 }
 
 /** How far apart 16×16 averages may be: lossy formats, 256 colours, and sharp edges that move a little. */
 const TOLERANCE = { jpeg: 14, png: 12, webp: 14, gif: 40, tiff: 12, avif: 16 } as const;
-
-t.test('the table of formats', async (t) => {
-  for (const format of IMAGE_FORMATS) {
-    t.equal(formatOfMediaType(mediaTypeOf(format)), format);
-  }
-  t.equal(formatOfMediaType('Image/JPEG; q=0.8'), 'jpeg');
-  t.equal(formatOfMediaType('image/svg+xml'), undefined);
-});
 
 t.test('each format in, each format out, on real pictures', needsShared(), async (t) => {
   const folder = t.testdir();

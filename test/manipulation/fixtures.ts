@@ -1,7 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { crc32, deflateSync } from 'node:zlib';
-import type { ImageLimits } from '../../src/pictures/types.ts';
+import { deflateSync } from 'node:zlib';
+import { sniffImageFormat } from '../../src/pictures/formats.ts';
+import { PNG_END, pngChunk, pngHeader, RGB } from '../../src/pictures/png.ts';
+import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 
 /** Public test pictures beside the project; tests that need them are skipped where it is absent. */
 export const SHARED_DATA = fileURLToPath(new URL('../../../shared/data', import.meta.url));
@@ -14,27 +16,16 @@ export const LIMITS: ImageLimits = {
   maxDecodeBytes: 2 * 1024 ** 3,
 };
 
-/** A PNG that claims a size and holds `data`, compressed, as its scanlines. */
-export function makePng(width: number, height: number, data: Buffer): Buffer {
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2], 8);
-  return Buffer.concat([
-    Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
-    pngChunk('IHDR', header),
-    pngChunk('IDAT', deflateSync(data)),
-    pngChunk('IEND', Buffer.alloc(0)),
-  ]);
+/** A file as it is known after its upload. */
+export function sourceOf(file: string): SourceFile {
+  const format = sniffImageFormat(readFileSync(file));
+  if (format === undefined) throw new Error(`${file} is not a picture`);
+  return { path: file, format };
 }
 
-export function pngChunk(type: string, payload: Buffer): Buffer {
-  const body = Buffer.concat([Buffer.from(type, 'latin1'), payload]);
-  const chunk = Buffer.alloc(body.length + 8);
-  chunk.writeUInt32BE(payload.length, 0);
-  body.copy(chunk, 4);
-  chunk.writeUInt32BE(crc32(body), body.length + 4);
-  return chunk;
+/** A PNG that claims a size and holds `data`, compressed, as its scanlines. */
+export function makePng(width: number, height: number, data: Buffer): Buffer {
+  return Buffer.concat([pngHeader(width, height, 8, RGB), pngChunk('IDAT', deflateSync(data)), PNG_END]);
 }
 
 /** A GIF of `frames` frames of 1×1 on a canvas; 23 bytes each, however large the canvas that each is drawn on. */

@@ -5,7 +5,8 @@ import t, { type Test } from 'tap';
 import { referenceKey } from '../../src/manipulation/operations/operation.ts';
 import { OPERATION_NAMES } from '../../src/manipulation/operations/registry.ts';
 import { decodePixels, differenceOf, matchPixels, type Pixels, pixelAt } from '../support/images.ts';
-import { fails, paintFile, type Request, sourceOf, transform } from './run.ts';
+import { sourceOf } from './fixtures.ts';
+import { fails, paintFile, type Request, transform } from './run.ts';
 import { SAMPLES, WATERMARK } from './samples.ts';
 
 const WIDTH = 96;

@@ -2,7 +2,8 @@ import t from 'tap';
 import { referenceKey } from '../../src/manipulation/operations/operation.ts';
 import { OPERATION_NAMES } from '../../src/manipulation/operations/registry.ts';
 import { decodePixels, differenceOf } from '../support/images.ts';
-import { paintFile, sourceOf, transform } from './run.ts';
+import { sourceOf } from './fixtures.ts';
+import { paintFile, transform } from './run.ts';
 import { SAMPLES, WATERMARK } from './samples.ts';
 
 /**

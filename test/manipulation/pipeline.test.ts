@@ -1,7 +1,6 @@
 import swagger from '@fastify/swagger';
 import t, { type Test } from 'tap';
 import { AppError, type Fault } from '../../src/core/errors.ts';
-import { flatRequest } from '../../src/manipulation/flat-request.ts';
 import { OPERATION_NAMES, OPERATIONS } from '../../src/manipulation/operations/registry.ts';
 import { OutputSchema } from '../../src/manipulation/output.ts';
 import {
@@ -12,7 +11,8 @@ import {
   type PipelineRequest,
   pipelineReferences,
 } from '../../src/manipulation/pipeline.ts';
-import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/types.ts';
+import { singleOperationForm } from '../../src/manipulation/single-operation-form.ts';
+import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/formats.ts';
 import { createBareApp } from '../support/fastify.ts';
 import { SAMPLES, WATERMARK } from './samples.ts';
 
@@ -45,7 +45,7 @@ async function createApp(t: Test) {
     canonical(request.body as object),
   );
   for (const name of ['resize', 'crop', 'convert'] as const) {
-    const { schema, read } = flatRequest(name);
+    const { schema, read } = singleOperationForm(name);
     const { $id: _id, ...querystring } = schema;
     app.post(`/${name}`, { schema: { body: schema } }, (request) =>
       canonical(read(request.body as never) as object),
@@ -356,14 +356,14 @@ t.test('no option of the input or the output has the name of a parameter', async
 });
 
 t.test('paths of faults lead back to where the value stood', async (t) => {
-  const resize = flatRequest('resize');
+  const resize = singleOperationForm('resize');
   t.equal(resize.locate('/operations/0/width'), '/width');
   t.equal(resize.locate('/output/quality'), '/quality');
   t.equal(resize.locate('/operations/0/background'), '/background');
   t.equal(resize.locate('/output/matte'), '/matte');
   t.equal(resize.locate('/input/page'), '/page');
-  t.equal(flatRequest('crop').locate('/operations/0'), '');
-  t.equal(flatRequest('convert').locate('/output/lossless'), '/lossless');
+  t.equal(singleOperationForm('crop').locate('/operations/0'), '');
+  t.equal(singleOperationForm('convert').locate('/output/lossless'), '/lossless');
 });
 
 t.test('the schemas are components of an OpenAPI document', async (t) => {

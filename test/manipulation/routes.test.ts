@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { ONE_STEP_EXAMPLES, TRANSFORM_EXAMPLES } from '../../src/manipulation/examples.ts';
+import { SINGLE_OPERATION_EXAMPLES, TRANSFORM_EXAMPLES } from '../../src/manipulation/examples.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 
 /** A picture in which no two columns are alike. */
@@ -242,7 +242,7 @@ t.test('faults are told where the parameter was given', async (t) => {
 t.test('every example of the docs works', async (t) => {
   const { send, id } = await appWithImage(t);
   const bodies = [
-    ...Object.entries(ONE_STEP_EXAMPLES).flatMap(([name, examples]) =>
+    ...Object.entries(SINGLE_OPERATION_EXAMPLES).flatMap(([name, examples]) =>
       Object.values(examples).map(({ value }) => [name, value] as const),
     ),
     ...Object.values(TRANSFORM_EXAMPLES).map(({ value }) => ['transform', value] as const),

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import type { Test } from 'tap';
@@ -7,15 +7,8 @@ import { AppError } from '../../src/core/errors.ts';
 import type { TransformResult } from '../../src/manipulation/encode.ts';
 import { canonicalizePipeline, type PipelineRequest } from '../../src/manipulation/pipeline.ts';
 import { runTransform } from '../../src/manipulation/run-pipeline.ts';
-import { sniffImageFormat } from '../../src/pictures/sniff.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
-
-export const LIMITS: ImageLimits = {
-  maxPixels: 50_000_000,
-  maxTotalPixels: 200_000_000,
-  maxOutputPixels: 100_000_000,
-  maxDecodeBytes: 2 ** 31,
-};
+import { LIMITS, sourceOf } from './fixtures.ts';
 
 /** A request as a client writes it: defaults left out. */
 export interface Request {
@@ -30,7 +23,7 @@ export interface RunOptions {
   outputPath?: string;
 }
 
-/** Canonicalizes a request and runs it on a file; the result is in a new file of the test's folder where nothing else is said. */
+/** Canonicalizes a request and runs it on a file; the result is in a new file of the test's folder unless said otherwise. */
 export async function transform(
   folder: string,
   file: string,
@@ -47,12 +40,6 @@ export async function transform(
     limits: { ...LIMITS, ...limits },
   });
   return { ...result, path: outputPath };
-}
-
-export function sourceOf(file: string): SourceFile {
-  const format = sniffImageFormat(readFileSync(file).subarray(0, 256));
-  if (format === undefined) throw new Error(`${file} is no picture`);
-  return { path: file, format };
 }
 
 /** Asserts that something fails with an AppError of this code whose first fault has this path. */

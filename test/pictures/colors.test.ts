@@ -5,11 +5,11 @@ import sharp, { type Sharp } from 'sharp';
 import t, { type Test } from 'tap';
 import { openPicture, openStored, storedForm } from '../../src/pictures/open.ts';
 import { toPixels } from '../../src/pictures/pixels.ts';
+import { pngChunk } from '../../src/pictures/png.ts';
 import type { Picture } from '../../src/segmentation/picture.ts';
 import { readPicture } from '../../src/segmentation/read-picture.ts';
-import { LIMITS, MISSING_DATA, pngChunk, SHARED_DATA } from '../manipulation/fixtures.ts';
+import { LIMITS, MISSING_DATA, SHARED_DATA, sourceOf } from '../manipulation/fixtures.ts';
 import { transform } from '../manipulation/run.ts';
-import { sniffed } from './users.ts';
 
 const folder = t.testdir();
 const at = (name: string) => path.join(folder, name);
@@ -29,7 +29,7 @@ function toRgba({ width, height, channels, data }: Picture): Buffer {
 
 /** Asserts that a page has the same pixels for segmentation as a convert to PNG shows. */
 async function areEqual(t: Test, file: string, page: number, name: string): Promise<Picture> {
-  const seen = await readPicture(sniffed(file), page, LIMITS);
+  const seen = await readPicture(sourceOf(file), page, LIMITS);
   const input = { page };
   const converted = await transform(folder, file, { input, output: { format: 'png', compression_level: 1 } });
   const shown = await sharp(converted.path).ensureAlpha().raw().toBuffer();
@@ -135,7 +135,7 @@ t.test('segmentation sees what a convert to PNG shows, of every kind of picture'
 
 t.test('a one-channel picture of 8 bits keeps its levels', async (t) => {
   await image(1, 8).png().toFile(at('levels.png'));
-  const { channels, data } = await readPicture(sniffed(at('levels.png')), 0, LIMITS);
+  const { channels, data } = await readPicture(sourceOf(at('levels.png')), 0, LIMITS);
   t.equal(channels, 1);
   t.ok(Buffer.from(data).equals(levels8(1)));
 });
@@ -148,7 +148,7 @@ t.test('16-bit colours with a wide profile are those of the same picture in 8 bi
     writeFileSync(at(name), withProfile(await image(3, bits).png().toBuffer(), p3));
   }
   const [sixteen, eight] = await Promise.all(
-    ['wide.png', 'narrow.png'].map((name) => readPicture(sniffed(at(name)), 0, LIMITS)),
+    ['wide.png', 'narrow.png'].map((name) => readPicture(sourceOf(at(name)), 0, LIMITS)),
   );
   const apart =
     eight?.data.reduce((sum, value, i) => sum + Math.abs(value - (sixteen?.data[i] ?? 0)), 0) ?? 0;
@@ -186,7 +186,7 @@ t.test(
       'reported/tif_lab_alpha.tif',
     ]) {
       const file = path.join(SHARED_DATA, name);
-      const picture = await openPicture(sniffed(file), {
+      const picture = await openPicture(sourceOf(file), {
         page: 0,
         autoOrient: true,
         limits: LIMITS,

@@ -4,13 +4,13 @@ import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import t from 'tap';
 import { AppError } from '../../src/core/errors.ts';
+import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/formats.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
-import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/types.ts';
 import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
 import { histogramOf } from '../histogram/support.ts';
-import { LIMITS, MISSING_DATA, makeTiff, SHARED_DATA } from '../manipulation/fixtures.ts';
+import { LIMITS, MISSING_DATA, makeTiff, SHARED_DATA, sourceOf } from '../manipulation/fixtures.ts';
 import { writeOldStyleJpegTiff, writePlainTiff } from './tiff-files.ts';
-import { failureOf, refusalOf, sniffed, usersOfPictures } from './users.ts';
+import { failureOf, refusalOf, usersOfPictures } from './users.ts';
 
 const folder = t.testdir();
 const at = (name: string) => path.join(folder, name);
@@ -147,7 +147,7 @@ t.test("a decoder's warning is no reason to refuse a file", async (t) => {
   scan[start + 2 + scan.readUInt16BE(start + 2) - 2] = 0;
   for (const file of [text, save('scan.jpg', scan)]) {
     for (const user of users)
-      await t.resolves(user.read(sniffed(file)), `${path.basename(file)}, ${user.name}`);
+      await t.resolves(user.read(sourceOf(file)), `${path.basename(file)}, ${user.name}`);
   }
   t.same(await sharp(text, { failOn: 'none' }).raw().toBuffer(), pixels, 'all of its pixels are there');
   const { channels } = await histogramOf(text);
@@ -174,7 +174,7 @@ const REPORTED = {
 
 for (const [name, { size, mean, pixel, last }] of Object.entries(REPORTED)) {
   t.test(`${name} looks as Pillow shows it`, { skip: MISSING_DATA }, async (t) => {
-    const source = sniffed(path.join(SHARED_DATA, 'reported', name));
+    const source = sourceOf(path.join(SHARED_DATA, 'reported', name));
     for (const user of users) {
       await user.read(source);
       if (user.name !== 'convert' && user.name !== 'flip') continue;
@@ -247,7 +247,7 @@ t.test(
 t.test('a full disk under the result is a failure of the storage', async (t) => {
   const [user] = usersOfPictures('/dev/full').filter(({ name }) => name === 'convert');
   const file = save('whole.png', await noise().png().toBuffer());
-  t.match(await user?.read(sniffed(file)).catch((error: unknown) => error), { code: 'storage_unavailable' });
+  t.match(await user?.read(sourceOf(file)).catch((error: unknown) => error), { code: 'storage_unavailable' });
 });
 
 t.test('a label map of the service that is damaged is no fault of a client', async (t) => {
@@ -328,7 +328,7 @@ t.test('a file that is written anew is read anew', async (t) => {
         .png()
         .toBuffer(),
     );
-    sizes.push(await user?.read(sniffed(file)));
+    sizes.push(await user?.read(sourceOf(file)));
   }
   t.match(sizes, [{ width: 10 }, { width: 20 }]);
 });

@@ -3,9 +3,10 @@ import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { AppError, type ErrorCode } from '../../src/core/errors.ts';
+import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import { inspectImage, MAX_PAGES } from '../../src/pictures/inspect.ts';
 import type { ImageMetadata } from '../../src/pictures/metadata.ts';
-import { sniffImageFormat } from '../../src/pictures/sniff.ts';
+import { pngChunk } from '../../src/pictures/png.ts';
 import type { ImageLimits } from '../../src/pictures/types.ts';
 import {
   LIMITS,
@@ -14,7 +15,6 @@ import {
   makeGif,
   makePng,
   makeTiff,
-  pngChunk,
   resizeJpegHeader,
   SHARED_DATA,
 } from '../manipulation/fixtures.ts';
@@ -24,7 +24,7 @@ const folder = t.testdir();
 
 /** Sniffs and inspects a file, as an upload does. */
 async function inspectFile(file: string, limits: Partial<ImageLimits> = {}): Promise<ImageMetadata> {
-  const format = sniffImageFormat(readFileSync(file).subarray(0, 256));
+  const format = sniffImageFormat(readFileSync(file));
   if (format === undefined) throw new AppError('unsupported_image_format', 'not an accepted format');
   return inspectImage({ file: { path: file, format }, limits: { ...LIMITS, ...limits } });
 }

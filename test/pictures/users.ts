@@ -1,10 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { AppError } from '../../src/core/errors.ts';
 import { computeHistogram } from '../../src/histogram/compute.ts';
 import { canonicalizePipeline, type PipelineRequest } from '../../src/manipulation/pipeline.ts';
 import { runTransform } from '../../src/manipulation/run-pipeline.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
-import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
 import { withDefaults } from '../histogram/support.ts';
@@ -19,7 +17,7 @@ export interface Reading {
 /** Everything that decodes clients' files. */
 export interface User {
   name: string;
-  /** JSON Pointer of its parameter `page`; undefined where it takes none. */
+  /** JSON Pointer of its parameter `page`; undefined if it takes none. */
   pagePath: string | undefined;
   read(source: SourceFile, reading?: Reading): Promise<unknown>;
 }
@@ -65,14 +63,7 @@ export function usersOfPictures(outputPath: string): User[] {
   ];
 }
 
-/** A file as it is known after its upload. */
-export function sniffed(file: string): SourceFile {
-  const format = sniffImageFormat(readFileSync(file).subarray(0, SNIFF_BYTES));
-  if (format === undefined) throw new Error(`${file} is no picture`);
-  return { path: file, format };
-}
-
-/** What it is refused for; fails where it is not. */
+/** What it is refused for; fails if it is not. */
 export async function failureOf(promise: Promise<unknown>): Promise<Error> {
   let value: unknown;
   try {

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { parameterError } from '../../core/faults.ts';
 import { defineOperation } from './operation.ts';
+import { checkSides } from './placement.ts';
 
 const side = (name: 'width' | 'height') =>
   Type.Integer({
@@ -28,15 +28,7 @@ export const clahe = defineOperation({
   },
   leavesAlpha: true,
   measure(size, params, at) {
-    for (const name of ['width', 'height'] as const) {
-      if (params[name] > size[name]) {
-        throw parameterError(
-          at(name),
-          `an integer of at most ${size[name]}, the picture's ${name},`,
-          params[name],
-        );
-      }
-    }
+    checkSides(params, size, at);
     return size;
   },
   compile:

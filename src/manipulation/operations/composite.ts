@@ -2,8 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import { parameterError, Words } from '../../core/faults.ts';
 import { StringEnum, Uuid } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
-import { GRAVITIES, placeByGravity } from './gravity.ts';
 import { type CompileContext, defineOperation, type ParameterFault, type Reference } from './operation.ts';
+import { type Box, clipBox, GRAVITIES, placeByGravity } from './placement.ts';
 
 /** Blend modes by their CSS and PDF names (W3C Compositing and Blending), and Porter–Duff operators. */
 const BLENDS = [
@@ -158,11 +158,6 @@ function faultsOf({ gravity, margin, left, top, tile }: CompositeParams): Parame
   return faults;
 }
 
-interface Box extends Size {
-  left: number;
-  top: number;
-}
-
 /** The part of the overlay that lies in the picture, H×W×4, row-major, and where it lies. */
 async function overlayPixels(
   params: CompositeParams,
@@ -205,20 +200,14 @@ function visiblePart(
     params.left !== undefined && params.top !== undefined
       ? { left: params.left, top: params.top }
       : placeByGravity(size, overlay, gravity, margin);
-  const left = Math.max(0, place.left);
-  const top = Math.max(0, place.top);
-  const width = Math.min(size.width, place.left + overlay.width) - left;
-  const height = Math.min(size.height, place.top + overlay.height) - top;
-  if (width < 1 || height < 1) {
-    const parameter = params.left === undefined ? 'margin' : width < 1 ? 'left' : 'top';
+  const box = clipBox({ ...overlay, ...place }, size);
+  if (box.width < 1 || box.height < 1) {
+    const parameter = params.left === undefined ? 'margin' : box.width < 1 ? 'left' : 'top';
     throw parameterError(
       at(parameter),
       `a value that leaves some of the overlay of ${overlay.width}×${overlay.height} in the picture of ${size.width}×${size.height}`,
       params[parameter],
     );
   }
-  return {
-    box: { left, top, width, height },
-    part: { left: left - place.left, top: top - place.top, width, height },
-  };
+  return { box, part: { ...box, left: box.left - place.left, top: box.top - place.top } };
 }

@@ -1,28 +1,65 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
 import { StringEnum } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
+import { type At, defineOperation, type ParameterFault } from './operation.ts';
 import {
-  type Gravity,
+  type Box,
+  checkSides,
+  clipBox,
   isStrategy,
   POSITIONS,
-  type Position,
   placeByGravity,
   type Strategy,
-} from './gravity.ts';
-import { type At, defineOperation, type ParameterFault } from './operation.ts';
+} from './placement.ts';
 
 const MAX_SIDE = 65_535;
 
-interface CropParams {
-  left?: number;
-  top?: number;
-  width?: number;
-  height?: number;
-  aspect_ratio?: string;
-  position?: Position;
-  clip: boolean;
-}
+const CropParams = Type.Object({
+  left: Type.Optional(
+    Type.Integer({
+      description: 'Left edge of the box, in pixels from the left.',
+      minimum: -MAX_SIDE,
+      maximum: MAX_SIDE,
+      examples: [10],
+    }),
+  ),
+  top: Type.Optional(
+    Type.Integer({
+      description: 'Top edge of the box, in pixels from the top.',
+      minimum: -MAX_SIDE,
+      maximum: MAX_SIDE,
+      examples: [20],
+    }),
+  ),
+  width: Type.Optional(
+    Type.Integer({ description: 'Width in pixels.', minimum: 1, maximum: MAX_SIDE, examples: [320] }),
+  ),
+  height: Type.Optional(
+    Type.Integer({ description: 'Height in pixels.', minimum: 1, maximum: MAX_SIDE, examples: [240] }),
+  ),
+  aspect_ratio: Type.Optional(
+    Type.String({
+      description: 'Width to height, for example `16:9`.',
+      pattern: '^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$',
+      examples: ['16:9'],
+    }),
+  ),
+  position: Type.Optional(
+    StringEnum(POSITIONS, {
+      description:
+        'What is kept, where no box is given: a compass point (`center` by default), `attention` (the part that draws the eye) or `entropy` (the part with most detail).',
+      examples: ['attention'],
+    }),
+  ),
+  clip: Type.Boolean({
+    description: 'Cut the box to the picture instead of refusing one that juts out.',
+    default: false,
+    examples: [true],
+  }),
+});
+
+type CropParams = Static<typeof CropParams>;
 
 export const crop = defineOperation({
   name: 'crop',
@@ -30,56 +67,14 @@ export const crop = defineOperation({
   description:
     'One of three forms: a box (`left`, `top`, `width`, `height`; with `clip`, what juts out of the picture is left off instead of refused); ' +
     'the largest part with an `aspect_ratio`, kept at `position`; or a part of `width` × `height` kept at `position`, which may be `attention` or `entropy`.',
-  params: {
-    left: Type.Optional(
-      Type.Integer({
-        description: 'Left edge of the box, in pixels from the left.',
-        minimum: -MAX_SIDE,
-        maximum: MAX_SIDE,
-        examples: [10],
-      }),
-    ),
-    top: Type.Optional(
-      Type.Integer({
-        description: 'Top edge of the box, in pixels from the top.',
-        minimum: -MAX_SIDE,
-        maximum: MAX_SIDE,
-        examples: [20],
-      }),
-    ),
-    width: Type.Optional(
-      Type.Integer({ description: 'Width in pixels.', minimum: 1, maximum: MAX_SIDE, examples: [320] }),
-    ),
-    height: Type.Optional(
-      Type.Integer({ description: 'Height in pixels.', minimum: 1, maximum: MAX_SIDE, examples: [240] }),
-    ),
-    aspect_ratio: Type.Optional(
-      Type.String({
-        description: 'Width to height, for example `16:9`.',
-        pattern: '^[1-9][0-9]{0,4}:[1-9][0-9]{0,4}$',
-        examples: ['16:9'],
-      }),
-    ),
-    position: Type.Optional(
-      StringEnum(POSITIONS, {
-        description:
-          'What is kept, where no box is given: a compass point (`center` by default), `attention` (the part that draws the eye) or `entropy` (the part with most detail).',
-        examples: ['attention'],
-      }),
-    ),
-    clip: Type.Boolean({
-      description: 'Cut the box to the picture instead of refusing one that juts out.',
-      default: false,
-      examples: [true],
-    }),
-  },
+  params: CropParams.properties,
 
   needsStill: ({ position }) =>
     position !== undefined && isStrategy(position)
       ? `crop with position ${position} would cut each frame elsewhere`
       : undefined,
 
-  validate: (params) => faultsOf(params),
+  validate: faultsOf,
   canonicalize: ({ position, aspect_ratio, ...rest }) => ({
     ...rest,
     ...(aspect_ratio === undefined ? {} : { aspect_ratio: lowestTerms(aspect_ratio) }),
@@ -138,10 +133,8 @@ function faultsOf(params: CropParams): ParameterFault[] {
   return [...missing(['width', 'height'], 'width and height go together'), ...unclipped];
 }
 
-interface Part extends Size {
-  left: number;
-  top: number;
-  /** How the place is found, where the pixels tell; `left` and `top` are 0 then. */
+interface Part extends Box {
+  /** How the place is found if the pixels tell; `left` and `top` are 0 then. */
   strategy?: Strategy;
 }
 
@@ -149,26 +142,17 @@ interface Part extends Size {
 function partOf(size: Size, params: CropParams, at: At): Part {
   const { left = 0, top = 0, width = 0, height = 0, aspect_ratio, position = 'center', clip } = params;
   if (isBox(params)) {
-    return clip
-      ? clippedBox(size, { left, top, width, height }, at)
-      : wholeBox(size, { left, top, width, height }, at);
+    const box = { left, top, width, height };
+    return clip ? clippedBox(size, box, at) : wholeBox(size, box, at);
   }
   const wanted = aspect_ratio === undefined ? { width, height } : largestPart(size, aspect_ratio);
-  for (const side of ['width', 'height'] as const) {
-    if (wanted[side] > size[side]) {
-      throw parameterError(
-        at(side),
-        `an integer of at most ${size[side]}, the picture's ${side},`,
-        wanted[side],
-      );
-    }
-  }
+  checkSides(wanted, size, at);
   return isStrategy(position)
     ? { ...wanted, left: 0, top: 0, strategy: position }
-    : { ...wanted, ...placeByGravity(size, wanted, position satisfies Gravity) };
+    : { ...wanted, ...placeByGravity(size, wanted, position) };
 }
 
-function wholeBox(size: Size, box: Part, at: At): Part {
+function wholeBox(size: Size, box: Box, at: At): Box {
   const edges = [
     ['left', box.left, size.width - 1],
     ['top', box.top, size.height - 1],
@@ -188,20 +172,17 @@ function wholeBox(size: Size, box: Part, at: At): Part {
   return box;
 }
 
-function clippedBox(size: Size, box: Part, at: At): Part {
-  const left = Math.max(0, box.left);
-  const top = Math.max(0, box.top);
-  const width = Math.min(size.width, box.left + box.width) - left;
-  const height = Math.min(size.height, box.top + box.height) - top;
-  if (width < 1 || height < 1) {
-    const side = width < 1 ? 'left' : 'top';
+function clippedBox(size: Size, box: Box, at: At): Box {
+  const clipped = clipBox(box, size);
+  if (clipped.width < 1 || clipped.height < 1) {
+    const side = clipped.width < 1 ? 'left' : 'top';
     throw parameterError(
       at(side),
       `a box that overlaps the picture of ${size.width}×${size.height}`,
       box[side],
     );
   }
-  return { left, top, width, height };
+  return clipped;
 }
 
 function largestPart(size: Size, aspectRatio: string): Size {

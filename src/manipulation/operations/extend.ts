@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { StringEnum } from '../../core/schema.ts';
-import { Color, isGrey, isTranslucent, parseColor } from '../../pictures/color.ts';
+import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 const MODES = ['background', 'copy', 'repeat', 'mirror'] as const;
@@ -32,7 +32,7 @@ export const extend = defineOperation({
     background: Color("The border's colour in mode `background`.", { default: '#00000000' }),
   },
   addsAlpha: ({ mode, background }) => mode === 'background' && isTranslucent(background),
-  grey: ({ mode, background }) => (mode === 'background' && !isGrey(background) ? 'loses' : 'keeps'),
+  grey: ({ mode, background }) => (mode === 'background' && !isGreyColor(background) ? 'loses' : 'keeps'),
   validate: ({ top, right, bottom, left }) =>
     top + right + bottom + left > 0
       ? []

@@ -1,4 +1,4 @@
-import { isGrey, OpaqueColor, parseColor } from '../../pictures/color.ts';
+import { isGreyColor, OpaqueColor, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 export const flatten = defineOperation({
@@ -8,7 +8,7 @@ export const flatten = defineOperation({
   params: {
     background: OpaqueColor('The background.', { default: '#ffffff' }),
   },
-  grey: ({ background }) => (isGrey(background) ? 'keeps' : 'loses'),
+  grey: ({ background }) => (isGreyColor(background) ? 'keeps' : 'loses'),
   compile:
     ({ background }) =>
     (image) =>

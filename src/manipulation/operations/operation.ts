@@ -52,7 +52,7 @@ export interface Operation<Name extends string, Params> {
   step: TObject;
   /** Whether an animation keeps its frames and their times. */
   animated: boolean;
-  /** Where some parameters need a still picture although the operation is `animated`: which and why. */
+  /** Which parameters need a still picture although the operation is `animated`, and why. */
   needsStill?(params: Params): string | undefined;
   /** Looks at all frames of an animation at once, so that they stay alike; else each frame is a picture of its own. */
   framesTogether: boolean;
@@ -69,9 +69,9 @@ export interface Operation<Name extends string, Params> {
   /** One spelling for parameters that mean the same. */
   canonicalize(params: Params): Params;
   /**
-   * Size of a frame after the operation; where only the pixels tell, the largest possible one.
+   * Size of a frame after the operation; the largest possible one if only the pixels tell.
    *
-   * @throws AppError `validation_failed` where the parameters do not fit a picture of this size
+   * @throws AppError `validation_failed` if the parameters do not fit a picture of this size
    */
   measure(size: Size, params: Params, at: At): Size;
   /** The parameter that makes the result large. */
@@ -79,63 +79,46 @@ export interface Operation<Name extends string, Params> {
   compile(params: Params, context: CompileContext): Apply | Promise<Apply>;
 }
 
-type Optional =
-  | 'animated'
-  | 'framesTogether'
-  | 'leavesAlpha'
-  | 'addsAlpha'
-  | 'grey'
-  | 'inputs'
-  | 'validate'
-  | 'canonicalize'
-  | 'measure'
-  | 'sizedBy';
+/**
+ * What an operation does unless it says otherwise: it keeps animations, frame by frame, the size, the alpha channel or the lack of
+ * it, and grey.
+ */
+const DEFAULTS = {
+  animated: true,
+  framesTogether: false,
+  leavesAlpha: false,
+  addsAlpha: () => false,
+  grey: () => 'keeps' as const,
+  inputs: () => [],
+  validate: () => [],
+  canonicalize: <Params>(given: Params) => given,
+  measure: (size: Size) => size,
+  sizedBy: () => '',
+};
 
 type Definition<Name extends string, Properties extends TProperties> = Omit<
   Operation<Name, Static<TObject<Properties>>>,
-  Optional | 'params' | 'step'
+  keyof typeof DEFAULTS | 'params' | 'step'
 > &
-  Partial<Pick<Operation<Name, Static<TObject<Properties>>>, Optional>> & { params: Properties };
+  Partial<Pick<Operation<Name, Static<TObject<Properties>>>, keyof typeof DEFAULTS>> & { params: Properties };
 
-/**
- * An operation from its definition. Unless it says otherwise: it keeps animations, frame by frame, the size, the
- * alpha channel and the lack of one, and greys grey.
- */
+/** An operation from its definition. */
 export function defineOperation<const Name extends string, Properties extends TProperties>(
   definition: Definition<Name, Properties>,
 ) {
-  const properties = definition.params;
-  const params = ObjectWithDefaults(properties, {
-    title: `${titleOf(definition.name)} parameters`,
-    description: definition.description,
-  });
-  const op = Type.Literal(definition.name, { description: 'The operation.' });
+  const { name, summary, description, params: properties } = definition;
+  const title = titleOf(name);
+  const params = ObjectWithDefaults(properties, { title: `${title} parameters`, description });
+  const op = Type.Literal(name, { description: 'The operation.' });
   const step = ObjectWithDefaults(
     { op, ...properties },
-    {
-      $id: `${titleOf(definition.name)}Operation`,
-      title: titleOf(definition.name),
-      description: `${definition.summary} ${definition.description}`.trim(),
-    },
+    { $id: `${title}Operation`, title, description: `${summary} ${description}`.trim() },
   );
-  return {
-    animated: true,
-    framesTogether: false,
-    leavesAlpha: false,
-    addsAlpha: () => false,
-    grey: () => 'keeps' as const,
-    inputs: () => [],
-    validate: () => [],
-    canonicalize: (given: Static<TObject<Properties>>) => given,
-    measure: (size: Size) => size,
-    sizedBy: () => '',
-    ...definition,
-    params,
-    step,
-  };
+  return { ...DEFAULTS, ...definition, params, step };
 }
 
-function titleOf(name: string): string {
+/** The name with a capital letter. */
+export function titleOf(name: string): string {
   return name.charAt(0).toUpperCase() + name.slice(1);
 }
 

@@ -22,33 +22,6 @@ import { tint } from './tint.ts';
 import { trim } from './trim.ts';
 
 /** The operations on pixels, in the order of the docs. */
-export const OPERATION_NAMES = [
-  'resize',
-  'crop',
-  'trim',
-  'extend',
-  'rotate',
-  'flip',
-  'flop',
-  'composite',
-  'blur',
-  'sharpen',
-  'median',
-  'grayscale',
-  'tint',
-  'modulate',
-  'gamma',
-  'normalize',
-  'clahe',
-  'threshold',
-  'negate',
-  'flatten',
-] as const;
-export type OperationName = (typeof OPERATION_NAMES)[number];
-
-/** An operation whose parameters are not known at compile time. */
-export type AnyOperation = Operation<OperationName, Record<string, unknown>>;
-
 const DEFINITIONS = {
   resize,
   crop,
@@ -70,12 +43,16 @@ const DEFINITIONS = {
   threshold,
   negate,
   flatten,
-} satisfies { [Name in OperationName]: { name: Name } };
+};
+
+export type OperationName = keyof typeof DEFINITIONS;
+export const OPERATION_NAMES = Object.keys(DEFINITIONS) as OperationName[];
+
+/** An operation whose parameters are not known at compile time. */
+export type AnyOperation = Operation<OperationName, Record<string, unknown>>;
 
 /** Every operation by its name. */
 export const OPERATIONS: Record<OperationName, AnyOperation> = DEFINITIONS;
 
 /** One operation of a pipeline with its parameters, told apart by `op`. */
-export type OperationStep = {
-  [Name in OperationName]: Static<(typeof DEFINITIONS)[Name]['step']>;
-}[OperationName];
+export type OperationStep = Static<(typeof DEFINITIONS)[OperationName]['step']>;

@@ -1,9 +1,9 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { StringEnum } from '../../core/schema.ts';
-import { Color, isGrey, isTranslucent, parseColor } from '../../pictures/color.ts';
 import type { Size } from '../../pictures/types.ts';
-import { isStrategy, POSITIONS } from './gravity.ts';
+import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
 import { defineOperation, type ParameterFault } from './operation.ts';
+import { isStrategy, POSITIONS } from './placement.ts';
 
 const FITS = ['cover', 'contain', 'fill', 'inside', 'outside'] as const;
 /** These fill a box of both width and height. */
@@ -29,51 +29,53 @@ const side = (name: string, example: number) =>
     }),
   );
 
+const ResizeParams = Type.Object({
+  width: side('Width', 800),
+  height: side('Height', 600),
+  fit: StringEnum(FITS, {
+    description:
+      'How the picture fits a box of both width and height. `cover`: fill the box, cut what juts out. `contain`: fit inside, fill the rest with `background`. ' +
+      '`fill`: stretch. `inside`: as large as fits in the box. `outside`: as small as covers the box.',
+    default: 'cover',
+    examples: ['inside'],
+  }),
+  position: StringEnum(POSITIONS, {
+    description:
+      'What `cover` keeps and where `contain` puts the picture. `attention` keeps the part that draws the eye, `entropy` the part with most detail (`cover` only).',
+    default: 'center',
+    examples: ['attention'],
+  }),
+  kernel: StringEnum(KERNELS, {
+    description: 'Interpolation kernel.',
+    default: 'lanczos3',
+    examples: ['lanczos3'],
+  }),
+  background: Color('What `contain` fills the rest with.', { default: '#00000000' }),
+  without_enlargement: Type.Boolean({
+    description: 'Leave a smaller picture as it is.',
+    default: false,
+    examples: [true],
+  }),
+  without_reduction: Type.Boolean({
+    description: 'Leave a larger picture as it is (it may still be cut to the box).',
+    default: false,
+    examples: [false],
+  }),
+});
+
 export const resize = defineOperation({
   name: 'resize',
   summary: 'Resizes the picture to a width, a height or both.',
   description:
     'At least one of `width` and `height` is needed. Where both are given, `fit` says what happens to the aspect ratio.',
-  params: {
-    width: side('Width', 800),
-    height: side('Height', 600),
-    fit: StringEnum(FITS, {
-      description:
-        'How the picture fits a box of both width and height. `cover`: fill the box, cut what juts out. `contain`: fit inside, fill the rest with `background`. ' +
-        '`fill`: stretch. `inside`: as large as fits in the box. `outside`: as small as covers the box.',
-      default: 'cover',
-      examples: ['inside'],
-    }),
-    position: StringEnum(POSITIONS, {
-      description:
-        'What `cover` keeps and where `contain` puts the picture. `attention` keeps the part that draws the eye, `entropy` the part with most detail (`cover` only).',
-      default: 'center',
-      examples: ['attention'],
-    }),
-    kernel: StringEnum(KERNELS, {
-      description: 'Interpolation kernel.',
-      default: 'lanczos3',
-      examples: ['lanczos3'],
-    }),
-    background: Color('What `contain` fills the rest with.', { default: '#00000000' }),
-    without_enlargement: Type.Boolean({
-      description: 'Leave a smaller picture as it is.',
-      default: false,
-      examples: [true],
-    }),
-    without_reduction: Type.Boolean({
-      description: 'Leave a larger picture as it is (it may still be cut to the box).',
-      default: false,
-      examples: [false],
-    }),
-  },
+  params: ResizeParams.properties,
 
   needsStill: ({ position, fit }) =>
     fit === 'cover' && isStrategy(position)
       ? `resize with position ${position} would cut each frame elsewhere`
       : undefined,
   addsAlpha: ({ fit, background }) => fit === 'contain' && isTranslucent(background),
-  grey: ({ fit, background }) => (fit === 'contain' && !isGrey(background) ? 'loses' : 'keeps'),
+  grey: ({ fit, background }) => (fit === 'contain' && !isGreyColor(background) ? 'loses' : 'keeps'),
 
   validate({ width, height, fit, position, without_enlargement, without_reduction }) {
     const faults: ParameterFault[] = [];
@@ -133,16 +135,8 @@ export const resize = defineOperation({
   },
 });
 
-interface Box {
-  width?: number;
-  height?: number;
-  fit: (typeof FITS)[number];
-  without_enlargement: boolean;
-  without_reduction: boolean;
-}
-
 /** Size of the picture before it is cut or put on a background; as sharp computes it, up to one pixel. */
-function scaledSize(size: Size, { width, height, fit, ...limits }: Box): Size {
+function scaledSize(size: Size, { width, height, fit, ...limits }: Static<typeof ResizeParams>): Size {
   const wanted = {
     x: width === undefined ? undefined : width / size.width,
     y: height === undefined ? undefined : height / size.height,

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { Color, isGrey, isTranslucent, parseColor } from '../../pictures/color.ts';
+import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 const isQuarterTurn = (angle: number): boolean => angle % 90 === 0;
@@ -20,7 +20,7 @@ export const rotate = defineOperation({
     background: Color('What the corners show.', { default: '#00000000' }),
   },
   addsAlpha: ({ angle, background }) => !isQuarterTurn(angle) && isTranslucent(background),
-  grey: ({ angle, background }) => (isQuarterTurn(angle) || isGrey(background) ? 'keeps' : 'loses'),
+  grey: ({ angle, background }) => (isQuarterTurn(angle) || isGreyColor(background) ? 'keeps' : 'loses'),
   canonicalize: ({ angle, ...rest }) => ({ ...rest, angle: ((angle % 360) + 360) % 360 }),
   sizedBy: () => 'angle',
   measure({ width, height }, { angle }) {

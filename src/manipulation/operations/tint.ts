@@ -1,4 +1,4 @@
-import { OpaqueColor, parseColor } from '../../pictures/color.ts';
+import { OpaqueColor, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 export const tint = defineOperation({

@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { Color, parseColor } from '../../pictures/color.ts';
+import { Color, parseColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 export const trim = defineOperation({

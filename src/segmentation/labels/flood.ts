@@ -1,4 +1,4 @@
-import { releaseArray } from '../../pictures/release.ts';
+import { releaseArray } from '../../pictures/release-array.ts';
 
 /**
  * Magnitude of the Sobel gradient of a plane, floored: 0 to 1442; the picture's edge is repeated outwards.

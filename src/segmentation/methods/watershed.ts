@@ -1,5 +1,5 @@
 import { parameterError, Words } from '../../core/faults.ts';
-import { releaseArray } from '../../pictures/release.ts';
+import { releaseArray } from '../../pictures/release-array.ts';
 import { flood, MAX_SOBEL, sobelMagnitude } from '../labels/flood.ts';
 import { squaredDistance } from '../labels/morphology.ts';
 import { countLevels, extractPlane } from '../labels/plane.ts';

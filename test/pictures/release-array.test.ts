@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { releaseArray } from '../../src/pictures/release.ts';
+import { releaseArray } from '../../src/pictures/release-array.ts';
 
 t.test('an array of its own is empty afterwards, and its memory given back', async (t) => {
   const array = new Uint16Array(1000);

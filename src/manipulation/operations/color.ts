@@ -43,7 +43,7 @@ export function parseColor(color: string): Rgba {
   };
 }
 
-/** The one spelling of a colour: lower case, two digits a component, alpha only where it is not opaque. */
+/** The one spelling of a colour: lower case, two digits a component, alpha only if it is not opaque. */
 export function canonicalColor(color: string): string {
   const digits = color.slice(1).toLowerCase();
   const full = digits.length <= 4 ? [...digits].map((digit) => digit + digit).join('') : digits;
@@ -58,7 +58,7 @@ export function isTranslucent(color: string): boolean {
   return parseColor(color).alpha < 1;
 }
 
-export function isGrey(color: string): boolean {
+export function isGreyColor(color: string): boolean {
   const { r, g, b } = parseColor(color);
   return r === g && g === b;
 }

@@ -1,9 +1,13 @@
 import sharp, { type Sharp } from 'sharp';
 import { type Pixels, toPixels } from '../pictures/pixels.ts';
-import type { Picture } from './source.ts';
+import type { SourcePicture } from './source.ts';
+
+/** A picture on its way through a pipeline. */
+export type PipelinePicture = SourcePicture | DecodedPicture;
 
 /** Decoded pixels: 8-bit sRGB, frames×H×W×channels, row-major, alpha not multiplied in. */
-export interface Raster extends Picture {
+export interface DecodedPicture
+  extends Pick<SourcePicture, 'size' | 'frames' | 'hasAlpha' | 'isGrey' | 'open'> {
   data: Buffer;
   channels: 3 | 4;
 }
@@ -13,8 +17,12 @@ export interface ColorPixels extends Pixels {
   channels: 3 | 4;
 }
 
-/** A raster over the given pixels of all frames, one below the other. */
-export function createRaster({ data, size, channels }: ColorPixels, frames: number, isGrey: boolean): Raster {
+/** A picture of the given pixels of all frames, one below the other. */
+export function createDecoded(
+  { data, size, channels }: ColorPixels,
+  frames: number,
+  isGrey: boolean,
+): DecodedPicture {
   const { width, height } = size;
   return {
     data,
@@ -41,36 +49,33 @@ export async function toColorPixels(image: Sharp): Promise<ColorPixels> {
   throw new Error('sharp gives grey with alpha as colour');
 }
 
-/** The frame of a raster as a still one; its pixels are shared, not copied. */
-export function frameOf(raster: Raster, index: number): Raster {
-  const { size, channels, isGrey } = raster;
+/** The frame of a picture as a still one; its pixels are shared, not copied. */
+export function frameOf(picture: DecodedPicture, index: number): DecodedPicture {
+  const { size, channels, isGrey } = picture;
   const bytes = size.width * size.height * channels;
-  const data = raster.data.subarray(index * bytes, (index + 1) * bytes);
-  return createRaster({ data, size, channels }, 1, isGrey);
+  const data = picture.data.subarray(index * bytes, (index + 1) * bytes);
+  return createDecoded({ data, size, channels }, 1, isGrey);
 }
 
-/** All frames of a raster as one still picture, one below the other. */
-export function sheetOf({ data, size, channels, frames, isGrey }: Raster): Raster {
-  return createRaster(
-    { data, size: { width: size.width, height: size.height * frames }, channels },
-    1,
-    isGrey,
-  );
+/** All frames of a picture as one still picture, one below the other. */
+export function sheetOf({ data, size, channels, frames, isGrey }: DecodedPicture): DecodedPicture {
+  const { width, height } = size;
+  return createDecoded({ data, size: { width, height: height * frames }, channels }, 1, isGrey);
 }
 
-/** The colours of an RGBA raster, and its alpha channel (H×W). */
-export function splitAlpha(raster: Raster): { color: Raster; alpha: Buffer } {
-  const count = raster.data.length / 4;
+/** The colours of an RGBA picture, and its alpha channel (H×W). */
+export function splitAlpha(picture: DecodedPicture): { color: DecodedPicture; alpha: Buffer } {
+  const count = picture.data.length / 4;
   const color = Buffer.allocUnsafe(count * 3);
   const alpha = Buffer.allocUnsafe(count);
   for (let pixel = 0, from = 0, to = 0; pixel < count; pixel += 1, from += 4, to += 3) {
-    color[to] = raster.data[from] ?? 0;
-    color[to + 1] = raster.data[from + 1] ?? 0;
-    color[to + 2] = raster.data[from + 2] ?? 0;
-    alpha[pixel] = raster.data[from + 3] ?? 0;
+    color[to] = picture.data[from] ?? 0;
+    color[to + 1] = picture.data[from + 1] ?? 0;
+    color[to + 2] = picture.data[from + 2] ?? 0;
+    alpha[pixel] = picture.data[from + 3] ?? 0;
   }
   return {
-    color: createRaster({ data: color, size: raster.size, channels: 3 }, raster.frames, raster.isGrey),
+    color: createDecoded({ data: color, size: picture.size, channels: 3 }, picture.frames, picture.isGrey),
     alpha,
   };
 }

@@ -1,4 +1,6 @@
+import { parameterError } from '../../core/faults.ts';
 import type { Size } from '../../pictures/types.ts';
+import type { At } from './operation.ts';
 
 /** Places in a picture, by compass point. */
 export const GRAVITIES = [
@@ -25,8 +27,38 @@ export function isStrategy(position: string): position is Strategy {
   return (STRATEGIES as readonly string[]).includes(position);
 }
 
+/** A part of a picture, or something that lies on it, in pixels from the picture's top left corner. */
+export interface Box extends Size {
+  left: number;
+  top: number;
+}
+
+/** The part of a box that is in the picture; its width or height is not positive if there is none. */
+export function clipBox({ left, top, width, height }: Box, picture: Size): Box {
+  const [x, y] = [Math.max(0, left), Math.max(0, top)];
+  return {
+    left: x,
+    top: y,
+    width: Math.min(picture.width, left + width) - x,
+    height: Math.min(picture.height, top + height) - y,
+  };
+}
+
+/** @throws AppError `validation_failed` for a box that is larger than the picture */
+export function checkSides(box: Size, picture: Size, at: At): void {
+  for (const side of ['width', 'height'] as const) {
+    if (box[side] > picture[side]) {
+      throw parameterError(
+        at(side),
+        `an integer of at most ${picture[side]}, the picture's ${side},`,
+        box[side],
+      );
+    }
+  }
+}
+
 /**
- * Top left corner of a box that lies in a picture by gravity, in pixels; negative where the box is the larger one.
+ * Top left corner of a box that lies in a picture by gravity, in pixels; negative if the box is larger.
  *
  * @param margin pixels kept from the edges that the gravity names
  */

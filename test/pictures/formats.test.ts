@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
-import { SNIFF_BYTES, sniffImageFormat } from '../../src/pictures/sniff.ts';
+import { FORMATS, formatOfMediaType, IMAGE_FORMATS, sniffImageFormat } from '../../src/pictures/formats.ts';
 import { MISSING_DATA, SHARED_DATA } from '../manipulation/fixtures.ts';
 
 const ftyp = (major: string, ...compatible: string[]) =>
@@ -57,7 +57,13 @@ t.test('real files are known by their bytes', { skip: MISSING_DATA }, async (t) 
     'broken/refused.svg': undefined,
   };
   for (const [file, expected] of Object.entries(files)) {
-    const head = readFileSync(path.join(SHARED_DATA, file)).subarray(0, SNIFF_BYTES);
+    const head = readFileSync(path.join(SHARED_DATA, file));
     t.equal(sniffImageFormat(head), expected, file);
   }
+});
+
+t.test('media types name formats', async (t) => {
+  for (const format of IMAGE_FORMATS) t.equal(formatOfMediaType(FORMATS[format].mediaType), format);
+  t.equal(formatOfMediaType('Image/JPEG; q=0.8'), 'jpeg');
+  t.equal(formatOfMediaType('image/svg+xml'), undefined);
 });
