@@ -27,7 +27,8 @@ import { createServerOptions } from './http/server-options.ts';
 import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
 import { MANIPULATION_SCHEMAS } from './manipulation/operation.ts';
-import { SEGMENTATION_SCHEMAS } from './segmentation/answer-schemas.ts';
+import { MASK_FORM_SCHEMAS } from './segmentation/formats/index.ts';
+import { SEGMENTATION_SCHEMAS } from './segmentation/schemas.ts';
 import type { Services } from './services.ts';
 
 /** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
@@ -60,6 +61,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
     ...MANIPULATION_SCHEMAS,
     ...HISTOGRAM_SCHEMAS,
     ...SEGMENTATION_SCHEMAS,
+    ...MASK_FORM_SCHEMAS,
     ...artifactSchemas(services.operations.values()),
     ...FRAME_SCHEMAS,
   ])

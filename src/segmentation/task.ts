@@ -1,7 +1,7 @@
 import { releaseArray } from '../pictures/release.ts';
 import type { Outcome, Task } from '../work/operation.ts';
 import { jsonBytes, pictureFile, writeNewFile } from '../work/task-files.ts';
-import { encodeLabelMap } from './formats/label-map.ts';
+import { encodeLabelMap } from './labels/label-map.ts';
 import type { SegmentationParams, SegmentationSummary } from './schemas.ts';
 import { segmentFile } from './segment.ts';
 

@@ -5,7 +5,7 @@ import sharp, { type Sharp } from 'sharp';
 import t, { type Test } from 'tap';
 import { openPicture, openStored, storedForm } from '../../src/pictures/open.ts';
 import { toPixels } from '../../src/pictures/pixels.ts';
-import type { Picture } from '../../src/segmentation/picture.ts';
+import type { Picture } from '../../src/segmentation/labels/picture.ts';
 import { readPicture } from '../../src/segmentation/read-picture.ts';
 import { LIMITS, MISSING_DATA, pngChunk, SHARED_DATA } from '../manipulation/fixtures.ts';
 import { transform } from '../manipulation/run.ts';

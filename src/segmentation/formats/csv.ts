@@ -3,12 +3,6 @@ import { bytesContent } from '../../core/schema.ts';
 import type { SegmentationResult } from '../schemas.ts';
 import { defineForm } from './form.ts';
 
-declare module '../../work/operation.ts' {
-  interface Operations {
-    'mask-csv': typeof csvForm;
-  }
-}
-
 export const csvForm = defineForm({
   name: 'csv',
   id: 'Csv',

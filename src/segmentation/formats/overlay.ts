@@ -1,14 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import { bytesContent, ObjectWithDefaults, StringEnum } from '../../core/schema.ts';
 import type { LabelMap } from '../labels/labels.ts';
-import type { Picture } from '../picture.ts';
+import type { Picture } from '../labels/picture.ts';
 import { defineForm } from './form.ts';
-
-declare module '../../work/operation.ts' {
-  interface Operations {
-    'mask-overlay': typeof overlayForm;
-  }
-}
 
 const OVERLAY_FORMATS = ['png', 'webp', 'jpeg'] as const;
 type OverlayFormat = (typeof OVERLAY_FORMATS)[number];

@@ -1,7 +1,7 @@
-import { colorChannels, type Picture } from '../picture.ts';
-import type { Segment } from '../schemas.ts';
 import type { Connectivity, Runs } from './components.ts';
 import type { Labelling } from './labels.ts';
+import { colorChannels, type Picture } from './picture.ts';
+import type { Segment } from './segment.ts';
 
 /** Sums over the pixels of each label; index 0 is unused. */
 interface Sums {
