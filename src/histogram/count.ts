@@ -90,7 +90,7 @@ function countGrouped(
   length: number,
 ): void {
   for (let i = 0; i < length; i += 1) {
-    const at = (groups[i] as number) * size + (levels[i] as number);
+    const at = Math.imul(groups[i] as number, size) + (levels[i] as number);
     table[at] = (table[at] as number) + 1;
   }
 }
