@@ -1,8 +1,8 @@
 import { channelLevels, levelReader, storedBand } from './levels.ts';
-import type { Raster } from './raster.ts';
+import { levelsOf, type Raster } from './raster.ts';
 import type { Channel } from './schemas.ts';
 
-/** Pixels looked at together, so that all channels are counted while the pixels are in the processor's cache. */
+/** Pixels whose levels are read together, so few that they stay in the processor's cache. */
 const BLOCK = 16_384;
 
 /** Divides pixels into groups that are counted apart. */
@@ -26,71 +26,85 @@ export interface LevelCounts {
 
 /** Counts how many pixels have each level. Without `grouping` all pixels are one group. */
 export function countLevels(raster: Raster, channels: readonly Channel[], grouping?: Grouping): LevelCounts {
-  const { samples, stride } = raster;
-  const pixels = raster.width * raster.height;
-  const groupCount = grouping?.count ?? 1;
-  const groups = new Uint16Array(BLOCK).fill(1);
+  return grouping === undefined ? countAll(raster, channels) : countGroups(raster, channels, grouping);
+}
+
+function countAll(raster: Raster, channels: readonly Channel[]): LevelCounts {
+  const bands = channels.some((channel) => storedBand(raster, channel) !== null) ? countBands(raster) : [];
   const levels = new Uint16Array(BLOCK);
-  const counters = channels.map((channel) => {
-    const levelCount = channelLevels(raster, channel);
-    // The last entry is for the pixels without a hue.
-    const size = levelCount + 1;
-    // Group 0 is counted like the others: a store costs less than a branch that is mispredicted.
-    const table = new Uint32Array((groupCount + 1) * size);
-    const band = grouping === undefined ? storedBand(raster, channel) : null;
-    return { levelCount, size, table, band, read: levelReader(raster, channel) };
+  const tables = channels.map((channel) => {
+    const stored = bands[storedBand(raster, channel) ?? -1];
+    if (stored !== undefined) return [stored];
+    const { table, read } = channelCounter(raster, channel, 1);
+    for (const [start, end] of blocks(raster)) {
+      read(start, end, levels);
+      for (let i = 0; i < end - start; i += 1) tally(table, levels[i] as number);
+    }
+    return [table.subarray(0, channelLevels(raster, channel))];
   });
-  for (let start = 0; start < pixels; start += BLOCK) {
-    const end = Math.min(start + BLOCK, pixels);
-    grouping?.read(start, end, groups);
-    for (const { size, table, band, read } of counters) {
-      if (band !== null) {
-        countBand(table.subarray(size), samples, stride, start * stride + band, end * stride);
-      } else {
-        read(start, end, levels);
-        countGrouped(table, size, groups, levels, end - start);
+  return { pixels: [raster.width * raster.height], tables };
+}
+
+function countGroups(raster: Raster, channels: readonly Channel[], grouping: Grouping): LevelCounts {
+  // Group 0, the pixels left out, is counted like the others: a store costs less than a branch that is mispredicted.
+  const counters = channels.map((channel) => channelCounter(raster, channel, grouping.count + 1));
+  const groups = new Uint16Array(BLOCK);
+  const levels = new Uint16Array(BLOCK);
+  for (const [start, end] of blocks(raster)) {
+    grouping.read(start, end, groups);
+    for (const { table, size, read } of counters) {
+      read(start, end, levels);
+      for (let i = 0; i < end - start; i += 1) {
+        tally(table, Math.imul(groups[i] as number, size) + (levels[i] as number));
       }
     }
   }
-  const tables = counters.map(({ size, table }) =>
-    Array.from({ length: groupCount }, (_, i) => table.subarray((i + 1) * size, (i + 2) * size)),
+  const byGroup = counters.map(({ table, size }) =>
+    Array.from({ length: grouping.count }, (_, i) => table.subarray((i + 1) * size, (i + 2) * size)),
   );
   return {
-    pixels: (tables[0] ?? []).map((table) => table.reduce((total, count) => total + count, 0)),
-    tables: tables.map((ofGroups, i) => ofGroups.map((table) => table.subarray(0, counters[i]?.levelCount))),
+    pixels: (byGroup[0] ?? []).map((table) => table.reduce((total, count) => total + count, 0)),
+    tables: byGroup.map((tables, i) =>
+      tables.map((table) => table.subarray(0, channelLevels(raster, channels[i] ?? 'grey'))),
+    ),
   };
 }
 
-/** Counts every `stride`-th sample, which are those of one band; two a step, because one a step takes twice as long. */
-function countBand(
-  table: Uint32Array,
-  samples: Raster['samples'],
-  stride: number,
-  first: number,
-  end: number,
-): void {
-  let at = first;
-  for (; at + stride < end; at += 2 * stride) {
-    const level = samples[at] as number;
-    const next = samples[at + stride] as number;
-    table[level] = (table[level] as number) + 1;
-    table[next] = (table[next] as number) + 1;
-  }
-  if (at < end) {
-    const level = samples[at] as number;
-    table[level] = (table[level] as number) + 1;
-  }
+function* blocks({ width, height }: Raster): Generator<[start: number, end: number]> {
+  const pixels = width * height;
+  for (let start = 0; start < pixels; start += BLOCK) yield [start, Math.min(start + BLOCK, pixels)];
 }
 
-function countGrouped(
-  table: Uint32Array,
-  size: number,
-  groups: Uint16Array,
-  levels: Uint16Array,
-  length: number,
-): void {
-  for (let i = 0; i < length; i += 1) {
-    const at = Math.imul(groups[i] as number, size) + (levels[i] as number);
-    table[at] = (table[at] as number) + 1;
+function channelCounter(raster: Raster, channel: Channel, groups: number) {
+  // One more entry for the pixels without a hue.
+  const size = channelLevels(raster, channel) + (channel === 'hue' ? 1 : 0);
+  return { size, table: new Uint32Array(groups * size), read: levelReader(raster, channel) };
+}
+
+/** Counts the samples of all bands, as they are stored, in one pass; a table for each band. */
+function countBands({ samples, stride, bitDepth }: Raster): Uint32Array[] {
+  const table = () => new Uint32Array(levelsOf({ bitDepth }));
+  const [first, second, third, fourth] = [table(), table(), table(), table()];
+  // A loop for each number of bands: with the stride as a variable it takes twice as long.
+  if (stride === 1) for (const level of samples) tally(first, level);
+  for (let at = 0; stride === 2 && at < samples.length; at += 2) {
+    tally(first, samples[at] as number);
+    tally(second, samples[at + 1] as number);
   }
+  for (let at = 0; stride === 3 && at < samples.length; at += 3) {
+    tally(first, samples[at] as number);
+    tally(second, samples[at + 1] as number);
+    tally(third, samples[at + 2] as number);
+  }
+  for (let at = 0; stride === 4 && at < samples.length; at += 4) {
+    tally(first, samples[at] as number);
+    tally(second, samples[at + 1] as number);
+    tally(third, samples[at + 2] as number);
+    tally(fourth, samples[at + 3] as number);
+  }
+  return [first, second, third, fourth];
+}
+
+function tally(table: Uint32Array, at: number): void {
+  table[at] = (table[at] as number) + 1;
 }
