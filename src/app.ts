@@ -28,7 +28,8 @@ import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
 import { UPLOAD_SCHEMAS } from './images/upload-schemas.ts';
 import { MANIPULATION_SCHEMAS } from './manipulation/operation.ts';
-import { SEGMENTATION_SCHEMAS } from './segmentation/answer-schemas.ts';
+import { MASK_FORM_SCHEMAS } from './segmentation/formats/index.ts';
+import { SEGMENTATION_SCHEMAS } from './segmentation/schemas.ts';
 import type { Services } from './services.ts';
 
 /** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
@@ -62,6 +63,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
     ...MANIPULATION_SCHEMAS,
     ...HISTOGRAM_SCHEMAS,
     ...SEGMENTATION_SCHEMAS,
+    ...MASK_FORM_SCHEMAS,
     ...artifactSchemas(services.operations.values()),
     ...FRAME_SCHEMAS,
   ])

@@ -12,7 +12,7 @@ export function channelLevels(raster: Pick<Raster, 'bitDepth'>, channel: Channel
   return channel === 'hue' ? HUE_LEVELS : levelsOf(raster);
 }
 
-/** The band that holds the channel as it is stored; `null` where it has to be computed or is not there. */
+/** The band that holds the channel as it is stored; `null` if it has to be computed or is not there. */
 export function storedBand(raster: Pick<Raster, 'colorSpace' | 'alpha'>, channel: Channel): number | null {
   if (channel === 'alpha') return raster.alpha;
   if (raster.colorSpace === 'grey') return channel === 'grey' || channel === 'luminance' ? 0 : null;
@@ -23,117 +23,88 @@ export function storedBand(raster: Pick<Raster, 'colorSpace' | 'alpha'>, channel
 /** Writes a channel's levels of the pixels from `start` to before `end` to the beginning of `out`. */
 export type LevelReader = (start: number, end: number, out: Uint16Array) => void;
 
+/** Where the samples of a pixel are: the index of each band from that of its first one. */
+interface Bands {
+  samples: Raster['samples'];
+  stride: number;
+  red: number;
+  green: number;
+  blue: number;
+  /** The highest level. */
+  top: number;
+}
+
 /**
- * A reader of any channel that the raster has or that can be computed of it; HSV of grey is that of equal red, green
+ * A reader of any channel that the raster has or that can be computed from it; HSV of grey is that of equal red, green
  * and blue.
  */
 export function levelReader(raster: Raster, channel: Channel): LevelReader {
-  const { samples, stride } = raster;
+  const { samples, stride, colorSpace } = raster;
   const band = storedBand(raster, channel);
-  if (band !== null) return (start, end, out) => readBand(samples, stride, band, start, end, out);
-  const [g, b] = raster.colorSpace === 'srgb' ? [1, 2] : [0, 0];
-  switch (channel) {
-    case 'luminance':
-      return (start, end, out) => readLuminance(samples, stride, start, end, out);
-    case 'value':
-      return (start, end, out) => readValue(samples, stride, g, b, start, end, out);
-    case 'saturation': {
-      const top = levelsOf(raster) - 1;
-      return (start, end, out) => readSaturation(samples, stride, g, b, top, start, end, out);
-    }
-    case 'hue':
-      return (start, end, out) => readHue(samples, stride, g, b, start, end, out);
-    default:
-      throw new Error(`A ${raster.colorSpace} raster has no ${channel}`);
-  }
+  const [green, blue] = colorSpace === 'srgb' ? [1, 2] : [0, 0];
+  const bands = { samples, stride, red: band ?? 0, green, blue, top: levelsOf(raster) - 1 };
+  const read = band === null ? COMPUTED[channel] : readBand;
+  if (read === undefined) throw new Error(`A ${colorSpace} raster has no ${channel}`);
+  return (start, end, out) => read(bands, start, end, out);
 }
 
-type Samples = Raster['samples'];
+type BandReader = (bands: Bands, start: number, end: number, out: Uint16Array) => void;
 
-function readBand(
-  s: Samples,
-  stride: number,
-  band: number,
-  start: number,
-  end: number,
-  out: Uint16Array,
-): void {
-  for (let i = 0, at = start * stride + band; i < end - start; i += 1, at += stride) {
+const readBand: BandReader = ({ samples: s, stride, red }, start, end, out) => {
+  for (let i = 0, at = start * stride + red; i < end - start; i += 1, at += stride) {
     out[i] = s[at] ?? 0;
   }
-}
+};
 
-/**
- * Rec. 709 luma weights (ITU-R BT.709-6, item 3.2) on the gamma-encoded values, in units of 1/5000, in which they are
- * whole: the sum is exact. Half a unit more keeps every sum clear of the next whole level, so that multiplying
- * (dividing took twice as long) and dropping the fraction, which the typed array does, is exact rounding half up.
- */
-function readLuminance(s: Samples, stride: number, start: number, end: number, out: Uint16Array): void {
-  for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
-    const sum = 1063 * (s[at] ?? 0) + 3576 * (s[at + 1] ?? 0) + 361 * (s[at + 2] ?? 0);
-    out[i] = (sum + 2500.5) * (1 / 5000);
-  }
-}
-
-function readValue(
-  s: Samples,
-  stride: number,
-  green: number,
-  blue: number,
-  start: number,
-  end: number,
-  out: Uint16Array,
-): void {
-  for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
-    out[i] = Math.max(s[at] ?? 0, s[at + green] ?? 0, s[at + blue] ?? 0);
-  }
-}
-
-/** Chroma over value, 0 to `top`, rounded half up in whole numbers. */
-function readSaturation(
-  s: Samples,
-  stride: number,
-  green: number,
-  blue: number,
-  top: number,
-  start: number,
-  end: number,
-  out: Uint16Array,
-): void {
-  for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
-    const r = s[at] ?? 0;
-    const g = s[at + green] ?? 0;
-    const b = s[at + blue] ?? 0;
-    const max = Math.max(r, g, b);
-    const chroma = max - Math.min(r, g, b);
-    // Black: 0 / 0 is NaN, which the typed array stores as 0.
-    out[i] = (2 * top * chroma + max) / (2 * max);
-  }
-}
-
-/** Hexcone hue (A. R. Smith, "Color gamut transform pairs", 1978) in degrees, rounded half up in whole numbers. */
-function readHue(
-  s: Samples,
-  stride: number,
-  green: number,
-  blue: number,
-  start: number,
-  end: number,
-  out: Uint16Array,
-): void {
-  for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
-    const r = s[at] ?? 0;
-    const g = s[at + green] ?? 0;
-    const b = s[at + blue] ?? 0;
-    const max = Math.max(r, g, b);
-    const chroma = max - Math.min(r, g, b);
-    if (chroma === 0) {
-      out[i] = NO_HUE;
-      continue;
+/** Each has a loop of its own, since a call for each pixel would take longer than its work. */
+const COMPUTED: Partial<Record<Channel, BandReader>> = {
+  /**
+   * Rec. 709 luma weights (ITU-R BT.709-6, item 3.2) on the gamma-encoded values, in units of 1/5000, in which they are
+   * whole: the sum is exact. Half a unit more keeps every sum clear of the next whole level, so that multiplying, which is
+   * faster than dividing, and dropping the fraction, which the typed array does, is exact rounding half up.
+   */
+  luminance({ samples: s, stride, green, blue }, start, end, out) {
+    for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
+      const sum = 1063 * (s[at] ?? 0) + 3576 * (s[at + green] ?? 0) + 361 * (s[at + blue] ?? 0);
+      out[i] = (sum + 2500.5) * (1 / 5000);
     }
-    const sixths = max === r ? g - b : max === g ? b - r + 2 * chroma : r - g + 4 * chroma;
-    // 360 more before rounding keeps the number positive, so that dropping the fraction rounds down.
-    const degrees = ((120 * sixths + 721 * chroma) / (2 * chroma)) | 0;
-    out[i] = degrees >= HUE_LEVELS ? degrees - HUE_LEVELS : degrees;
-  }
-}
+  },
+
+  value({ samples: s, stride, green, blue }, start, end, out) {
+    for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
+      out[i] = Math.max(s[at] ?? 0, s[at + green] ?? 0, s[at + blue] ?? 0);
+    }
+  },
+
+  /** Chroma over value, 0 to `top`, rounded half up in whole numbers. */
+  saturation({ samples: s, stride, green, blue, top }, start, end, out) {
+    for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
+      const r = s[at] ?? 0;
+      const g = s[at + green] ?? 0;
+      const b = s[at + blue] ?? 0;
+      const max = Math.max(r, g, b);
+      const chroma = max - Math.min(r, g, b);
+      // Black: 0 / 0 is NaN, which the typed array stores as 0.
+      out[i] = (2 * top * chroma + max) / (2 * max);
+    }
+  },
+
+  /** Hexcone hue (A. R. Smith, "Color gamut transform pairs", 1978) in degrees, rounded half up in whole numbers. */
+  hue({ samples: s, stride, green, blue }, start, end, out) {
+    for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
+      const r = s[at] ?? 0;
+      const g = s[at + green] ?? 0;
+      const b = s[at + blue] ?? 0;
+      const max = Math.max(r, g, b);
+      const chroma = max - Math.min(r, g, b);
+      if (chroma === 0) {
+        out[i] = NO_HUE;
+        continue;
+      }
+      const sixths = max === r ? g - b : max === g ? b - r + 2 * chroma : r - g + 4 * chroma;
+      // 360 more before rounding keeps the number positive, so that dropping the fraction rounds down.
+      const degrees = ((120 * sixths + 721 * chroma) / (2 * chroma)) | 0;
+      out[i] = degrees >= HUE_LEVELS ? degrees - HUE_LEVELS : degrees;
+    }
+  },
+};

@@ -3,7 +3,6 @@ import { stemOf } from '../images/filename.ts';
 import { defineOperation } from '../work/operation.ts';
 import { boxText, queryForm } from '../work/query-form.ts';
 import { type BytesAnswer, plainForm } from '../work/routes.ts';
-import { HISTOGRAM_EXAMPLES } from './examples.ts';
 import { checkParams } from './params.ts';
 import { type HistogramParams, HistogramParamsSchema, HistogramSummarySchema } from './schemas.ts';
 
@@ -54,7 +53,10 @@ export const histogram = defineOperation({
         description:
           'Counts the levels of each channel, and stores the numbers as an artifact, whose content they are. For long lists of edges, which no query holds.',
         form: plainForm(HistogramParamsSchema),
-        examples: HISTOGRAM_EXAMPLES,
+        examples: {
+          percentiles: { summary: 'The ends of the scale', value: { percentiles: [1, 99] } },
+          luminance: { summary: 'Luminance in few bins', value: { channels: ['luminance'], bins: 32 } },
+        },
       },
       get: {
         operationId: (of) => `get${of}Histogram`,

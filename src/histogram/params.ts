@@ -4,10 +4,7 @@ import { channelLevels } from './levels.ts';
 import { levelsOf, type Raster } from './raster.ts';
 import type { Channel, HistogramParams } from './schemas.ts';
 
-/**
- * Most numbers in one answer, over all channels and labels (some 10 MB of JSON): nine channels of a 16-bit picture in
- * full, or 2,700 labels of a colour picture.
- */
+/** Most numbers in one answer, over all channels and labels: nine channels of a 16-bit picture in full, and more. */
 export const MAX_COUNTS = 2 ** 21;
 
 /** What can be computed of every picture. */

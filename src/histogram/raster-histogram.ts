@@ -1,5 +1,5 @@
 import { binEdges, binLevels, presentCounts } from './bins.ts';
-import { countLevels, type LevelCounts } from './count.ts';
+import { countLevels } from './count.ts';
 import { channelLevels } from './levels.ts';
 import { checkAnswerSize } from './params.ts';
 import type { Raster } from './raster.ts';
@@ -10,13 +10,10 @@ import type {
   HistogramResult,
   LabelHistogram,
 } from './schemas.ts';
-import { groupOfEach, groupPixels, presentLabels } from './selection.ts';
+import { groupPixels, presentLabels } from './selection.ts';
 import { measureLevels } from './statistics.ts';
 
-/**
- * Most entries (levels × channels × labels) of the tables that one pass fills: 64 MiB, less than a decoded 12-megapixel
- * picture and its mask. 21,000 labels of an 8-bit colour picture fit; more labels take more passes.
- */
+/** Most entries (levels × channels × labels) of the tables that one pass fills, to bound memory; more take more passes. */
 const TABLE_ENTRIES = 2 ** 24;
 
 type Counted = Pick<HistogramResult, 'pixels' | 'channels' | 'labels'>;
@@ -33,7 +30,7 @@ interface Axis {
  *
  * @param channels those of `params`, resolved and known to exist
  * @param mask label map of the raster's size, in its band 0
- * @throws AppError `validation_failed` where the answer would be too large
+ * @throws AppError `validation_failed` if the answer would be too large
  */
 export function histogramOfRaster(
   raster: Raster,
@@ -55,7 +52,7 @@ export function histogramOfRaster(
 
   const grouping = groupPixels(raster, {
     mask,
-    groupOfLabel: params.label === undefined ? undefined : groupOfEach([params.label]),
+    labels: params.label === undefined ? undefined : [params.label],
     ignoreTransparent: params.ignore_transparent,
   });
   const { pixels, tables } = countLevels(raster, channels, grouping);
@@ -75,20 +72,26 @@ function countLabels(
 ): Counted {
   const totals = axes.map(({ levels }) => new Uint32Array(levels));
   const histograms: LabelHistogram[] = [];
+  const channels = axes.map(({ channel }) => channel);
   const widest = Math.max(...axes.map(({ levels }) => levels)) * axes.length;
   const perPass = Math.max(1, Math.floor(TABLE_ENTRIES / widest) - 1);
   for (let first = 0; first < labels.length; first += perPass) {
     const some = labels.slice(first, first + perPass);
-    const counted = countSome(raster, axes, params, mask, some);
+    const grouping = groupPixels(raster, {
+      mask,
+      labels: some,
+      ignoreTransparent: params.ignore_transparent,
+    });
+    const counted = countLevels(raster, channels, grouping);
     some.forEach((label, group) => {
       const pixels = counted.pixels[group] ?? 0;
       if (pixels === 0) return;
       const tables = counted.tables.map((groups) => groups[group] ?? new Uint32Array());
       for (const [i, table] of tables.entries()) addTo(totals[i], table);
-      const channels = byChannel(axes, ({ channel, edges }, i) =>
+      const measured = byChannel(axes, ({ channel, edges }, i) =>
         measureChannel(channel, edges, tables[i] ?? new Uint32Array(), params),
       );
-      histograms.push({ label, pixels, channels });
+      histograms.push({ label, pixels, channels: measured });
     });
   }
   return {
@@ -96,22 +99,6 @@ function countLabels(
     channels: byChannel(axes, (axis, i) => wholeChannel(axis, totals[i] ?? new Uint32Array(), params)),
     labels: histograms,
   };
-}
-
-function countSome(
-  raster: Raster,
-  axes: readonly Axis[],
-  params: HistogramParams,
-  mask: Raster,
-  labels: readonly number[],
-): LevelCounts {
-  const selection = {
-    mask,
-    groupOfLabel: groupOfEach(labels),
-    ignoreTransparent: params.ignore_transparent,
-  };
-  const channels = axes.map(({ channel }) => channel);
-  return countLevels(raster, channels, groupPixels(raster, selection, labels.length));
 }
 
 function addTo(total: Uint32Array | undefined, table: Uint32Array): void {

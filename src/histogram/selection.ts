@@ -10,32 +10,25 @@ export function presentLabels({ samples, stride }: Raster): number[] {
   return [...present.keys()].filter((label) => label > 0 && present[label] === 1);
 }
 
-/** Puts each of the labels in a group of its own, numbered from 1 in their order, and leaves all others out. */
-export function groupOfEach(labels: readonly number[]): Uint16Array {
-  const groups = new Uint16Array(LABELS);
-  labels.forEach((label, i) => {
-    groups[label] = i + 1;
-  });
-  return groups;
-}
-
 export interface Selection {
   /** A label map of the raster's size, in its band 0. */
   mask?: Raster | undefined;
-  /** The group, from 1, of each label; 0 leaves it out. Without it, all labels but 0 are one group. */
-  groupOfLabel?: Uint16Array | undefined;
+  /** Each of these labels is a group, in their order from 1. Without them, all labels but 0 are one group. */
+  labels?: readonly number[] | undefined;
   /** Whether fully transparent pixels are left out. */
   ignoreTransparent: boolean;
 }
 
-/** The grouping of a raster's pixels that a selection means; undefined where all pixels are one group. */
-export function groupPixels(raster: Raster, selection: Selection, count = 1): Grouping | undefined {
-  const { mask, groupOfLabel, ignoreTransparent } = selection;
+/** The grouping of a raster's pixels that a selection means; undefined if all pixels are one group. */
+export function groupPixels(
+  raster: Raster,
+  { mask, labels, ignoreTransparent }: Selection,
+): Grouping | undefined {
   const alpha = ignoreTransparent ? raster.alpha : null;
   if (mask === undefined && alpha === null) return undefined;
-  const groups = groupOfLabel ?? allButZero();
+  const groups = groupOfLabel(labels);
   return {
-    count,
+    count: labels?.length ?? 1,
     read(start, end, out) {
       if (mask === undefined) out.fill(1, 0, end - start);
       else readGroups(mask, groups, start, end, out);
@@ -44,8 +37,12 @@ export function groupPixels(raster: Raster, selection: Selection, count = 1): Gr
   };
 }
 
-function allButZero(): Uint16Array {
-  return new Uint16Array(LABELS).fill(1, 1);
+/** The group of each label; 0 leaves it out. */
+function groupOfLabel(labels?: readonly number[]): Uint16Array {
+  if (labels === undefined) return new Uint16Array(LABELS).fill(1, 1);
+  const groups = new Uint16Array(LABELS);
+  for (const [i, label] of labels.entries()) groups[label] = i + 1;
+  return groups;
 }
 
 function readGroups(mask: Raster, groups: Uint16Array, start: number, end: number, out: Uint16Array): void {

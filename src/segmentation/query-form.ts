@@ -8,7 +8,7 @@ import {
   queryForm,
   taggedText,
 } from '../work/query-form.ts';
-import { METHOD_NAMES, METHOD_PARAMS } from './schemas.ts';
+import { METHOD_NAMES, METHODS } from './methods/index.ts';
 
 /** Parameters that are more than one value, as text. */
 const TEXTS = {
@@ -71,7 +71,7 @@ const DESCRIPTIONS: Partial<Record<string, string>> = {
 /** Every parameter that is one value, once, without its default: a method that does not have it must not be given it. */
 function plainParameters(): Record<string, TSchema> {
   const found = new Map<string, { schema: TSchema; methods: string[] }>();
-  for (const [method, params] of Object.entries(METHOD_PARAMS)) {
+  for (const [method, { params }] of Object.entries(METHODS)) {
     const { properties }: TObject = params;
     for (const [name, schema] of Object.entries(properties)) {
       if (name === 'method' || name in TEXTS) continue;

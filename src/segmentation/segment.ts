@@ -1,16 +1,14 @@
-import { parameterError, Words } from '../core/faults.ts';
 import { releaseArray } from '../pictures/release-array.ts';
 import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { type ClassMap, connectRuns, extractRuns } from './labels/components.ts';
 import { chooseLabels, type LabelMap, paintLabels } from './labels/labels.ts';
 import { measureSegments } from './labels/measure.ts';
 import { closeMask, fillHoles, openMask } from './labels/morphology.ts';
-import { transparentPixels } from './labels/plane.ts';
+import { colorChannels, type Picture, transparentPixels } from './labels/picture.ts';
 import { METHODS } from './methods/index.ts';
-import type { Classification, MethodInput } from './methods/method.ts';
-import { colorChannels, type Picture, reducePicture } from './picture.ts';
-import { readPicture } from './read-picture.ts';
-import type { Point, SegmentationParams, SegmentationResult } from './schemas.ts';
+import type { Classification, Method } from './methods/method.ts';
+import { readPicture, reducePicture } from './read-picture.ts';
+import type { SegmentationParams, SegmentationResult } from './schemas.ts';
 
 export interface Segmentation {
   /** Of the oriented picture's size; 0 is background. */
@@ -41,13 +39,14 @@ export async function segmentFile(
 /** The same, of a picture that is decoded already. */
 export async function segmentPicture(original: Picture, params: SegmentationParams): Promise<Segmentation> {
   const { width, height } = original;
-  checkCoordinates(params, original);
+  const method: Method = METHODS[params.method];
+  method.checkCoordinates?.(params, original);
   const picture =
     params.working_size === undefined ? original : await reducePicture(original, params.working_size);
   const isAlpha = 'channel' in params && params.channel === 'alpha';
   const hidden = isAlpha ? null : transparentPixels(picture);
 
-  const classification = await classify({ picture, original, hidden }, params);
+  const classification = await method.classify({ picture, original, hidden }, params);
   const { found } = classification;
   if (picture !== original) found.working_size = { width: picture.width, height: picture.height };
   const classes = fullSize(classification, picture, original);
@@ -78,56 +77,6 @@ export async function segmentPicture(original: Picture, params: SegmentationPara
       segments,
     },
   };
-}
-
-/** Each method with the parameters of its own. */
-function classify(input: MethodInput, params: SegmentationParams): Classification | Promise<Classification> {
-  switch (params.method) {
-    case 'otsu':
-      return METHODS.otsu(input, params);
-    case 'threshold':
-      return METHODS.threshold(input, params);
-    case 'multi_otsu':
-      return METHODS.multi_otsu(input, params);
-    case 'kmeans':
-      return METHODS.kmeans(input, params);
-    case 'watershed':
-      return METHODS.watershed(input, params);
-    case 'grabcut':
-      return METHODS.grabcut(input, params);
-    case 'color':
-      return METHODS.color(input, params);
-  }
-}
-
-/** Coordinates that the picture does not have, which only shows once its size is known. */
-function checkCoordinates(params: SegmentationParams, { width, height }: Picture): void {
-  const check = (path: string, { x, y }: Point) => {
-    if (x < width && y < height) return;
-    throw parameterError(path, `a pixel of the picture of ${width}×${height}`, new Words(`(${x}, ${y})`));
-  };
-  const checkAll = (path: string, points: readonly Point[]) => {
-    points.forEach((point, i) => {
-      check(`${path}/${i}`, point);
-    });
-  };
-  if (params.method === 'color' && params.point !== undefined) check('/point', params.point);
-  if (params.method === 'watershed' && params.markers.from === 'points') {
-    checkAll('/markers/points', params.markers.points);
-    checkAll('/markers/background', params.markers.background);
-  }
-  if (params.method === 'grabcut') {
-    const { box } = params;
-    if (box.x + box.width > width || box.y + box.height > height) {
-      throw parameterError(
-        '/box',
-        `a box inside the picture of ${width}×${height}`,
-        new Words(`${box.width}×${box.height} at (${box.x}, ${box.y})`),
-      );
-    }
-    checkAll('/foreground', params.foreground);
-    checkAll('/background', params.background);
-  }
 }
 
 /** The classes at the original's size, each pixel taking that of the reduced copy's pixel it lies in. */

@@ -1,13 +1,13 @@
 import { releaseArray } from '../pictures/release-array.ts';
 import type { Outcome, Task } from '../work/operation.ts';
 import { jsonBytes, pictureFile, writeNewFile } from '../work/task-files.ts';
-import { encodeLabelMap } from './formats/label-map.ts';
+import { encodeLabelMap } from './labels/label-map.ts';
 import type { SegmentationParams, SegmentationSummary } from './schemas.ts';
 import { segmentFile } from './segment.ts';
 
 /**
- * Segments a picture and writes its label map and, as the document, its measurements: of 65,535 segments they are 30 MB. It
- * may take seconds without yielding, so that only ending the process stops it.
+ * Segments a picture and writes its label map and, as the document, its measurements. It may take seconds without yielding,
+ * so that only ending the process stops it.
  *
  * @throws AppError as `segmentFile`
  */

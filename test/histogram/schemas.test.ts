@@ -3,10 +3,10 @@ import sharp from 'sharp';
 import t from 'tap';
 import { schemaFaults } from '../../src/core/schema-faults.ts';
 import { type Validate, validatorCompiler } from '../../src/core/validator.ts';
+import { PlotParamsSchema } from '../../src/histogram/plot/schemas.ts';
 import {
   ChannelHistogramSchema,
   HistogramParamsSchema,
-  HistogramPlotSchema,
   HistogramResultSchema,
   LabelChannelSchema,
   LabelHistogramSchema,
@@ -98,10 +98,10 @@ t.test('each parameter, wrong in each way, is named', async (t) => {
 });
 
 t.test('plot parameters', async (t) => {
-  const isPlot = compile(HistogramPlotSchema);
+  const isPlot = compile(PlotParamsSchema);
   const plot = {};
   t.ok(isPlot(plot));
-  t.same(plot, { width: 800, height: 400, theme: 'light', scale: 'linear' });
+  t.same(plot, { width: 800, height: 400, theme: 'light', scale: 'linear', format: 'svg' });
   for (const [params, pointer] of [
     [{ width: 63 }, '/width'],
     [{ width: 4097 }, '/width'],
@@ -109,6 +109,7 @@ t.test('plot parameters', async (t) => {
     [{ height: 100.5 }, '/height'],
     [{ theme: 'blue' }, '/theme'],
     [{ scale: 'sqrt' }, '/scale'],
+    [{ format: 'jpeg' }, '/format'],
     [{ depth: 3 }, '/depth'],
   ] as const) {
     t.notOk(isPlot({ ...params }), JSON.stringify(params));
@@ -121,7 +122,7 @@ t.test(
   async (t) => {
     for (const [name, schema] of Object.entries({
       ...HistogramParamsSchema.properties,
-      ...HistogramPlotSchema.properties,
+      ...PlotParamsSchema.properties,
       // The parameter refers to it.
       region: RegionSchema,
     })) {

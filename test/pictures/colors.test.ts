@@ -6,7 +6,7 @@ import t, { type Test } from 'tap';
 import { openPicture, openStored, storedForm } from '../../src/pictures/open.ts';
 import { toPixels } from '../../src/pictures/pixels.ts';
 import { pngChunk } from '../../src/pictures/png.ts';
-import type { Picture } from '../../src/segmentation/picture.ts';
+import type { Picture } from '../../src/segmentation/labels/picture.ts';
 import { readPicture } from '../../src/segmentation/read-picture.ts';
 import { LIMITS, MISSING_DATA, SHARED_DATA, sourceOf } from '../manipulation/fixtures.ts';
 import { transform } from '../manipulation/run.ts';

@@ -6,7 +6,7 @@ import t from 'tap';
 import { AppError } from '../../src/core/errors.ts';
 import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/formats.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
-import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
+import { readLabelMap } from '../../src/segmentation/labels/label-map.ts';
 import { histogramOf } from '../histogram/support.ts';
 import { LIMITS, MISSING_DATA, makeTiff, SHARED_DATA, sourceOf } from '../manipulation/fixtures.ts';
 import { writeOldStyleJpegTiff, writePlainTiff } from './tiff-files.ts';

@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox';
 import sharp from 'sharp';
 import t from 'tap';
-import { METHOD_NAMES, METHOD_PARAMS, type MethodName } from '../../src/segmentation/schemas.ts';
+import { METHOD_NAMES, METHODS, type MethodName } from '../../src/segmentation/methods/index.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
 
 /** The least that each method is called with. */
@@ -145,7 +145,7 @@ t.test('each parameter of each method, wrong in each way', async (t) => {
     checked += 1;
   };
   for (const method of METHOD_NAMES) {
-    const { properties } = METHOD_PARAMS[method] as { properties: Record<string, TSchema> };
+    const { properties } = METHODS[method].params as { properties: Record<string, TSchema> };
     for (const [name, schema] of Object.entries(properties)) {
       if (name === 'method' || !isPlain(schema)) continue;
       for (const value of wrongValues(schema)) {
@@ -172,12 +172,12 @@ t.test('each parameter of each method, wrong in each way', async (t) => {
 });
 
 t.test('a parameter that the method does not have is not passed over', async (t) => {
-  const names = new Set(METHOD_NAMES.flatMap((method) => Object.keys(METHOD_PARAMS[method].properties)));
+  const names = new Set(METHOD_NAMES.flatMap((method) => Object.keys(METHODS[method].params.properties)));
   for (const method of METHOD_NAMES) {
     for (const name of [...names, 'bogus']) {
-      if (name in METHOD_PARAMS[method].properties) continue;
+      if (name in METHODS[method].params.properties) continue;
       const schema = METHOD_NAMES.map(
-        (other) => (METHOD_PARAMS[other] as { properties: Record<string, TSchema> }).properties[name],
+        (other) => (METHODS[other].params as { properties: Record<string, TSchema> }).properties[name],
       ).find((found) => found !== undefined);
       const value = schema?.default ?? schema?.minimum ?? schema?.enum?.[0] ?? '#ff0000';
       const inBody = await send('POST', url, { method, ...BASES[method], [name]: value });

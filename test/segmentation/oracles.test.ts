@@ -1,8 +1,8 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { labOfRgb } from '../../src/segmentation/color-science.ts';
-import { extractPlane } from '../../src/segmentation/labels/plane.ts';
+import { labOfRgb } from '../../src/segmentation/methods/color-science.ts';
 import { lloyd } from '../../src/segmentation/methods/kmeans.ts';
+import { extractPlane } from '../../src/segmentation/methods/plane.ts';
 import {
   askOracle,
   decodeBytes,

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { AppError } from '../../src/core/errors.ts';
-import { METHOD_NAMES } from '../../src/segmentation/schemas.ts';
+import { METHOD_NAMES } from '../../src/segmentation/methods/index.ts';
 import { drawing, resolveParams, segmentPixels } from './support.ts';
 
 const pathsOf = (error: unknown) =>

@@ -2,7 +2,8 @@ import { readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { METHOD_NAMES, type Segment } from '../../src/segmentation/schemas.ts';
+import type { Segment } from '../../src/segmentation/labels/segment.ts';
+import { METHOD_NAMES } from '../../src/segmentation/methods/index.ts';
 import { createTestApp, SHARED_DATA, sharedFile, type TestApp } from '../support/app.ts';
 import { askOracle, encodeLabels, oracleSkip, overlap, readLabels } from './support.ts';
 

@@ -7,12 +7,12 @@ import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { parameterCompiler } from '../../src/http/problems/validation.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
-import { readLabelMap } from '../../src/segmentation/formats/label-map.ts';
+import { readLabelMap } from '../../src/segmentation/labels/label-map.ts';
 import type { LabelMap } from '../../src/segmentation/labels/labels.ts';
+import type { Picture } from '../../src/segmentation/labels/picture.ts';
+import { seededRandom } from '../../src/segmentation/methods/random.ts';
 import { completeParams, nameMethod } from '../../src/segmentation/params.ts';
-import type { Picture } from '../../src/segmentation/picture.ts';
-import { seededRandom } from '../../src/segmentation/random.ts';
-import { PARAM_SCHEMAS, type SegmentationParams } from '../../src/segmentation/schemas.ts';
+import { SEGMENTATION_SCHEMAS, type SegmentationParams } from '../../src/segmentation/schemas.ts';
 import { type Segmentation, segmentFile, segmentPicture } from '../../src/segmentation/segment.ts';
 
 export const LIMITS: ImageLimits = {
@@ -57,7 +57,7 @@ export async function readLabels(input: string | Buffer): Promise<LabelMap> {
 }
 
 const holdToSchema = parameterCompiler(
-  Object.fromEntries(PARAM_SCHEMAS.map((schema) => [schema.$id, schema])),
+  Object.fromEntries(SEGMENTATION_SCHEMAS.map((schema) => [schema.$id, schema])),
 )({
   $ref: 'SegmentationParams#',
 });

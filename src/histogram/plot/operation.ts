@@ -3,7 +3,7 @@ import { bytesContent } from '../../core/schema.ts';
 import { defineOperation } from '../../work/operation.ts';
 import { plainForm } from '../../work/routes.ts';
 import { histogram } from '../operation.ts';
-import { PlotParamsSchema } from '../schemas.ts';
+import { PlotParamsSchema } from './schemas.ts';
 
 declare module '../../work/operation.ts' {
   interface Operations {
@@ -42,7 +42,7 @@ export const histogramPlot = defineOperation({
     },
   },
   async load() {
-    const { runHistogramPlot } = await import('../task.ts');
+    const { runHistogramPlot } = await import('./task.ts');
     return runHistogramPlot;
   },
 });

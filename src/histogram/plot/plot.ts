@@ -1,15 +1,11 @@
 import { area, curveStepAfter, line } from 'd3-shape';
-import { CHANNELS, type Channel, type HistogramPlot, type HistogramResult } from '../schemas.ts';
+import { CHANNELS, type Channel, type HistogramResult } from '../schemas.ts';
 import { countAxis, levelAxis, type PlotAxis, type PlotBox } from './scales.ts';
+import type { PlotParams } from './schemas.ts';
 import { element, textNode } from './svg.ts';
 import { PALETTES, type Palette } from './theme.ts';
 
-export interface PlotOptions extends HistogramPlot {
-  /** Channels to draw; those that the result does not have are left out. Default: all that it has. */
-  channels?: readonly Channel[];
-  /** First line. Default: what is drawn. */
-  title?: string;
-}
+export type PlotOptions = Omit<PlotParams, 'format'>;
 
 /** Of Inter, in em, on average: nothing here could measure text. */
 const LETTER_WIDTH = 0.56;
@@ -39,7 +35,7 @@ export function renderHistogramSvg(result: HistogramResult, options: PlotOptions
   const box = roomy
     ? { left: 58, top: 72, right: width - 24, bottom: height - 34 }
     : { left: 0, top: 2, right: width, bottom: height };
-  const series = seriesOf(result, options, palette, 2 * (box.right - box.left));
+  const series = seriesOf(result, palette, 2 * (box.right - box.left));
   const points = series.flatMap((one) => one.points);
   const edges = points.map(([edge]) => edge);
   const x = edges.length > 0 ? levelAxis(minOf(edges), maxOf(edges), box) : levelAxis(0, 1, box);
@@ -56,7 +52,7 @@ export function renderHistogramSvg(result: HistogramResult, options: PlotOptions
       role: 'img',
     },
     [
-      element('title', {}, [textNode(titleOf(series, options))]),
+      element('title', {}, [textNode(titleOf(series))]),
       element('defs', {}, series.some(({ channel }) => channel === 'hue') ? [hueGradient(x)] : []),
       element('rect', { width, height, fill: palette.background }),
       ...(roomy ? [heading(result, series, options, palette), grid(y, box, palette)] : []),
@@ -66,11 +62,10 @@ export function renderHistogramSvg(result: HistogramResult, options: PlotOptions
   );
 }
 
-function seriesOf(result: HistogramResult, options: PlotOptions, palette: Palette, most: number): Series[] {
-  const wanted = options.channels ?? CHANNELS;
+function seriesOf(result: HistogramResult, palette: Palette, most: number): Series[] {
   return CHANNELS.flatMap((channel) => {
     const histogram = result.channels[channel];
-    if (histogram === undefined || !wanted.includes(channel)) return [];
+    if (histogram === undefined) return [];
     const points = stepPoints(histogram.bin_edges, histogram.counts, most);
     const paint = channel === 'hue' ? 'url(#hues)' : palette.channels[channel];
     return [{ channel, points, paint, mean: histogram.mean }];
@@ -140,7 +135,7 @@ function heading(
 ): string {
   const { width, scale } = options;
   const title = element('text', { x: 20, y: 29, 'font-size': 16, 'font-weight': 600, fill: palette.text }, [
-    textNode(titleOf(series, options)),
+    textNode(titleOf(series)),
   ]);
   const facts = [
     `${result.pixels.toLocaleString('en')} pixels`,
@@ -154,8 +149,7 @@ function heading(
   return [title, ...(width >= 480 ? [note] : []), ...legend(series, width, palette)].join('');
 }
 
-function titleOf(series: readonly Series[], { title }: PlotOptions): string {
-  if (title !== undefined) return title;
+function titleOf(series: readonly Series[]): string {
   const [only] = series;
   return series.length === 1 && only !== undefined ? `${nameOf(only.channel)} histogram` : 'Colour histogram';
 }

@@ -1,4 +1,5 @@
-import type { Channel, PlotTheme } from '../schemas.ts';
+import type { Channel } from '../schemas.ts';
+import type { PlotTheme } from './schemas.ts';
 
 export interface Palette {
   background: string;

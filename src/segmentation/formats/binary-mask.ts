@@ -2,14 +2,8 @@ import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
 import { bytesContent, ObjectWithDefaults } from '../../core/schema.ts';
 import type { LabelMap } from '../labels/labels.ts';
-import { MAX_SEGMENTS } from '../schemas.ts';
+import { MAX_SEGMENTS } from '../labels/segment.ts';
 import { defineForm } from './form.ts';
-
-declare module '../../work/operation.ts' {
-  interface Operations {
-    'mask-binary-mask': typeof binaryMaskForm;
-  }
-}
 
 export const binaryMaskForm = defineForm({
   name: 'binary-mask',
@@ -34,7 +28,7 @@ export const binaryMaskForm = defineForm({
 });
 
 /**
- * A label's pixels as 255 and all others as 0, or those of every label where none is given.
+ * A label's pixels as 255 and all others as 0, or those of every label if none is given.
  *
  * @returns H×W, row-major
  * @throws AppError `validation_failed` for a label that has no pixels

@@ -1,4 +1,5 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, type TSchema, type TUnsafe, Type } from '@sinclair/typebox';
+import { SchemaRef } from '../../core/schema.ts';
 import { jsonBytes } from '../../work/task-files.ts';
 import type { LabelMap } from '../labels/labels.ts';
 import type { SegmentationResult } from '../schemas.ts';
@@ -7,87 +8,136 @@ import { traceRings } from './rings.ts';
 import { columnRuns, compressCounts, rleCounts } from './rle.ts';
 import { seamedPolygons } from './seams.ts';
 
-declare module '../../work/operation.ts' {
-  interface Operations {
-    'mask-coco-rle': typeof cocoRleForm;
-    'mask-coco-uncompressed-rle': typeof cocoUncompressedRleForm;
-    'mask-coco-polygons': typeof cocoPolygonsForm;
-  }
+/** A mask as run lengths down the columns, background first. */
+function runLengths<Counts extends TSchema>(id: string, counts: Counts) {
+  return Type.Object(
+    {
+      size: Type.Array(Type.Integer(), {
+        minItems: 2,
+        maxItems: 2,
+        description: 'Height, then width, in pixels.',
+      }),
+      counts,
+    },
+    { $id: id, additionalProperties: false, description: 'A mask as run lengths.' },
+  );
 }
+
+const CocoRle = runLengths(
+  'CocoRle',
+  Type.String({
+    description: 'Lengths of runs down the columns, background first, compressed as pycocotools does.',
+  }),
+);
+
+const CocoUncompressedRle = runLengths(
+  'CocoUncompressedRle',
+  Type.Array(Type.Integer(), { description: 'Lengths of runs down the columns, background first.' }),
+);
+
+const CocoPolygons = Type.Array(Type.Array(Type.Number()), {
+  description: 'Polygons as x0, y0, x1, y1, …',
+});
+
+const CocoImage = Type.Object(
+  { id: Type.Integer(), width: Type.Integer(), height: Type.Integer(), file_name: Type.String() },
+  { $id: 'CocoImage', additionalProperties: false, description: 'A picture of a COCO document.' },
+);
+
+const CocoCategory = Type.Object(
+  { id: Type.Integer(), name: Type.String() },
+  { $id: 'CocoCategory', additionalProperties: false, description: 'A category of a COCO document.' },
+);
+
+/** A COCO document whose annotations have this kind of segmentation. */
+function cocoDocument<Segmentation extends TSchema>(id: string, segmentation: Segmentation) {
+  const annotation = Type.Object(
+    {
+      id: Type.Integer({ description: 'The segment’s label.' }),
+      image_id: Type.Integer({ description: 'Always 1.' }),
+      category_id: Type.Integer({ description: 'The class, or 1 for components.' }),
+      segmentation,
+      area: Type.Integer({ description: 'Pixels.' }),
+      bbox: Type.Array(Type.Integer(), { minItems: 4, maxItems: 4, description: 'x, y, width, height.' }),
+      iscrowd: Type.Literal(0, { description: 'One object.' }),
+    },
+    { $id: `${id}Annotation`, additionalProperties: false, description: 'One segment.' },
+  );
+  const document = Type.Object(
+    {
+      images: Type.Array(SchemaRef(CocoImage), { description: 'The one picture.' }),
+      categories: Type.Array(SchemaRef(CocoCategory), {
+        description: 'One for each class, or one for all components.',
+      }),
+      annotations: Type.Array(SchemaRef(annotation), { description: 'One for each segment.' }),
+    },
+    { $id: `${id}Document`, additionalProperties: false, description: 'A segmentation in the COCO format.' },
+  );
+  return { annotation, document };
+}
+
+type CocoSegmentation =
+  | Static<typeof CocoRle>
+  | Static<typeof CocoUncompressedRle>
+  | Static<typeof CocoPolygons>;
+export type CocoDocument = Static<ReturnType<typeof cocoDocument<TUnsafe<CocoSegmentation>>>['document']>;
 
 export const COCO_ENCODINGS = ['rle', 'uncompressed_rle', 'polygons'] as const;
 export type CocoEncoding = (typeof COCO_ENCODINGS)[number];
 
-function cocoForm<const Name extends string>(
-  name: Name,
-  id: string,
-  title: string,
-  encoding: CocoEncoding,
-  what: string,
-  schema: 'CocoRleDocument' | 'CocoUncompressedRleDocument' | 'CocoPolygonsDocument',
-) {
+interface CocoForm<Name extends string> {
+  name: Name;
+  id: string;
+  title: string;
+  encoding: CocoEncoding;
+  /** How a segment is encoded, in words. */
+  what: string;
+  segmentation: TSchema;
+}
+
+function cocoForm<const Name extends string>({ encoding, what, segmentation, ...names }: CocoForm<Name>) {
+  const { annotation, document } = cocoDocument(names.id, segmentation);
   return defineForm({
-    name,
-    id,
-    title,
+    ...names,
     description: `A COCO document: one annotation for each segment, as ${what}. pycocotools decodes exactly its pixels.`,
     version: 1,
     params: Type.Object({}, { additionalProperties: false }),
     suffix: () => '-coco.json',
     mediaType: () => 'application/json',
-    bytes: { description: 'The document.', content: { 'application/json': { schema: Type.Ref(schema) } } },
+    bytes: {
+      description: 'The document.',
+      content: { 'application/json': { schema: Type.Ref(`${names.id}Document`) } },
+    },
+    schemas: [CocoRle, CocoUncompressedRle, CocoImage, CocoCategory, annotation, document],
     render: async ({ labels, segments, filename }) =>
       jsonBytes(toCoco(await labels(), await segments(), encoding, filename)),
   });
 }
 
-export const cocoRleForm = cocoForm(
-  'coco-rle',
-  'CocoRle',
-  'COCO run lengths',
-  'rle',
-  'compressed run lengths',
-  'CocoRleDocument',
-);
-export const cocoUncompressedRleForm = cocoForm(
-  'coco-uncompressed-rle',
-  'CocoUncompressedRle',
-  'COCO plain run lengths',
-  'uncompressed_rle',
-  'plain run lengths',
-  'CocoUncompressedRleDocument',
-);
-export const cocoPolygonsForm = cocoForm(
-  'coco-polygons',
-  'CocoPolygons',
-  'COCO polygons',
-  'polygons',
-  'polygons',
-  'CocoPolygonsDocument',
-);
-
-/** A mask as run lengths in column-major order; `size` is height, then width. */
-export interface Rle<Counts = string | number[]> {
-  size: [number, number];
-  counts: Counts;
-}
-
-export interface CocoAnnotation {
-  id: number;
-  image_id: number;
-  category_id: number;
-  segmentation: Rle | number[][];
-  area: number;
-  /** x, y, width, height. */
-  bbox: [number, number, number, number];
-  iscrowd: 0;
-}
-
-export interface CocoDocument {
-  images: { id: number; width: number; height: number; file_name: string }[];
-  categories: { id: number; name: string }[];
-  annotations: CocoAnnotation[];
-}
+export const cocoRleForm = cocoForm({
+  name: 'coco-rle',
+  id: 'CocoRle',
+  title: 'COCO run lengths',
+  encoding: 'rle',
+  what: 'compressed run lengths',
+  segmentation: SchemaRef(CocoRle),
+});
+export const cocoUncompressedRleForm = cocoForm({
+  name: 'coco-uncompressed-rle',
+  id: 'CocoUncompressedRle',
+  title: 'COCO plain run lengths',
+  encoding: 'uncompressed_rle',
+  what: 'plain run lengths',
+  segmentation: SchemaRef(CocoUncompressedRle),
+});
+export const cocoPolygonsForm = cocoForm({
+  name: 'coco-polygons',
+  id: 'CocoPolygons',
+  title: 'COCO polygons',
+  encoding: 'polygons',
+  what: 'polygons',
+  segmentation: CocoPolygons,
+});
 
 /**
  * The segmentation as a COCO document of one image with one annotation for each segment, whose id is its label.
@@ -122,10 +172,7 @@ export function toCoco(
 }
 
 /** Prepares all labels at once; the function it gives encodes one. */
-function encoderOf(
-  labels: LabelMap,
-  encoding: CocoEncoding,
-): (label: number) => CocoAnnotation['segmentation'] {
+function encoderOf(labels: LabelMap, encoding: CocoEncoding): (label: number) => CocoSegmentation {
   const { width, height } = labels;
   if (encoding === 'polygons') {
     const polygons = seamedPolygons(traceRings(labels));
@@ -133,7 +180,8 @@ function encoderOf(
   }
   const runs = columnRuns(labels);
   return (label) => {
+    const size = [height, width];
     const counts = rleCounts(runs, label, width * height);
-    return { size: [height, width], counts: encoding === 'rle' ? compressCounts(counts) : counts };
+    return encoding === 'rle' ? { size, counts: compressCounts(counts) } : { size, counts };
   };
 }

@@ -1,13 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import { bytesContent } from '../../core/schema.ts';
+import type { Segment } from '../labels/segment.ts';
 import type { SegmentationResult } from '../schemas.ts';
 import { defineForm } from './form.ts';
-
-declare module '../../work/operation.ts' {
-  interface Operations {
-    'mask-csv': typeof csvForm;
-  }
-}
 
 export const csvForm = defineForm({
   name: 'csv',
@@ -22,43 +17,29 @@ export const csvForm = defineForm({
   render: async ({ segments }) => Buffer.from(measurementsToCsv(await segments())),
 });
 
+type Column = [name: string, value: (segment: Segment) => number | boolean | undefined];
+
 /** The measurements as CSV (RFC 4180): a header, then a row for each segment; numbers in full precision. */
 export function measurementsToCsv({ segments, color_channels }: SegmentationResult): string {
-  const header = [
-    'label',
-    'area',
-    'share',
-    'x',
-    'y',
-    'width',
-    'height',
-    'centroid_x',
-    'centroid_y',
-    'perimeter',
-    'equivalent_diameter',
-    'circularity',
-    ...color_channels.map((name) => `mean_${name}`),
-    ...color_channels.map((name) => `stdev_${name}`),
-    'touches_border',
-    'holes',
+  const columns: Column[] = [
+    ['label', ({ label }) => label],
+    ['area', ({ area }) => area],
+    ['share', ({ share }) => share],
+    ['x', ({ bounding_box }) => bounding_box.x],
+    ['y', ({ bounding_box }) => bounding_box.y],
+    ['width', ({ bounding_box }) => bounding_box.width],
+    ['height', ({ bounding_box }) => bounding_box.height],
+    ['centroid_x', ({ centroid }) => centroid.x],
+    ['centroid_y', ({ centroid }) => centroid.y],
+    ['perimeter', ({ perimeter }) => perimeter],
+    ['equivalent_diameter', ({ equivalent_diameter }) => equivalent_diameter],
+    ['circularity', ({ circularity }) => circularity],
+    ...color_channels.map((name, i): Column => [`mean_${name}`, ({ mean_color }) => mean_color[i]]),
+    ...color_channels.map((name, i): Column => [`stdev_${name}`, ({ stdev_color }) => stdev_color[i]]),
+    ['touches_border', ({ touches_border }) => touches_border],
+    ['holes', ({ holes }) => holes],
   ];
-  const rows = segments.map((segment) => [
-    segment.label,
-    segment.area,
-    segment.share,
-    segment.bounding_box.x,
-    segment.bounding_box.y,
-    segment.bounding_box.width,
-    segment.bounding_box.height,
-    segment.centroid.x,
-    segment.centroid.y,
-    segment.perimeter,
-    segment.equivalent_diameter,
-    segment.circularity,
-    ...segment.mean_color,
-    ...segment.stdev_color,
-    segment.touches_border,
-    segment.holes,
-  ]);
+  const header = columns.map(([name]) => name);
+  const rows = segments.map((segment) => columns.map(([, value]) => value(segment)));
   return [header, ...rows].map((row) => `${row.join(',')}\r\n`).join('');
 }

@@ -1,13 +1,13 @@
 import { readFile } from 'node:fs/promises';
-import { type Static, type TObject, Type } from '@sinclair/typebox';
+import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
 import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { ImageLimits } from '../../pictures/types.ts';
 import { defineOperation, type Operation, type RunTask } from '../../work/operation.ts';
 import { type BytesAnswer, plainForm } from '../../work/routes.ts';
 import { documentFile, pictureFile, writeNewFile } from '../../work/task-files.ts';
 import type { LabelMap } from '../labels/labels.ts';
+import type { Picture } from '../labels/picture.ts';
 import { LABEL_MAP_SUFFIX, segmentation } from '../operation.ts';
-import type { Picture } from '../picture.ts';
 import type { SegmentationParams, SegmentationResult } from '../schemas.ts';
 
 /** What a form can be made from; only what it asks for is read. */
@@ -42,21 +42,28 @@ interface FormDefinition<Name extends string, Params extends TObject> {
   suffix: (params: Static<Params>) => string;
   mediaType: (params: Static<Params>) => string;
   bytes: BytesAnswer;
+  /** Schemas with a name that `bytes` refers to. */
+  schemas?: readonly TSchema[];
   /** @throws AppError `validation_failed` for parameters that do not fit the segments; `output_too_large` */
   render(source: FormSource, params: Static<Params>): Promise<Uint8Array>;
 }
 
+type Form<Name extends string, Params extends object> = Operation<Params> & {
+  name: `mask-${Name}`;
+  schemas: readonly TSchema[];
+};
+
 /** A form of a stored segmentation: an operation on its mask that stores nothing. */
 export function defineForm<const Name extends string, Params extends TObject>(
   definition: FormDefinition<Name, Params>,
-): Operation<Static<Params> & object> & { name: `mask-${Name}` } {
+): Form<Name, Static<Params> & object> {
   const { name, id, title, description, params, complete, internal = [], needsPicture = false } = definition;
   const asked = ObjectWithDefaults(
     Object.fromEntries(
       Object.entries(params.properties).filter(([parameter]) => !internal.includes(parameter)),
     ),
   );
-  return defineOperation({
+  const operation = defineOperation({
     name: `mask-${name}`,
     version: definition.version,
     params,
@@ -93,6 +100,7 @@ export function defineForm<const Name extends string, Params extends TObject>(
     label: () => 'mask-form',
     load: async () => loadForm(definition.render),
   });
+  return { ...operation, schemas: definition.schemas ?? [] };
 }
 
 /** The code that reads what forms are made from is loaded with the form, in the process that makes it. */
@@ -100,7 +108,7 @@ async function loadForm<Params extends object>(
   render: (source: FormSource, params: Params) => Promise<Uint8Array>,
 ): Promise<RunTask<Params>> {
   const [{ readLabelMap }, { readPicture }] = await Promise.all([
-    import('./label-map.ts'),
+    import('../labels/label-map.ts'),
     import('../read-picture.ts'),
   ]);
   return async ({ inputs: [mask, picture], params, limits, outputPath }) => {

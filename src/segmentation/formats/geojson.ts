@@ -1,15 +1,49 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
+import { SchemaRef } from '../../core/schema.ts';
 import { jsonBytes } from '../../work/task-files.ts';
 import type { LabelMap } from '../labels/labels.ts';
-import type { Segment, SegmentationResult } from '../schemas.ts';
+import { Segment } from '../labels/segment.ts';
+import type { SegmentationResult } from '../schemas.ts';
 import { defineForm } from './form.ts';
 import { type Ring, type Rings, traceRings } from './rings.ts';
 
-declare module '../../work/operation.ts' {
-  interface Operations {
-    'mask-geojson': typeof geojsonForm;
-  }
-}
+const Position = Type.Array(Type.Integer());
+type Position = Static<typeof Position>;
+
+const SegmentFeatures = Type.Object(
+  {
+    type: Type.Literal('FeatureCollection'),
+    bbox: Type.Array(Type.Integer(), {
+      minItems: 4,
+      maxItems: 4,
+      description: 'The picture’s extent: left, top, right, bottom.',
+    }),
+    features: Type.Array(
+      Type.Object(
+        {
+          type: Type.Literal('Feature'),
+          id: Type.Integer({ description: 'The segment’s label.' }),
+          geometry: Type.Object(
+            {
+              type: Type.Literal('MultiPolygon'),
+              coordinates: Type.Array(Type.Array(Type.Array(Position))),
+            },
+            { additionalProperties: false, description: 'Polygons along pixel edges, with holes.' },
+          ),
+          properties: SchemaRef(Segment),
+        },
+        { additionalProperties: false },
+      ),
+      { description: 'One for each segment.' },
+    ),
+  },
+  {
+    $id: 'SegmentFeatures',
+    additionalProperties: false,
+    description: 'Segments in GeoJSON’s structure (RFC 7946), in pixels: x to the right, y down.',
+  },
+);
+type SegmentFeatures = Static<typeof SegmentFeatures>;
 
 export const geojsonForm = defineForm({
   name: 'geojson',
@@ -24,25 +58,9 @@ export const geojsonForm = defineForm({
     description: 'The segments as features.',
     content: { 'application/geo+json': { schema: Type.Ref('SegmentFeatures') } },
   },
+  schemas: [SegmentFeatures],
   render: async ({ labels, segments }) => jsonBytes(toGeoJson(await labels(), await segments())),
 });
-
-type Position = [number, number];
-
-export interface SegmentFeature {
-  type: 'Feature';
-  id: number;
-  geometry: { type: 'MultiPolygon'; coordinates: Position[][][] };
-  properties: Segment;
-}
-
-/** GeoJSON's structure (RFC 7946) in pixels: x to the right, y down, not degrees. */
-export interface SegmentFeatures {
-  type: 'FeatureCollection';
-  /** The picture's extent: left, top, right, bottom. */
-  bbox: [number, number, number, number];
-  features: SegmentFeature[];
-}
 
 /**
  * Each segment as polygons along pixel edges, with their holes, and its measurements as properties. Rings are closed;

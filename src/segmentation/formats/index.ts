@@ -14,3 +14,12 @@ export const MASK_FORMS = {
   'mask-geojson': geojsonForm,
   'mask-csv': csvForm,
 };
+
+type MaskForms = typeof MASK_FORMS;
+
+declare module '../../work/operation.ts' {
+  interface Operations extends MaskForms {}
+}
+
+/** Their schemas that have names; forms may share some. */
+export const MASK_FORM_SCHEMAS = [...new Set(Object.values(MASK_FORMS).flatMap(({ schemas }) => schemas))];

@@ -1,17 +1,34 @@
-import { Type } from '@sinclair/typebox';
+import { type Static, Type } from '@sinclair/typebox';
 import { bytesContent, ObjectWithDefaults, StringEnum } from '../../core/schema.ts';
 import type { LabelMap } from '../labels/labels.ts';
-import type { Picture } from '../picture.ts';
+import type { Picture } from '../labels/picture.ts';
 import { defineForm } from './form.ts';
 
-declare module '../../work/operation.ts' {
-  interface Operations {
-    'mask-overlay': typeof overlayForm;
-  }
-}
-
 const OVERLAY_FORMATS = ['png', 'webp', 'jpeg'] as const;
-type OverlayFormat = (typeof OVERLAY_FORMATS)[number];
+
+const params = ObjectWithDefaults({
+  opacity: Type.Number({
+    minimum: 0,
+    maximum: 1,
+    default: 0.5,
+    description: 'Share of the colours inside the segments.',
+    examples: [0.3],
+  }),
+  outlines: Type.Boolean({
+    default: true,
+    description: 'Whether the edge pixels of segments have their colour in full.',
+    examples: [false],
+  }),
+  format: StringEnum(OVERLAY_FORMATS, {
+    default: 'png',
+    description: 'Format of the picture.',
+    examples: ['webp'],
+  }),
+  page: Type.Optional(
+    Type.Integer({ minimum: 0, description: 'The page of the picture that was segmented.' }),
+  ),
+});
+type OverlayParams = Static<typeof params>;
 
 export const overlayForm = defineForm({
   name: 'overlay',
@@ -19,28 +36,7 @@ export const overlayForm = defineForm({
   title: 'Overlay',
   description: 'The picture with its segments in colour.',
   version: 2,
-  params: ObjectWithDefaults({
-    opacity: Type.Number({
-      minimum: 0,
-      maximum: 1,
-      default: 0.5,
-      description: 'Share of the colours inside the segments.',
-      examples: [0.3],
-    }),
-    outlines: Type.Boolean({
-      default: true,
-      description: 'Whether the edge pixels of segments have their colour in full.',
-      examples: [false],
-    }),
-    format: StringEnum(OVERLAY_FORMATS, {
-      default: 'png',
-      description: 'Format of the picture.',
-      examples: ['webp'],
-    }),
-    page: Type.Optional(
-      Type.Integer({ minimum: 0, description: 'The page of the picture that was segmented.' }),
-    ),
-  }),
+  params,
   internal: ['page'],
   complete: (params, { page }) => ({ ...params, page }),
   example: { format: 'webp' },
@@ -55,12 +51,7 @@ export const overlayForm = defineForm({
     encodeOverlay(await picture(page), await labels(), options, format),
 });
 
-export interface OverlayOptions {
-  /** Share of the label's colour in the inside of a segment, 0 to 1. */
-  opacity: number;
-  /** Whether a segment's edge pixels have the label's colour in full. */
-  outlines: boolean;
-}
+type OverlayOptions = Pick<OverlayParams, 'opacity' | 'outlines'>;
 
 /** Hues of following labels lie a golden angle apart, so that neighbours differ however many there are. */
 const GOLDEN_ANGLE = 180 * (3 - Math.sqrt(5));
@@ -131,7 +122,7 @@ export async function encodeOverlay(
   picture: Picture,
   labels: LabelMap,
   options: OverlayOptions,
-  format: OverlayFormat,
+  format: OverlayParams['format'],
 ): Promise<Buffer> {
   const { width, height, channels, data } = renderOverlay(picture, labels, options);
   const { default: sharp } = await import('sharp');

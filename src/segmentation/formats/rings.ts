@@ -24,7 +24,7 @@ export interface Rings {
   y: Int32Array;
 }
 
-/** Most corners that are followed: as GeoJSON they are some 40 MB, and take 0.7 GB while they are written. */
+/** Most corners that are followed, to bound the memory that their text takes while it is written. */
 const MAX_CORNERS = 3_000_000;
 
 /** Steps right, down, left and up, with the pixels ahead at the right and left hand, from the corner stepped to. */

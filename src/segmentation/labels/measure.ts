@@ -1,7 +1,7 @@
-import { colorChannels, type Picture } from '../picture.ts';
-import type { Segment } from '../schemas.ts';
 import type { Connectivity, Runs } from './components.ts';
 import type { Labelling } from './labels.ts';
+import { colorChannels, type Picture } from './picture.ts';
+import type { Segment } from './segment.ts';
 
 /** Sums over the pixels of each label; index 0 is unused. */
 interface Sums {
@@ -162,6 +162,8 @@ function sumColors(runs: Runs, { label, count }: Labelling, picture: Picture) {
   const { width, height, rows, start, end } = runs;
   const { channels, data } = picture;
   const colors = colorChannels(picture);
+  // Of a grey picture, all three are its grey.
+  const step = colors === 1 ? 0 : 1;
   const sum = new Float64Array((count + 1) * 3);
   const squares = new Float64Array((count + 1) * 3);
   for (let row = 0; row < height; row++) {
@@ -176,24 +178,16 @@ function sumColors(runs: Runs, { label, count }: Labelling, picture: Picture) {
       let q0 = 0;
       let q1 = 0;
       let q2 = 0;
-      if (colors === 1) {
-        for (let i = from; i < to; i += channels) {
-          const grey = data[i] as number;
-          s0 += grey;
-          q0 += grey * grey;
-        }
-      } else {
-        for (let i = from; i < to; i += channels) {
-          const red = data[i] as number;
-          const green = data[i + 1] as number;
-          const blue = data[i + 2] as number;
-          s0 += red;
-          s1 += green;
-          s2 += blue;
-          q0 += red * red;
-          q1 += green * green;
-          q2 += blue * blue;
-        }
+      for (let i = from; i < to; i += channels) {
+        const red = data[i] as number;
+        const green = data[i + step] as number;
+        const blue = data[i + 2 * step] as number;
+        s0 += red;
+        s1 += green;
+        s2 += blue;
+        q0 += red * red;
+        q1 += green * green;
+        q2 += blue * blue;
       }
       const at = l * 3;
       sum[at] = (sum[at] as number) + s0;

@@ -1,30 +1,75 @@
+import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
-import { deltaE2000, hexOfRgb, labOfRgb, rgbOfHex } from '../color-science.ts';
-import { connectRuns, extractRuns, type Runs } from '../labels/components.ts';
-import { classifyByColor, colorOfKey, countColors } from '../labels/palette.ts';
-import { colorChannels, type Picture } from '../picture.ts';
-import type { Point } from '../schemas.ts';
-import { type Method, scalePoint } from './method.ts';
+import { SchemaRef } from '../../core/schema.ts';
+import { type Connectivity, connectRuns, extractRuns, type Runs } from '../labels/components.ts';
+import { colorChannels, type Picture } from '../labels/picture.ts';
+import { Point } from '../labels/segment.ts';
+import { deltaE2000, hexOfRgb, labOfRgb, rgbOfHex } from './color-science.ts';
+import { checkPoint, invert, type Method, methodParams, scalePoint } from './method.ts';
+import { classifyByColor, colorOfKey, countColors } from './palette.ts';
 
-export const color: Method<'color'> = (input, params) => {
-  const { picture, hidden } = input;
-  const point = params.point === undefined ? null : scalePoint(params.point, input);
-  const target = params.color === undefined ? colorAt(picture, point) : rgbOfHex(params.color);
-  const lab = labOfRgb(...target);
-  const palette = countColors(picture, hidden);
-  const isGrey = colorChannels(picture) === 1;
-  const isNear = new Uint8Array(palette.keys.length);
-  palette.keys.forEach((key, i) => {
-    if (deltaE2000(lab, labOfRgb(...colorOfKey(key, isGrey))) <= params.tolerance) isNear[i] = 1;
-  });
-  const classes = classifyByColor(picture, hidden, palette, isNear);
-  if (point !== null) keepRegionOf(classes, picture, point, params.connectivity);
-  if (params.invert) for (let i = 0; i < classes.length; i++) classes[i] = 1 - (classes[i] as number);
-  return { classes, found: { color: hexOfRgb(target) } };
+const params = methodParams(
+  'color',
+  'Color',
+  'Pixels whose colour is near a given one, or near that of a point, by CIEDE2000.',
+  {
+    invert,
+    color: Type.Optional(
+      Type.String({
+        description: 'sRGB as #rrggbb. Default: the colour at `point`.',
+        pattern: '^#[0-9a-fA-F]{6}$',
+        examples: ['#c8761b'],
+      }),
+    ),
+    tolerance: Type.Number({
+      description: 'Largest colour difference ΔE2000.',
+      default: 10,
+      minimum: 0,
+      maximum: 200,
+    }),
+    point: Type.Optional(
+      Type.Unsafe<Point>({
+        ...SchemaRef(Point),
+        description:
+          'Only the region of near colours that is connected to this pixel. Default: the whole picture.',
+      }),
+    ),
+  },
+);
+
+export const color: Method<typeof params> = {
+  params,
+  check(given) {
+    if (given.color === undefined && given.point === undefined) throw noColor();
+  },
+  checkCoordinates({ point }, size) {
+    if (point !== undefined) checkPoint('/point', point, size);
+  },
+  classify(input, given) {
+    const { picture, hidden } = input;
+    const point = given.point === undefined ? null : scalePoint(given.point, input);
+    const target = given.color === undefined ? colorAt(picture, point) : rgbOfHex(given.color);
+    const lab = labOfRgb(...target);
+    const palette = countColors(picture, hidden);
+    const isGrey = colorChannels(picture) === 1;
+    const isNear = Uint8Array.from(palette.keys, (key) =>
+      deltaE2000(lab, labOfRgb(...colorOfKey(key, isGrey))) <= given.tolerance ? 1 : 0,
+    );
+    const classes = classifyByColor(picture, hidden, palette, isNear);
+    if (point !== null) keepRegionOf(classes, picture, point, given.connectivity);
+    return {
+      classes: given.invert ? classes.map((value) => 1 - value) : classes,
+      found: { color: hexOfRgb(target) },
+    };
+  },
 };
 
+function noColor() {
+  return parameterError('/color', 'a colour, or a point to take it from,', undefined);
+}
+
 function colorAt({ width, channels, data }: Picture, point: Point | null): [number, number, number] {
-  if (point === null) throw parameterError('/color', 'a colour, or a point to take it from,', undefined);
+  if (point === null) throw noColor();
   const at = (point.y * width + point.x) * channels;
   const red = data[at] as number;
   return channels < 3 ? [red, red, red] : [red, data[at + 1] as number, data[at + 2] as number];
@@ -35,7 +80,7 @@ function keepRegionOf(
   classes: Uint8Array,
   { width, height }: Picture,
   point: Point,
-  connectivity: 4 | 8,
+  connectivity: Connectivity,
 ): void {
   const runs = extractRuns(classes, width, height);
   const { label } = connectRuns(runs, connectivity);

@@ -1,9 +1,43 @@
+import { type Static, Type } from '@sinclair/typebox';
 import { parameterError, Words } from '../../core/faults.ts';
+import { SchemaRef } from '../../core/schema.ts';
 import { squaredDistance } from '../labels/morphology.ts';
-import { type Mat, type OpenCv, openCv, withMats } from '../opencv.ts';
-import { colorChannels, type Picture } from '../picture.ts';
-import type { Box, ParamsOf, Point } from '../schemas.ts';
-import { type Classification, type Method, type MethodInput, scalePoint } from './method.ts';
+import { colorChannels, type Picture } from '../labels/picture.ts';
+import { Box, type Point } from '../labels/segment.ts';
+import {
+  checkPoints,
+  invert,
+  type Method,
+  type MethodInput,
+  methodParams,
+  points,
+  scalePoint,
+} from './method.ts';
+import { type Mat, type OpenCv, openCv, withMats } from './opencv.ts';
+
+const params = methodParams(
+  'grabcut',
+  'Grabcut',
+  'The object in a box, by iterated graph cuts on colour models; on a reduced copy, then refined at full size.',
+  {
+    invert,
+    box: SchemaRef(Box),
+    foreground: points('Points that are certainly part of the object.'),
+    background: points('Points that are certainly not part of it.'),
+    iterations: Type.Integer({
+      description: 'Rounds of learning the colours and cutting.',
+      default: 5,
+      minimum: 1,
+      maximum: 20,
+    }),
+  },
+);
+
+/**
+ * Longest side of the copy that is cut first: a graph cut takes seconds a megapixel and iteration. On a smaller copy it may
+ * settle in another local optimum.
+ */
+const WORKING_SIZE = 640;
 
 /** Pixels around a point that it stands for: a disc of this radius on the reduced copy. */
 const POINT_RADIUS = 2;
@@ -15,31 +49,48 @@ const TILE = 192;
  * GrabCut (C. Rother, V. Kolmogorov, A. Blake, 2004) by OpenCV on the reduced copy; where that is smaller than the
  * picture, the border is cut again at full size, in a band as wide as it is uncertain, with the same colour models.
  */
-export const grabcut: Method<'grabcut'> = async (input, params): Promise<Classification> => {
-  const cv = await openCv();
-  const { picture, original } = input;
-  const trimap = drawTrimap(cv, input, params);
-  if (!trimap.includes(cv.GC_PR_FGD) && !trimap.includes(cv.GC_FGD)) {
-    // All of the box is transparent.
-    return { classes: params.invert ? trimap.fill(1) : trimap.fill(0), found: {} };
-  }
-  if (!trimap.includes(cv.GC_BGD) && !trimap.includes(cv.GC_PR_BGD)) {
-    throw parameterError(
-      '/box',
-      'a box smaller than the picture, or points in background,',
-      new Words('a box that covers all'),
-    );
-  }
-  return withMats((keep) => {
-    // The colour models start from a random clustering.
-    cv.setRNGSeed(0);
-    const models = { background: keep(new cv.Mat()), foreground: keep(new cv.Mat()) };
-    const coarse = cut(cv, picture, trimap, models, params.iterations, cv.GC_INIT_WITH_MASK);
-    const isReduced = picture !== original;
-    const classes = isReduced ? refine(cv, coarse, input, models) : coarse;
-    if (params.invert) for (let i = 0; i < classes.length; i++) classes[i] = 1 - (classes[i] as number);
-    return { classes, found: {}, isFullSize: true };
-  });
+export const grabcut: Method<typeof params> = {
+  params,
+  defaults: () => ({ working_size: WORKING_SIZE }),
+  checkCoordinates({ box, foreground, background }, size) {
+    if (box.x + box.width > size.width || box.y + box.height > size.height) {
+      throw parameterError(
+        '/box',
+        `a box inside the picture of ${size.width}×${size.height}`,
+        new Words(`${box.width}×${box.height} at (${box.x}, ${box.y})`),
+      );
+    }
+    checkPoints('/foreground', foreground, size);
+    checkPoints('/background', background, size);
+  },
+  async classify(input, given) {
+    const cv = await openCv();
+    const { picture, original } = input;
+    const trimap = drawTrimap(cv, input, given);
+    if (!trimap.includes(cv.GC_PR_FGD) && !trimap.includes(cv.GC_FGD)) {
+      // All of the box is transparent.
+      return { classes: trimap.fill(given.invert ? 1 : 0), found: {} };
+    }
+    if (!trimap.includes(cv.GC_BGD) && !trimap.includes(cv.GC_PR_BGD)) {
+      throw parameterError(
+        '/box',
+        'a box smaller than the picture, or points in background,',
+        new Words('a box that covers all'),
+      );
+    }
+    return withMats((keep) => {
+      // The colour models start from a random clustering.
+      cv.setRNGSeed(0);
+      const models = { background: keep(new cv.Mat()), foreground: keep(new cv.Mat()) };
+      const coarse = cut(cv, picture, trimap, models, given.iterations, cv.GC_INIT_WITH_MASK);
+      const classes = picture === original ? coarse : refine(cv, coarse, input, models);
+      return {
+        classes: given.invert ? classes.map((value) => 1 - value) : classes,
+        found: {},
+        isFullSize: true,
+      };
+    });
+  },
 };
 
 interface ColorModels {
@@ -90,16 +141,16 @@ function interleavedRgb(picture: Picture): Uint8Array {
 }
 
 /** What is known at first of each pixel of the reduced copy, in OpenCV's GC_ values. */
-function drawTrimap(cv: OpenCv, input: MethodInput, params: ParamsOf<'grabcut'>): Uint8Array {
+function drawTrimap(cv: OpenCv, input: MethodInput, given: Static<typeof params>): Uint8Array {
   const { picture, hidden } = input;
   const { width, height } = picture;
   const trimap = new Uint8Array(width * height).fill(cv.GC_BGD);
-  const { x, y, width: boxWidth, height: boxHeight } = scaleBox(params.box, input);
+  const { x, y, width: boxWidth, height: boxHeight } = scaleBox(given.box, input);
   for (let row = y; row < y + boxHeight; row++) {
     trimap.fill(cv.GC_PR_FGD, row * width + x, row * width + x + boxWidth);
   }
-  for (const point of params.background) drawDisc(trimap, picture, scalePoint(point, input), cv.GC_BGD);
-  for (const point of params.foreground) drawDisc(trimap, picture, scalePoint(point, input), cv.GC_FGD);
+  for (const point of given.background) drawDisc(trimap, picture, scalePoint(point, input), cv.GC_BGD);
+  for (const point of given.foreground) drawDisc(trimap, picture, scalePoint(point, input), cv.GC_FGD);
   if (hidden !== null) for (let i = 0; i < hidden.length; i++) if (hidden[i] !== 0) trimap[i] = cv.GC_BGD;
   return trimap;
 }
@@ -146,7 +197,8 @@ function refine(cv: OpenCv, coarse: Uint8Array, input: MethodInput, models: Colo
         height: Math.min(TILE, height - top),
       };
       const known = cropBand(trimap, width, 1, box);
-      if (!isCuttable(known)) continue;
+      // Nothing is uncertain in this tile.
+      if (!known.some((value) => value >= 2)) continue;
       const { channels, data } = original;
       const tile: Picture = {
         width: box.width,
@@ -169,11 +221,6 @@ function uncertainBand(mask: Uint8Array, { width, height }: Picture): Uint8Array
   const toForeground = squaredDistance(mask, width, height, 'foreground');
   // The distance of a pixel beside the border is 1; of one beside that, 4.
   return mask.map((value, i) => (((value === 1 ? toBackground : toForeground)[i] as number) < 4 ? 1 : 0));
-}
-
-/** Whether a tile has pixels that are uncertain. */
-function isCuttable(known: Uint8Array): boolean {
-  return known.some((value) => value >= 2);
 }
 
 function cropBand(data: Uint8Array, width: number, channels: number, box: Box): Uint8Array {

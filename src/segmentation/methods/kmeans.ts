@@ -1,9 +1,35 @@
-import { hexOfRgb, labOfRgb, rgbOfLab } from '../color-science.ts';
-import { classifyByColor, colorOfKey, countColors } from '../labels/palette.ts';
-import { colorChannels } from '../picture.ts';
-import { seededRandom } from '../random.ts';
-import type { ParamsOf } from '../schemas.ts';
-import type { Method } from './method.ts';
+import { type Static, Type } from '@sinclair/typebox';
+import { StringEnum } from '../../core/schema.ts';
+import { colorChannels } from '../labels/picture.ts';
+import { hexOfRgb, labOfRgb, rgbOfHex, rgbOfLab } from './color-science.ts';
+import { type Method, methodParams, refuseMorphology } from './method.ts';
+import { classifyByColor, colorOfKey, countColors } from './palette.ts';
+import { seededRandom } from './random.ts';
+
+const params = methodParams(
+  'kmeans',
+  'Kmeans',
+  'Colour clusters in CIELAB by k-means with a k-means++ start. Classes are ordered from dark to light.',
+  {
+    clusters: Type.Integer({ description: 'Number of clusters.', default: 4, minimum: 2, maximum: 16 }),
+    color_space: StringEnum(['lab', 'rgb', 'luminance'], {
+      description: 'Where distances are measured.',
+      default: 'lab',
+    }),
+    seed: Type.Integer({
+      description: 'Of the random start; equal seeds give equal results.',
+      default: 0,
+      minimum: 0,
+      maximum: 4_294_967_295,
+    }),
+    max_iterations: Type.Integer({
+      description: 'Most rounds; it ends sooner where nothing changes.',
+      default: 100,
+      minimum: 1,
+      maximum: 1000,
+    }),
+  },
+);
 
 /** Points in three dimensions, each standing for `weights` equal ones. */
 export interface WeightedPoints {
@@ -201,62 +227,67 @@ function everyNth(points: WeightedPoints, step: number): WeightedPoints {
   return { coordinates, weights: points.weights.filter((_, i) => i % step === 0) };
 }
 
-type ColorSpace = ParamsOf<'kmeans'>['color_space'];
+type ColorSpace = Static<typeof params>['color_space'];
 
 const COORDINATES: Record<ColorSpace, (red: number, green: number, blue: number) => readonly number[]> = {
   lab: labOfRgb,
   rgb: (red, green, blue) => [red, green, blue],
-  luminance: (red, green, blue) => [0.2126 * red + 0.7152 * green + 0.0722 * blue, 0, 0],
+  luminance: (red, green, blue) => [luminance(red, green, blue), 0, 0],
 };
+
+function luminance(red: number, green: number, blue: number): number {
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
 
 function hexOfCenter([x = 0, y = 0, z = 0]: readonly number[], space: ColorSpace): string {
   if (space === 'lab') return hexOfRgb(rgbOfLab([x, y, z]));
   return hexOfRgb(space === 'rgb' ? [x, y, z] : [x, x, x]);
 }
 
-export const kmeans: Method<'kmeans'> = ({ picture, hidden }, params) => {
-  const isGrey = colorChannels(picture) === 1;
-  const palette = countColors(picture, hidden);
-  const { keys, counts } = palette;
-  // More clusters than colours would be empty ones.
-  const k = Math.min(params.clusters, keys.length);
-  if (k === 0) {
-    return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
-  }
-  const coordinates = new Float32Array(keys.length * 3);
-  const toSpace = COORDINATES[params.color_space];
-  keys.forEach((key, i) => {
-    coordinates.set(toSpace(...colorOfKey(key, isGrey)), i * 3);
-  });
-  const points = { coordinates, weights: counts };
-  const start = bestStart(points, k, seededRandom(params.seed), params.max_iterations);
-  const { centers, assignment, compactness, iterations } = lloyd(points, start, params.max_iterations);
-  const axes = params.color_space === 'luminance' ? 1 : 3;
-  const fromDark = Array.from({ length: k }, (_, cluster) => ({
-    cluster,
-    values: [...centers.subarray(cluster * 3, cluster * 3 + axes)],
-    color: hexOfCenter([...centers.subarray(cluster * 3, cluster * 3 + 3)], params.color_space),
-  })).sort((a, b) => brightness(a.color) - brightness(b.color) || a.cluster - b.cluster);
-  const labelOf = new Uint8Array(k);
-  fromDark.forEach(({ cluster }, index) => {
-    labelOf[cluster] = index + 1;
-  });
-  return {
-    classes: classifyByColor(
-      picture,
-      hidden,
-      palette,
-      assignment.map((cluster) => labelOf[cluster] as number),
-    ),
-    found: {
-      centers: fromDark.map(({ color, values }, index) => ({ label: index + 1, color, values })),
-      compactness,
-      iterations,
-    },
-  };
+export const kmeans: Method<typeof params> = {
+  params,
+  defaults: () => ({ segments: 'classes' }),
+  check: refuseMorphology,
+  classify({ picture, hidden }, { clusters, color_space, seed, max_iterations }) {
+    const isGrey = colorChannels(picture) === 1;
+    const palette = countColors(picture, hidden);
+    const { keys, counts } = palette;
+    // More clusters than colours would be empty ones.
+    const k = Math.min(clusters, keys.length);
+    if (k === 0) {
+      return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
+    }
+    const coordinates = new Float32Array(keys.length * 3);
+    const toSpace = COORDINATES[color_space];
+    keys.forEach((key, i) => {
+      coordinates.set(toSpace(...colorOfKey(key, isGrey)), i * 3);
+    });
+    const points = { coordinates, weights: counts };
+    const start = bestStart(points, k, seededRandom(seed), max_iterations);
+    const { centers, assignment, compactness, iterations } = lloyd(points, start, max_iterations);
+    const fromDark = centersFromDark(centers, color_space);
+    const labelOf = new Uint8Array(k);
+    fromDark.forEach(({ cluster }, index) => {
+      labelOf[cluster] = index + 1;
+    });
+    const classOf = assignment.map((cluster) => labelOf[cluster] as number);
+    return {
+      classes: classifyByColor(picture, hidden, palette, classOf),
+      found: {
+        centers: fromDark.map(({ color, values }, index) => ({ label: index + 1, color, values })),
+        compactness,
+        iterations,
+      },
+    };
+  },
 };
 
-function brightness(hex: string): number {
-  const value = Number.parseInt(hex.slice(1), 16);
-  return 0.2126 * (value >> 16) + 0.7152 * ((value >> 8) & 255) + 0.0722 * (value & 255);
+function centersFromDark(centers: Float64Array, space: ColorSpace) {
+  const axes = space === 'luminance' ? 1 : 3;
+  const brightness = (hex: string) => luminance(...rgbOfHex(hex));
+  return Array.from({ length: centers.length / 3 }, (_, cluster) => ({
+    cluster,
+    values: [...centers.subarray(cluster * 3, cluster * 3 + axes)],
+    color: hexOfCenter([...centers.subarray(cluster * 3, cluster * 3 + 3)], space),
+  })).sort((a, b) => brightness(a.color) - brightness(b.color) || a.cluster - b.cluster);
 }

@@ -1,29 +1,180 @@
+import { type Static, type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
+import { parameterError, Words } from '../../core/faults.ts';
+import { ObjectWithDefaults, SchemaRef, StringEnum } from '../../core/schema.ts';
+import type { Size } from '../../pictures/types.ts';
 import type { ClassMap } from '../labels/components.ts';
-import type { Picture } from '../picture.ts';
-import type { Found, MethodName, ParamsOf, Point } from '../schemas.ts';
+import type { Picture } from '../labels/picture.ts';
+import { MAX_SEGMENTS, Point } from '../labels/segment.ts';
 
 /** What a method works on: the picture, or the reduced copy of it. */
 export interface MethodInput {
   picture: Picture;
-  /** The picture at full size; the same object where nothing was reduced. */
+  /** The picture at full size; the same object if nothing was reduced. */
   original: Picture;
-  /** Pixels (1) of `picture` that are fully transparent, to be left out; null where there is none. */
+  /** Pixels (1) of `picture` that are fully transparent and to be left out; null if there are none. */
   hidden: Uint8Array | null;
 }
 
+export const Found = Type.Object(
+  {
+    thresholds: Type.Optional(
+      Type.Array(Type.Integer(), { description: 'Levels; what is above one is in the next class.' }),
+    ),
+    centers: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            label: Type.Integer({ description: 'The class.' }),
+            color: Type.String({ description: 'Nearest sRGB colour, #rrggbb.' }),
+            values: Type.Array(Type.Number(), { description: 'In the colour space of the clustering.' }),
+          },
+          { additionalProperties: false },
+        ),
+        { description: 'Cluster centres, from dark to light.' },
+      ),
+    ),
+    compactness: Type.Optional(
+      Type.Number({ description: 'Sum of squared distances to the cluster centres.' }),
+    ),
+    iterations: Type.Optional(Type.Integer({ description: 'Rounds until nothing changed.' })),
+    color: Type.Optional(Type.String({ description: 'The colour that was looked for, #rrggbb.' })),
+    markers: Type.Optional(Type.Integer({ description: 'Object markers that the watershed started from.' })),
+    working_size: Type.Optional(
+      Type.Object(
+        { width: Type.Integer(), height: Type.Integer() },
+        { additionalProperties: false, description: 'Size of the reduced copy.' },
+      ),
+    ),
+  },
+  {
+    $id: 'SegmentationFindings',
+    additionalProperties: false,
+    description: 'What the method found on the way.',
+  },
+);
+export type Found = Static<typeof Found>;
+
 export interface Classification {
-  /** Class of each pixel of `picture`, or of `original` where the method refined its result. */
+  /** Class of each pixel of `picture`, or of `original` if the method refined its result. */
   classes: ClassMap;
   found: Found;
   /** Whether `classes` is of the original's size already. */
   isFullSize?: boolean;
 }
 
-/** Gives each pixel a class; 0 is background. */
-export type Method<Name extends MethodName> = (
-  input: MethodInput,
-  params: ParamsOf<Name>,
-) => Classification | Promise<Classification>;
+/** The parameters that every method has. */
+const common = {
+  page: Type.Integer({
+    description: 'Which frame of an animation or page of a document, counted from 0.',
+    default: 0,
+    minimum: 0,
+    maximum: 100_000,
+  }),
+  working_size: Type.Optional(
+    Type.Integer({
+      description:
+        'Longest side, in pixels, of the reduced copy that the method works on; the label map has the full size all the same. Default: the full size (grabcut: 640).',
+      minimum: 16,
+      maximum: 65_535,
+    }),
+  ),
+  open: Type.Integer({
+    description: 'Radius, in pixels, of a morphological opening by a disc: removes specks and thin bridges.',
+    default: 0,
+    minimum: 0,
+    maximum: 1000,
+  }),
+  close: Type.Integer({
+    description:
+      'Radius, in pixels, of a morphological closing by a disc, after the opening: closes cracks and small holes.',
+    default: 0,
+    minimum: 0,
+    maximum: 1000,
+  }),
+  fill_holes: Type.Boolean({
+    description: 'Give background that one segment class encloses wholly to that class.',
+    default: false,
+  }),
+  segments: Type.Optional(
+    StringEnum(['components', 'classes'], {
+      description:
+        'components: each connected region is a segment; classes: each class is one, however scattered. Default: components for two classes, else classes.',
+    }),
+  ),
+  connectivity: Type.Unsafe<4 | 8>({
+    type: 'integer',
+    enum: [4, 8],
+    description: 'Whether pixels that touch by a corner alone are connected (8) or not (4).',
+    default: 8,
+  }),
+  min_area: Type.Integer({
+    description: 'Connected regions of fewer pixels become background.',
+    default: 1,
+    minimum: 1,
+    maximum: 1_000_000_000,
+  }),
+  max_segments: Type.Integer({
+    description: 'Most segments to keep; beyond it the smallest become background and are counted.',
+    default: MAX_SEGMENTS,
+    minimum: 1,
+    maximum: MAX_SEGMENTS,
+  }),
+};
+
+/** The schema of a method's parameters, those of its own before those that all methods have. */
+export function methodParams<const Name extends string, Own extends TProperties>(
+  method: Name,
+  title: string,
+  description: string,
+  own: Own,
+) {
+  return ObjectWithDefaults(
+    { method: Type.Literal(method, { description: 'The method.' }), ...own, ...common },
+    { $id: `${title}SegmentationParams`, title, description },
+  );
+}
+
+export const invert = Type.Boolean({ description: 'Swap foreground and background.', default: false });
+
+export const points = (description: string) =>
+  Type.Array(SchemaRef(Point), { description, default: [], maxItems: 10_000 });
+
+/**
+ * A way to give each pixel a class; 0 is background. Its functions get parameters that fit its schema, and all but `defaults`
+ * and `check` only parameters that `check` lets pass.
+ */
+export interface Method<Schema extends TObject = TObject, Params = Static<Schema>> {
+  params: Schema;
+  /** Schemas with a name that the parameters refer to, besides `Point` and `Box`. */
+  schemas?: readonly TSchema[];
+  /** Defaults that depend on the other parameters. */
+  defaults?(params: Params): { segments?: 'components' | 'classes'; working_size?: number };
+  /** @throws AppError `validation_failed` for parameters that do not go together */
+  check?(params: Params): void;
+  /** @throws AppError `validation_failed` for coordinates outside the picture */
+  checkCoordinates?(params: Params, size: Size): void;
+  classify(input: MethodInput, params: Params): Classification | Promise<Classification>;
+}
+
+/** Opening and closing are defined on a foreground and a background; between several classes no order is right. */
+export function refuseMorphology(params: { method: string; open: number; close: number }): void {
+  for (const name of ['open', 'close'] as const) {
+    if (params[name] > 0) {
+      throw parameterError(`/${name}`, `0, since ${params.method} gives several classes here,`, params[name]);
+    }
+  }
+}
+
+/** @throws AppError `validation_failed` for a point outside the picture */
+export function checkPoint(path: string, { x, y }: Point, { width, height }: Size): void {
+  if (x < width && y < height) return;
+  throw parameterError(path, `a pixel of the picture of ${width}×${height}`, new Words(`(${x}, ${y})`));
+}
+
+/** @throws AppError `validation_failed` for the first point that is outside the picture */
+export function checkPoints(path: string, given: readonly Point[], size: Size): void {
+  for (const [i, point] of given.entries()) checkPoint(`${path}/${i}`, point, size);
+}
 
 /** Where a pixel of the original lies in the reduced copy. */
 export function scalePoint({ x, y }: Point, { picture, original }: MethodInput): Point {

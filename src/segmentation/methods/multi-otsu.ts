@@ -1,5 +1,20 @@
-import { countLevels, extractPlane } from '../labels/plane.ts';
-import type { Method } from './method.ts';
+import { Type } from '@sinclair/typebox';
+import { type Method, methodParams, refuseMorphology } from './method.ts';
+import { channel, countLevels, extractPlane } from './plane.ts';
+
+const params = methodParams(
+  'multi_otsu',
+  'MultiOtsu',
+  'Several thresholds by Otsu’s criterion. The lowest class is background, the others count upwards.',
+  {
+    channel,
+    invert: Type.Boolean({
+      description: 'Count downwards: the highest class is background.',
+      default: false,
+    }),
+    classes: Type.Integer({ description: 'Classes of levels.', default: 3, minimum: 2, maximum: 5 }),
+  },
+);
 
 /**
  * The levels that part a histogram into `classes` classes of the largest between-class variance, ascending; each class
@@ -56,15 +71,19 @@ export function multiOtsuThresholds(counts: Uint32Array, classes: number): numbe
   return thresholds;
 }
 
-export const multiOtsu: Method<'multi_otsu'> = ({ picture, hidden }, params) => {
-  const plane = extractPlane(picture, params.channel);
-  const thresholds = multiOtsuThresholds(countLevels(plane, hidden), params.classes);
-  const classOf = Uint8Array.from({ length: 256 }, (_, level) => {
-    const above = thresholds.filter((threshold) => level > threshold).length;
-    return params.invert ? thresholds.length - above : above;
-  });
-  return {
-    classes: plane.map((level) => classOf[level] as number),
-    found: { thresholds },
-  };
+export const multiOtsu: Method<typeof params> = {
+  params,
+  defaults: ({ classes }) => ({ segments: classes > 2 ? 'classes' : 'components' }),
+  check(given) {
+    if (given.classes > 2) refuseMorphology(given);
+  },
+  classify({ picture, hidden }, { channel, classes, invert }) {
+    const plane = extractPlane(picture, channel);
+    const thresholds = multiOtsuThresholds(countLevels(plane, hidden), classes);
+    const classOf = Uint8Array.from({ length: 256 }, (_, level) => {
+      const above = thresholds.filter((threshold) => level > threshold).length;
+      return invert ? thresholds.length - above : above;
+    });
+    return { classes: plane.map((level) => classOf[level] as number), found: { thresholds } };
+  },
 };

@@ -1,5 +1,10 @@
-import { countLevels, extractPlane } from '../labels/plane.ts';
-import { aboveThreshold, type Method } from './method.ts';
+import { aboveThreshold, invert, type Method, methodParams } from './method.ts';
+import { channel, countLevels, extractPlane } from './plane.ts';
+
+const params = methodParams('otsu', 'Otsu', 'Global threshold by Otsu’s method: foreground is above it.', {
+  channel,
+  invert,
+});
 
 /**
  * The level that parts a histogram into two classes of the largest between-class variance (N. Otsu, "A Threshold
@@ -36,11 +41,11 @@ export function otsuThreshold(counts: Uint32Array): number {
   return best;
 }
 
-export const otsu: Method<'otsu'> = ({ picture, hidden }, params) => {
-  const plane = extractPlane(picture, params.channel);
-  const threshold = otsuThreshold(countLevels(plane, hidden));
-  return {
-    classes: aboveThreshold(plane, threshold, params.invert),
-    found: { thresholds: [threshold] },
-  };
+export const otsu: Method<typeof params> = {
+  params,
+  classify({ picture, hidden }, { channel, invert }) {
+    const plane = extractPlane(picture, channel);
+    const threshold = otsuThreshold(countLevels(plane, hidden));
+    return { classes: aboveThreshold(plane, threshold, invert), found: { thresholds: [threshold] } };
+  },
 };

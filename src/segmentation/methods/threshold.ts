@@ -1,6 +1,38 @@
+import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
-import { extractPlane } from '../labels/plane.ts';
-import { aboveThreshold, type Method } from './method.ts';
+import { StringEnum } from '../../core/schema.ts';
+import { aboveThreshold, invert, type Method, methodParams } from './method.ts';
+import { channel, extractPlane } from './plane.ts';
+
+const params = methodParams(
+  'threshold',
+  'Threshold',
+  'A given global threshold (`value`), or one for each pixel from its neighbourhood (`adaptive`).',
+  {
+    channel,
+    invert,
+    value: Type.Optional(
+      Type.Integer({ description: 'Foreground is above this level.', minimum: 0, maximum: 255 }),
+    ),
+    adaptive: Type.Optional(
+      StringEnum(['mean', 'gaussian'], {
+        description: 'Foreground is above the (Gaussian-weighted) mean of the block around, less `offset`.',
+      }),
+    ),
+    block_size: Type.Integer({
+      description: 'Side of the block of an adaptive threshold, odd, in pixels.',
+      default: 51,
+      minimum: 3,
+      maximum: 999,
+    }),
+    offset: Type.Number({
+      description: 'Taken from the mean of an adaptive threshold.',
+      default: 0,
+      minimum: -255,
+      maximum: 255,
+    }),
+  },
+);
 
 /**
  * Foreground (1) where a level is above its block's mean, less `offset` rounded up, as in OpenCV's
@@ -10,13 +42,11 @@ import { aboveThreshold, type Method } from './method.ts';
  */
 function adaptiveThreshold(
   plane: Uint8Array,
-  width: number,
-  height: number,
   means: Uint8Array,
   offset: number,
   invert: boolean,
 ): Uint8Array {
-  const classes = new Uint8Array(width * height);
+  const classes = new Uint8Array(plane.length);
   const above = invert ? 0 : 1;
   const margin = Math.ceil(offset);
   for (let i = 0; i < classes.length; i++) {
@@ -110,27 +140,24 @@ function gaussianKernel(size: number): Float64Array {
   return kernel.map((weight) => weight / sum);
 }
 
-export const threshold: Method<'threshold'> = ({ picture }, params) => {
-  const { width, height } = picture;
-  const plane = extractPlane(picture, params.channel);
-  if (params.value !== undefined) {
-    return {
-      classes: aboveThreshold(plane, params.value, params.invert),
-
-      found: { thresholds: [params.value] },
-    };
-  }
-  if (params.adaptive === undefined) {
-    throw parameterError('/value', 'a global threshold, or adaptive instead,', undefined);
-  }
-  const means = (params.adaptive === 'mean' ? blockMeans : gaussianMeans)(
-    plane,
-    width,
-    height,
-    params.block_size,
-  );
-  return {
-    classes: adaptiveThreshold(plane, width, height, means, params.offset, params.invert),
-    found: {},
-  };
+export const threshold: Method<typeof params> = {
+  params,
+  check({ value, adaptive, block_size }) {
+    if (value === undefined && adaptive === undefined) {
+      throw parameterError('/value', 'a global threshold, or adaptive instead,', undefined);
+    }
+    if (value !== undefined && adaptive !== undefined) {
+      throw parameterError('/adaptive', 'no value together with value', adaptive);
+    }
+    if (block_size % 2 === 0) throw parameterError('/block_size', 'an odd integer', block_size);
+  },
+  classify({ picture }, { channel, value, adaptive, block_size, offset, invert }) {
+    const { width, height } = picture;
+    const plane = extractPlane(picture, channel);
+    if (value !== undefined) {
+      return { classes: aboveThreshold(plane, value, invert), found: { thresholds: [value] } };
+    }
+    const means = (adaptive === 'gaussian' ? gaussianMeans : blockMeans)(plane, width, height, block_size);
+    return { classes: adaptiveThreshold(plane, means, offset, invert), found: {} };
+  },
 };

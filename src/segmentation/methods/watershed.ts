@@ -1,13 +1,102 @@
+import { type Static, Type } from '@sinclair/typebox';
 import { parameterError, Words } from '../../core/faults.ts';
+import { ObjectWithDefaults, SchemaRef, TaggedUnion } from '../../core/schema.ts';
 import { releaseArray } from '../../pictures/release-array.ts';
-import { flood, MAX_SOBEL, sobelMagnitude } from '../labels/flood.ts';
 import { squaredDistance } from '../labels/morphology.ts';
-import { countLevels, extractPlane } from '../labels/plane.ts';
-import type { Found, ParamsOf } from '../schemas.ts';
-import { aboveThreshold, type Classification, type Method, type MethodInput, scalePoint } from './method.ts';
+import { Point } from '../labels/segment.ts';
+import { flood, MAX_SOBEL, sobelMagnitude } from './flood.ts';
+import {
+  aboveThreshold,
+  checkPoints,
+  type Found,
+  type Method,
+  type MethodInput,
+  methodParams,
+  points,
+  refuseMorphology,
+  scalePoint,
+} from './method.ts';
 import { otsuThreshold } from './otsu.ts';
+import { channel, countLevels, extractPlane } from './plane.ts';
 
-type Markers = ParamsOf<'watershed'>['markers'];
+const LevelMarkers = ObjectWithDefaults(
+  {
+    from: Type.Literal('levels', { description: 'Where markers come from.' }),
+    low: Type.Integer({ description: 'Below it is background.', minimum: 0, maximum: 255 }),
+    high: Type.Integer({ description: 'Above it is foreground.', minimum: 0, maximum: 255 }),
+  },
+  {
+    $id: 'LevelMarkers',
+    description: 'Two grey levels; what is between is flooded.',
+  },
+);
+
+/** Default of `min_distance`, pixels. */
+const MIN_DISTANCE = 10;
+
+const DistanceMarkers = ObjectWithDefaults(
+  {
+    from: Type.Literal('distance', { description: 'Where markers come from.' }),
+    threshold: Type.Optional(
+      Type.Integer({
+        description: 'Foreground is above this level. Default: Otsu’s.',
+        minimum: 0,
+        maximum: 255,
+      }),
+    ),
+    min_distance: Type.Integer({
+      description: 'Least distance, in pixels, between the peaks of two objects.',
+      default: MIN_DISTANCE,
+      minimum: 1,
+      maximum: 10_000,
+    }),
+  },
+  {
+    $id: 'DistanceMarkers',
+    description: 'Peaks of the distance to the background of a threshold: parts objects that touch.',
+  },
+);
+
+const PointMarkers = ObjectWithDefaults(
+  {
+    from: Type.Literal('points', { description: 'Where markers come from.' }),
+    points: Type.Array(SchemaRef(Point), {
+      description: 'One point in each object; its place in the list is its class.',
+      minItems: 1,
+      maxItems: 10_000,
+    }),
+    background: points('Points of the background.'),
+  },
+  { $id: 'PointMarkers', description: 'Markers placed by hand.' },
+);
+
+const MARKER_SCHEMAS = [LevelMarkers, DistanceMarkers, PointMarkers] as const;
+
+const Markers = TaggedUnion<(typeof MARKER_SCHEMAS)[number]>(
+  'from',
+  ['levels', 'distance', 'points'],
+  MARKER_SCHEMAS,
+  { $id: 'WatershedMarkers', description: 'Where the flood starts.' },
+);
+
+type Markers = Static<typeof Markers>;
+
+const params = methodParams(
+  'watershed',
+  'Watershed',
+  'Flooding of the gradient’s magnitude (Sobel) from markers.',
+  {
+    channel,
+    invert: Type.Boolean({
+      description: 'Objects are darker than their background: levels are mirrored before anything else.',
+      default: false,
+    }),
+    markers: Type.Unsafe<Markers>({
+      ...SchemaRef(Markers),
+      default: { from: 'distance', min_distance: MIN_DISTANCE },
+    }),
+  },
+);
 
 /** Marks pixels of a H×W map: 1 is background, 2 and up are objects. */
 interface Seeds {
@@ -17,24 +106,39 @@ interface Seeds {
 }
 
 /** Regions that the gradient parts, from markers. Classes: 0 background, then the objects in the markers' order. */
-export const watershed: Method<'watershed'> = (input, params): Classification => {
-  const { width, height } = input.picture;
-  let plane = extractPlane(input.picture, params.channel);
-  if (params.invert) plane = plane.map((level) => 255 - level);
-  const seeds = placeMarkers(plane, input, params.markers);
-  const markers = padded(seeds.map, width, height);
-  const gradient = sobelMagnitude(plane, width, height);
-  flood(gradient, markers, width, MAX_SOBEL);
-  releaseArray(gradient);
-  const classes = seeds.objects <= 1 ? new Uint8Array(width * height) : seeds.map;
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let at = (y + 1) * (width + 2) + 1, x = 0; x < width; x++, i++, at++) {
-      // What no marker reached (there was none) stays background.
-      classes[i] = Math.max(0, (markers[at] as number) - 1);
+export const watershed: Method<typeof params> = {
+  params,
+  schemas: [...MARKER_SCHEMAS, Markers],
+  check({ markers, ...given }) {
+    if (markers.from !== 'levels') refuseMorphology(given);
+    else if (markers.low >= markers.high) {
+      throw parameterError('/markers/low', `a level below high (${markers.high})`, markers.low);
     }
-  }
-  releaseArray(markers);
-  return { classes, found: seeds.found };
+  },
+  checkCoordinates({ markers }, size) {
+    if (markers.from !== 'points') return;
+    checkPoints('/markers/points', markers.points, size);
+    checkPoints('/markers/background', markers.background, size);
+  },
+  classify(input, given) {
+    const { width, height } = input.picture;
+    let plane = extractPlane(input.picture, given.channel);
+    if (given.invert) plane = plane.map((level) => 255 - level);
+    const seeds = placeMarkers(plane, input, given.markers);
+    const markers = padded(seeds.map, width, height);
+    const gradient = sobelMagnitude(plane, width, height);
+    flood(gradient, markers, width, MAX_SOBEL);
+    releaseArray(gradient);
+    const classes = seeds.objects <= 1 ? new Uint8Array(width * height) : seeds.map;
+    for (let y = 0, i = 0; y < height; y++) {
+      for (let at = (y + 1) * (width + 2) + 1, x = 0; x < width; x++, i++, at++) {
+        // What no marker reached (there was none) stays background.
+        classes[i] = Math.max(0, (markers[at] as number) - 1);
+      }
+    }
+    releaseArray(markers);
+    return { classes, found: seeds.found };
+  },
 };
 
 function placeMarkers(plane: Uint8Array, input: MethodInput, markers: Markers): Seeds {

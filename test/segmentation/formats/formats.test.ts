@@ -3,9 +3,9 @@ import t from 'tap';
 import { binaryMask, encodeBinaryMask } from '../../../src/segmentation/formats/binary-mask.ts';
 import { measurementsToCsv } from '../../../src/segmentation/formats/csv.ts';
 import { toGeoJson } from '../../../src/segmentation/formats/geojson.ts';
-import { encodeLabelMap } from '../../../src/segmentation/formats/label-map.ts';
 import { encodeOverlay, labelColor, renderOverlay } from '../../../src/segmentation/formats/overlay.ts';
 import { traceRings } from '../../../src/segmentation/formats/rings.ts';
+import { encodeLabelMap } from '../../../src/segmentation/labels/label-map.ts';
 import type { LabelMap } from '../../../src/segmentation/labels/labels.ts';
 import { blobs, drawing, labelDrawing, readLabels, segmentPixels } from '../support.ts';
 
@@ -91,9 +91,9 @@ t.test('CSV', async (t) => {
 });
 
 /** Signed area: positive where the ring runs clockwise as seen with y down. */
-const shoelace = (ring: readonly (readonly [number, number])[]) =>
-  ring.reduce((sum, [x, y], i) => {
-    const [nextX, nextY] = ring[(i + 1) % ring.length] ?? [0, 0];
+const shoelace = (ring: readonly (readonly number[])[]) =>
+  ring.reduce((sum, [x = 0, y = 0], i) => {
+    const [nextX = 0, nextY = 0] = ring[(i + 1) % ring.length] ?? [];
     return sum + (x * nextY - nextX * y) / 2;
   }, 0);
 

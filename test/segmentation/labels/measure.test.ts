@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Segment } from '../../../src/segmentation/schemas.ts';
+import type { Segment } from '../../../src/segmentation/labels/segment.ts';
 import {
   askOracle,
   blobs,

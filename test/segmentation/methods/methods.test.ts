@@ -1,8 +1,8 @@
 import t from 'tap';
-import { deltaE2000, labOfRgb, rgbOfLab } from '../../../src/segmentation/color-science.ts';
 import { squaredDistance } from '../../../src/segmentation/labels/morphology.ts';
-import type { Picture } from '../../../src/segmentation/picture.ts';
-import { CHANNELS } from '../../../src/segmentation/schemas.ts';
+import type { Picture } from '../../../src/segmentation/labels/picture.ts';
+import { deltaE2000, labOfRgb, rgbOfLab } from '../../../src/segmentation/methods/color-science.ts';
+import { CHANNELS } from '../../../src/segmentation/methods/plane.ts';
 import {
   askOracle,
   blobs,

@@ -1,8 +1,8 @@
-import { colorChannels, type Picture } from '../picture.ts';
+import { colorChannels, type Picture } from '../labels/picture.ts';
 
 /**
  * The distinct colours of a picture with how often each occurs. Work that depends on a pixel's colour alone is done once
- * for each colour: a 12-megapixel photo has some 100,000 to 500,000.
+ * for each colour, of which there are far fewer than pixels.
  */
 export interface Palette {
   /** `red << 16 | green << 8 | blue`, ascending; of a grey picture the level alone. */

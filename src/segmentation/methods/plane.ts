@@ -1,8 +1,29 @@
-import { labOfRgb } from '../color-science.ts';
-import { alphaChannel, type Picture } from '../picture.ts';
-import type { CHANNELS } from '../schemas.ts';
+import { StringEnum } from '../../core/schema.ts';
+import { alphaChannel, type Picture } from '../labels/picture.ts';
+import { labOfRgb } from './color-science.ts';
 
+/** What a threshold is applied to: one 8-bit plane made of the picture's channels. */
+export const CHANNELS = [
+  'luminance',
+  'red',
+  'green',
+  'blue',
+  'alpha',
+  'hue',
+  'saturation',
+  'value',
+  'lightness',
+  'a',
+  'b',
+] as const;
 export type Channel = (typeof CHANNELS)[number];
+
+/** The parameter of the methods that work on one plane. */
+export const channel = StringEnum(CHANNELS, {
+  description:
+    'The plane that is thresholded, 0 to 255. luminance: Rec. 709 weights (0.2126, 0.7152, 0.0722) on the sRGB values, or a one-channel picture as stored; hue: 0° to 360° on 0 to 255; lightness, a, b: CIELAB (D65), L* times 2.55, a* and b* plus 128.',
+  default: 'luminance',
+});
 
 /**
  * One 8-bit plane (H×W, row-major) of a picture; see the `channel` parameter for the definitions. A one-channel
@@ -28,31 +49,11 @@ export function extractPlane(picture: Picture, channel: Channel): Uint8Array {
   }
 }
 
-/** Pixels (1) whose alpha is 0, which have no colour to be seen; null where there is none. */
-export function transparentPixels({ width, height, channels, data }: Picture): Uint8Array | null {
-  if (channels % 2 === 1) return null;
-  let hidden: Uint8Array | null = null;
-  for (let i = 0, j = channels - 1; j < data.length; i++, j += channels) {
-    if (data[j] === 0) {
-      hidden ??= new Uint8Array(width * height);
-      hidden[i] = 1;
-    }
-  }
-  return hidden;
-}
-
 /** How many pixels have each level of a plane, those of `hidden` left out. */
 export function countLevels(plane: Uint8Array, hidden: Uint8Array | null): Uint32Array {
   const counts = new Uint32Array(256);
-  if (hidden === null) {
-    for (let i = 0; i < plane.length; i++) {
-      const level = plane[i] as number;
-      counts[level] = (counts[level] as number) + 1;
-    }
-    return counts;
-  }
   for (let i = 0; i < plane.length; i++) {
-    if (hidden[i] !== 0) continue;
+    if (hidden !== null && hidden[i] !== 0) continue;
     const level = plane[i] as number;
     counts[level] = (counts[level] as number) + 1;
   }

@@ -1,10 +1,11 @@
-import { loadOpenCV, type OpenCV } from '@opencvjs/node';
+import type { OpenCV } from '@opencvjs/node';
 
 export type OpenCv = typeof OpenCV;
 export type Mat = OpenCV.Mat;
 
-/** OpenCV (WebAssembly), compiled at the first call: some 0.15 s and 100 MB, which most methods do without. */
-export function openCv(): Promise<OpenCv> {
+/** OpenCV (WebAssembly), loaded and compiled at the first call: it is large, and most methods do without it. */
+export async function openCv(): Promise<OpenCv> {
+  const { loadOpenCV } = await import('@opencvjs/node');
   return loadOpenCV();
 }
 

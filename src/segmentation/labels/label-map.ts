@@ -4,13 +4,9 @@ import type { PixelLimits } from '../../pictures/limits.ts';
 import { openPicture, openStored, storedForm } from '../../pictures/open.ts';
 import { samplesOf, toPixels } from '../../pictures/pixels.ts';
 import type { SourceFile } from '../../pictures/types.ts';
-import type { LabelMap } from '../labels/labels.ts';
+import type { LabelMap } from './labels.ts';
 
-/**
- * A label map as a greyscale PNG, lossless: 8 bits a pixel, or 16 where the labels need them.
- *
- * Compression level 3 took 27 ms for a 12-megapixel map of 4,366 labels and 349 kB; level 6 took 55 ms for 282 kB.
- */
+/** A label map as a lossless greyscale PNG: 8 bits a pixel, or 16 if the labels need them. */
 export async function encodeLabelMap({ width, height, data }: LabelMap): Promise<Buffer> {
   return sharp(data, { raw: { width, height, channels: 1 }, limitInputPixels: false })
     .toColourspace(data instanceof Uint16Array ? 'grey16' : 'b-w')
