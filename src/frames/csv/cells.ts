@@ -15,9 +15,6 @@ export const NOT_A_NUMBER = -1;
 export const NOT_WHOLE = -2;
 export const OUT_OF_RANGE = -3;
 
-/** Farther from 0 no depth is: steps between such, and sums of them, are numbers still. */
-export const MAX_DEPTH = 1e100;
-
 const SPACE = 32;
 const TAB = 9;
 const PLUS = 43;

@@ -1,9 +1,9 @@
 import { AppError } from '../../core/errors.ts';
 import { mismatch, Words } from '../../core/faults.ts';
+import { MAX_COLUMNS } from '../rows/row.ts';
 import { isBlankCell } from './cells.ts';
 import { MAX_RECORD_BYTES, RecordReader } from './records.ts';
 
-export const MAX_COLUMNS = 10_000;
 export const DELIMITERS = [',', ';', '\t'] as const;
 export type Delimiter = (typeof DELIMITERS)[number];
 

@@ -1,3 +1,4 @@
+import { type QualityReport, QualityTracker } from '../rows/quality.ts';
 import { BatchBuilder, type FrameBatch } from './batches.ts';
 import { type CellFault, FaultLog, faultsError } from './faults.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from './header.ts';
 import { compileNullValues, DEFAULT_NULL_VALUES, type NullValues } from './null-values.ts';
 import { FastRowScanner } from './plain-rows.ts';
-import { type QualityReport, QualityTracker } from './quality.ts';
+
 import { RowReader } from './rows.ts';
 
 const LF = 10;

@@ -1,6 +1,7 @@
 import { mismatch } from '../../core/faults.ts';
+import { MAX_DEPTH } from '../rows/row.ts';
 import type { BatchBuilder } from './batches.ts';
-import { isBlankCell, MAX_DEPTH, NOT_WHOLE, OUT_OF_RANGE, parseDepth, parsePixel } from './cells.ts';
+import { isBlankCell, NOT_WHOLE, OUT_OF_RANGE, parseDepth, parsePixel } from './cells.ts';
 import type { CellFault, CellFaultCode, FaultLog } from './faults.ts';
 import { clip, type Header } from './header.ts';
 import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';

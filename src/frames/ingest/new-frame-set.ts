@@ -1,19 +1,27 @@
 import { createHash } from 'node:crypto';
+import { type Static, Type } from '@sinclair/typebox';
 import canonicalize from 'canonicalize';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../../auth/owner.ts';
+import { Nullable, StringEnum } from '../../core/schema.ts';
 import { DEFAULT_NULL_VALUES } from '../csv/null-values.ts';
 import type { ValueRange } from '../rows/normalize.ts';
+import { RESAMPLE_KERNELS } from '../rows/resampler.ts';
+import { RowWidth } from '../rows/row.ts';
 import type { IngestOptions, IngestSummary } from './messages.ts';
 
 /** Ingest options as they are stored: complete, in the terms of the API. */
-export interface StoredOptions {
-  delimiter: string | null;
-  null_values: readonly string[];
-  on_error: 'fail' | 'skip';
-  width: number;
-  kernel: string;
-}
+export const IngestOptionsSchema = Type.Object(
+  {
+    delimiter: Nullable('string', { description: 'Null: found from the header.' }),
+    null_values: Type.Array(Type.String()),
+    on_error: StringEnum(['fail', 'skip']),
+    width: RowWidth({}),
+    kernel: StringEnum(RESAMPLE_KERNELS),
+  },
+  { $id: 'IngestOptions', description: 'How the file was read.' },
+);
+export type StoredOptions = Static<typeof IngestOptionsSchema>;
 
 /** What is known of a frame set before its file is read. */
 export interface NewFrameSet {

@@ -1,42 +1,46 @@
-/** How the depths of a log follow each other in its file. */
-export type DepthOrder = 'ascending' | 'descending' | 'unsorted';
+import { type Static, Type } from '@sinclair/typebox';
+import { Nullable, StringEnum } from '../../core/schema.ts';
+import { Depth } from './row.ts';
 
-/** A place where the depth jumps by more than 1.5 times the typical step. */
-export interface Gap {
-  /** Row after the jump, counted from 1 after the header. */
-  row: number;
-  from_depth: number;
-  to_depth: number;
-}
+export const GapSchema = Type.Object(
+  { row: Type.Integer({ description: 'After the jump.' }), from_depth: Depth(), to_depth: Depth() },
+  { $id: 'DepthGap', description: 'A place where the depth jumps by more than 1.5 typical steps.' },
+);
+type Gap = Static<typeof GapSchema>;
+
+export const StepSchema = Type.Object(
+  {
+    typical: Type.Number({ description: 'The most frequent one.' }),
+    min: Type.Number(),
+    max: Type.Number(),
+    mean: Type.Number(),
+  },
+  { $id: 'DepthStep', description: 'Steps from row to row, in depth units, regardless of direction.' },
+);
 
 /** What is known of a log's rows once it is read, found in one pass and constant memory. */
-export interface QualityReport {
-  /** Rows kept. */
-  rows: number;
-  /** Rows skipped because all their cells are empty, blank lines included. */
-  empty_rows: number;
-  /** Rows with faults: skipped, where that was asked for. */
-  bad_rows: number;
-  /** Missing pixels in kept rows. */
-  null_pixels: number;
-  depth_min: number | null;
-  depth_max: number | null;
-  /** Range of the present pixels; null where there are none. */
-  value_min: number | null;
-  value_max: number | null;
-  depth_order: DepthOrder;
-  /** Rows whose depth is less than the one before. */
-  descents: number;
-  /** Rows whose depth equals the one before. All duplicates where the log is sorted, a lower bound where not. */
-  duplicate_depths: number;
-  /** Sizes of the steps from row to row that aren't 0, in depth units; null for a log without one. */
-  step: { typical: number; min: number; max: number; mean: number } | null;
-  /** Steps of more than 1.5 typical ones. */
-  gaps: number;
-  /** The greatest of them, up to 20, greatest first. */
-  largest_gaps: Gap[];
-  /** Whether `step.typical` and `gaps` are exact: up to 1,024 different steps, told apart to 0.000001. */
-  steps_exact: boolean;
+export const QualityReportSchema = Type.Object({
+  rows: Type.Integer({ description: 'Rows kept.' }),
+  empty_rows: Type.Integer({ description: 'Rows skipped because all their cells are empty.' }),
+  bad_rows: Type.Integer({ description: 'Rows skipped because of faults.' }),
+  null_pixels: Type.Integer({ description: 'Missing pixels in kept rows.' }),
+  depth_min: Nullable('number'),
+  depth_max: Nullable('number'),
+  value_min: Nullable('integer'),
+  value_max: Nullable('integer'),
+  depth_order: StringEnum(['ascending', 'descending', 'unsorted']),
+  descents: Type.Integer({ description: 'Rows with a smaller depth than the one before.' }),
+  duplicate_depths: Type.Integer({ description: 'Rows with the depth of the one before.' }),
+  step: Type.Unsafe<Static<typeof StepSchema> | null>(Type.Union([Type.Ref('DepthStep'), Type.Null()])),
+  gaps: Type.Integer(),
+  largest_gaps: Type.Unsafe<Gap[]>(Type.Array(Type.Ref('DepthGap'))),
+  steps_exact: Type.Boolean({ description: 'False where there are more than 1,024 different steps.' }),
+});
+export type QualityReport = Static<typeof QualityReportSchema>;
+
+/** What a stored frame set says of its rows. The column holds what this service has written. */
+export function qualityOf({ quality }: { quality: unknown }): QualityReport {
+  return quality as QualityReport;
 }
 
 const RESOLUTION = 1e6;
