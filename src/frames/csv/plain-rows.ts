@@ -1,5 +1,4 @@
 import type { BatchBuilder } from './batches.ts';
-import { scaleDecimal } from './cells.ts';
 import type { NullValues } from './null-values.ts';
 
 const LF = 10;
@@ -12,12 +11,14 @@ const ZERO = 48;
 const MISSING = -1;
 const NOT_HERE = -2;
 
+/** Powers of ten that are exact as doubles. */
+const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}`));
+
 /**
  * Reads rows of the classic shape straight from the chunk into a batch: depth first as `[-]digits[.digits]` of at
  * most 15 digits, then pixels of one to three digits, `.0`s behind them, empty, or spelled exactly like a null value;
  * no quotes, no blanks. Anything else it leaves to the general path, which knows the whole grammar; what it does
- * accept means the same there. Compares of neighbouring bytes, no calls per cell: 8 ns a cell would be 600,000 rows of
- * 200 a second.
+ * accept means the same there. It stays because without it an upload of plain rows takes longer: see docs/benchmarks.md.
  */
 export class FastRowScanner {
   /** Of the row that `scan` accepted. */
@@ -27,7 +28,6 @@ export class FastRowScanner {
   valueMin = 256;
   /** -1 where every pixel is missing. */
   valueMax = -1;
-  endedWithCr = false;
 
   private readonly columns: number;
   private readonly delimiter: number;
@@ -100,7 +100,6 @@ export class FastRowScanner {
       }
       if (column === last) return -1;
     }
-    this.endedWithCr = chunk[at - 1] === CR;
     this.nullPixels = missing;
     this.valueMin = min;
     this.valueMax = max;
@@ -133,7 +132,8 @@ export class FastRowScanner {
       digits += decimals;
     }
     if (digits > 15 || byte + ZERO !== this.delimiter) return -1;
-    const depth = scaleDecimal(mantissa, -decimals);
+    // Both are exact, so that their quotient is the nearest double (Clinger 1990, the fast case).
+    const depth = mantissa / (POWERS_OF_TEN[decimals] as number);
     this.depth = negative ? 0 - depth : depth;
     // A depth that is a null value is a fault, which the general path words.
     return this.nulls.numbers.has(this.depth) ? -1 : at + 1;
