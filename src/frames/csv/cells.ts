@@ -26,20 +26,29 @@ export const NOT_A_NUMBER = -1;
 export const NOT_WHOLE = -2;
 export const OUT_OF_RANGE = -3;
 
-/** Pixels as they are usually written. */
-const USUAL = new Map(Array.from({ length: 256 }, (_, value) => [String(value), value]));
-
 /**
  * Reads a pixel cell.
  * @returns 0 to 255, or NOT_A_NUMBER, NOT_WHOLE or OUT_OF_RANGE, which are negative.
  */
 export function parsePixel(cell: string, decimalComma: boolean): number {
-  const usual = USUAL.get(cell);
-  if (usual !== undefined) return usual;
+  const digits = parseDigits(cell);
+  if (digits >= 0) return digits <= 255 ? digits : OUT_OF_RANGE;
   const { whole, pixel } = decimalComma ? WITH_COMMA : WITH_POINT;
   if (!whole.test(cell)) return pixel.test(cell) ? NOT_WHOLE : NOT_A_NUMBER;
   const value = Number(cell.replace(',', '.'));
   return value >= 0 && value <= 255 ? value + 0 : OUT_OF_RANGE;
+}
+
+/** Up to four digits, as nearly all pixels are written, several times as fast as an expression reads them; -1 for all else. */
+function parseDigits(cell: string): number {
+  if (cell.length === 0 || cell.length > 4) return -1;
+  let value = 0;
+  for (let at = 0; at < cell.length; at++) {
+    const digit = cell.charCodeAt(at) - 48;
+    if (digit < 0 || digit > 9) return -1;
+    value = 10 * value + digit;
+  }
+  return value;
 }
 
 /**

@@ -65,7 +65,8 @@ export class RowReader {
     this.nullPixels = 0;
     this.valueMin = 256;
     this.valueMax = -1;
-    for (const [index, cell] of cells.entries()) {
+    for (let index = 0; index < cells.length; index++) {
+      const cell = cells[index] as string;
       const pixel = header.pixels[index] as number;
       if (pixel < 0) {
         this.depth = this.#readDepth(cell, index, position);
