@@ -37,7 +37,7 @@ export class BatchBuilder {
     this.columns = columns;
     this.stride = maskStride(columns);
     this.capacity = Math.max(1, Math.min(maxRows, Math.floor(BATCH_PIXELS / columns)));
-    this.allocate();
+    this.#allocate();
   }
 
   /** Marks a pixel of the row being written as missing. */
@@ -77,11 +77,11 @@ export class BatchBuilder {
       nulls: full ? this.nulls : (this.nulls?.slice(0, count * stride) ?? null),
     };
     this.count = 0;
-    this.allocate();
+    this.#allocate();
     return batch;
   }
 
-  private allocate(): void {
+  #allocate(): void {
     this.rows = new Uint32Array(this.capacity);
     this.depths = new Float64Array(this.capacity);
     this.pixels = new Uint8Array(this.capacity * this.columns);

@@ -29,16 +29,16 @@ export class FastRowScanner {
   /** -1 where every pixel is missing. */
   valueMax = -1;
 
-  private readonly columns: number;
-  private readonly delimiter: number;
-  private readonly nulls: NullValues;
+  readonly #columns: number;
+  readonly #delimiter: number;
+  readonly #nulls: NullValues;
   /** Where `readOddCell` found the cell's end. */
-  private oddEnd = 0;
+  #oddEnd = 0;
 
   constructor(columns: number, delimiter: number, nulls: NullValues) {
-    this.columns = columns;
-    this.delimiter = delimiter;
-    this.nulls = nulls;
+    this.#columns = columns;
+    this.#delimiter = delimiter;
+    this.#nulls = nulls;
   }
 
   /**
@@ -47,11 +47,12 @@ export class FastRowScanner {
    * all there. The batch's row is then half written, its null marks included.
    */
   scan(chunk: Uint8Array, from: number, end: number, batch: BatchBuilder): number {
-    let at = this.readDepth(chunk, from, end);
+    let at = this.#readDepth(chunk, from, end);
     if (at < 0) return -1;
-    const { delimiter, columns } = this;
+    const delimiter = this.#delimiter;
+    const columns = this.#columns;
     const { pixels } = batch;
-    const nullPixels = this.nulls.pixels;
+    const nullPixels = this.#nulls.pixels;
     const last = columns - 1;
     let out = batch.count * columns;
     let missing = 0;
@@ -79,9 +80,9 @@ export class FastRowScanner {
       }
       const plain = value <= 255 && (byte === delimiter || byte === LF || byte === CR);
       if (!plain || (nullPixels !== undefined && nullPixels[value] === 1)) {
-        value = this.readOddCell(chunk, at, end, plain ? MISSING : value, stop);
+        value = this.#readOddCell(chunk, at, end, plain ? MISSING : value, stop);
         if (value === NOT_HERE) return -1;
-        stop = this.oddEnd;
+        stop = this.#oddEnd;
         byte = chunk[stop] as number;
       }
       at = stop + 1;
@@ -107,7 +108,7 @@ export class FastRowScanner {
   }
 
   /** Reads the depth and its delimiter; at most 15 digits are exact in an integer and in one division. */
-  private readDepth(chunk: Uint8Array, from: number, end: number): number {
+  #readDepth(chunk: Uint8Array, from: number, end: number): number {
     let at = from;
     const negative = chunk[at] === MINUS;
     if (negative) at++;
@@ -131,12 +132,12 @@ export class FastRowScanner {
       decimals = at - point;
       digits += decimals;
     }
-    if (digits > 15 || byte + ZERO !== this.delimiter) return -1;
+    if (digits > 15 || byte + ZERO !== this.#delimiter) return -1;
     // Both are exact, so that their quotient is the nearest double (Clinger 1990, the fast case).
     const depth = mantissa / (POWERS_OF_TEN[decimals] as number);
     this.depth = negative ? 0 - depth : depth;
     // A depth that is a null value is a fault, which the general path words.
-    return this.nulls.numbers.has(this.depth) ? -1 : at + 1;
+    return this.#nulls.numbers.has(this.depth) ? -1 : at + 1;
   }
 
   /**
@@ -145,34 +146,34 @@ export class FastRowScanner {
    * @param stop the first byte after those digits.
    * @returns the pixel, MISSING, or NOT_HERE; the cell's end is left in `oddEnd`.
    */
-  private readOddCell(chunk: Uint8Array, from: number, end: number, value: number, stop: number): number {
+  #readOddCell(chunk: Uint8Array, from: number, end: number, value: number, stop: number): number {
     if (value === MISSING) {
-      this.oddEnd = stop;
+      this.#oddEnd = stop;
       return MISSING;
     }
-    if (this.endsCell(chunk[from])) {
-      this.oddEnd = from;
+    if (this.#endsCell(chunk[from])) {
+      this.#oddEnd = from;
       return MISSING;
     }
-    for (const literal of this.nulls.literals) {
+    for (const literal of this.#nulls.literals) {
       const after = from + literal.length;
-      if (after >= end || !this.endsCell(chunk[after])) continue;
+      if (after >= end || !this.#endsCell(chunk[after])) continue;
       let same = 0;
       while (same < literal.length && chunk[from + same] === literal[same]) same++;
       if (same === literal.length) {
-        this.oddEnd = after;
+        this.#oddEnd = after;
         return MISSING;
       }
     }
     if (value > 255 || chunk[stop] !== POINT) return NOT_HERE;
     let at = stop + 1;
     while (at < end && chunk[at] === ZERO) at++;
-    if (at >= end || !this.endsCell(chunk[at])) return NOT_HERE;
-    this.oddEnd = at;
-    return this.nulls.pixels?.[value] === 1 ? MISSING : value;
+    if (at >= end || !this.#endsCell(chunk[at])) return NOT_HERE;
+    this.#oddEnd = at;
+    return this.#nulls.pixels?.[value] === 1 ? MISSING : value;
   }
 
-  private endsCell(byte: number | undefined): boolean {
-    return byte === this.delimiter || byte === LF || byte === CR;
+  #endsCell(byte: number | undefined): boolean {
+    return byte === this.#delimiter || byte === LF || byte === CR;
   }
 }

@@ -25,20 +25,21 @@ export interface RowBinner {
 
 /** The pixel-wise mean of what is added, with weights, until it is written to a row of the picture. */
 class MeanRow {
-  private readonly sums: Float64Array;
+  readonly #sums: Float64Array;
   /** Weight of missing pixels: touched only by rows that have some. */
-  private readonly missing: Float64Array;
-  private anyMissing = false;
+  readonly #missing: Float64Array;
+  #anyMissing = false;
   /** Of all that was added. */
   weight = 0;
 
   constructor(width: number) {
-    this.sums = new Float64Array(width);
-    this.missing = new Float64Array(width);
+    this.#sums = new Float64Array(width);
+    this.#missing = new Float64Array(width);
   }
 
   add(weight: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void {
-    const { sums, missing } = this;
+    const sums = this.#sums;
+    const missing = this.#missing;
     this.weight += weight;
     if (mask === null) {
       for (let x = 0; x < sums.length; x++) {
@@ -46,7 +47,7 @@ class MeanRow {
       }
       return;
     }
-    this.anyMissing = true;
+    this.#anyMissing = true;
     for (let x = 0; x < sums.length; x++) {
       if (isMasked(mask, 0, x)) missing[x] = (missing[x] as number) + weight;
       else sums[x] = (sums[x] as number) + weight * (pixels[offset + x] as number);
@@ -55,19 +56,22 @@ class MeanRow {
 
   /** Adds the mean of another one as if it were a row. */
   addMean(weight: number, row: MeanRow): void {
-    const { sums, missing } = this;
+    const sums = this.#sums;
+    const missing = this.#missing;
     this.weight += weight;
-    this.anyMissing ||= row.anyMissing;
+    this.#anyMissing ||= row.#anyMissing;
     for (let x = 0; x < sums.length; x++) {
-      const present = row.weight - (row.missing[x] as number);
-      if (present > 0) sums[x] = (sums[x] as number) + (weight * (row.sums[x] as number)) / present;
+      const present = row.weight - (row.#missing[x] as number);
+      if (present > 0) sums[x] = (sums[x] as number) + (weight * (row.#sums[x] as number)) / present;
       else missing[x] = (missing[x] as number) + weight;
     }
   }
 
   /** Writes the mean, rounded half up, to row `y` of a picture, and starts anew. */
   writeTo(picture: GreyPicture, y: number, rounding: number): void {
-    const { sums, missing, weight } = this;
+    const { weight } = this;
+    const sums = this.#sums;
+    const missing = this.#missing;
     const { width, pixels } = picture;
     for (let x = 0; x < width; x++) {
       const present = weight - (missing[x] as number);
@@ -83,9 +87,9 @@ class MeanRow {
   }
 
   clear(): void {
-    this.sums.fill(0);
-    if (this.anyMissing) this.missing.fill(0);
-    this.anyMissing = false;
+    this.#sums.fill(0);
+    if (this.#anyMissing) this.#missing.fill(0);
+    this.#anyMissing = false;
     this.weight = 0;
   }
 }

@@ -58,119 +58,104 @@ export class QualityTracker {
   /** Rows kept. */
   rows = 0;
 
-  private nullPixels = 0;
-  private valueMin = 256;
-  private valueMax = -1;
-  private previous = 0;
-  private depthMin = Number.POSITIVE_INFINITY;
-  private depthMax = Number.NEGATIVE_INFINITY;
-  private ascents = 0;
-  private descents = 0;
-  private duplicates = 0;
-  private stepMin = Number.POSITIVE_INFINITY;
-  private stepMax = 0;
-  private stepSum = 0;
+  #nullPixels = 0;
+  #valueMin = 256;
+  #valueMax = -1;
+  #previous = 0;
+  #depthMin = Number.POSITIVE_INFINITY;
+  #depthMax = Number.NEGATIVE_INFINITY;
+  #ascents = 0;
+  #descents = 0;
+  #duplicates = 0;
+  #stepMin = Number.POSITIVE_INFINITY;
+  #stepMax = 0;
+  #stepSum = 0;
   /** How often each step (in units of 1/RESOLUTION) came. */
-  private readonly steps = new Map<number, number>();
-  private untracked = 0;
-  /** Most steps are alike: a counter beside the map spares it the lookups. */
-  private lastStep = -1;
-  private lastCount = 0;
-  private readonly jumps: Jump[] = [];
-  private smallestJump = 0;
+  readonly #steps = new Map<number, number>();
+  #isExact = true;
+  readonly #jumps: Jump[] = [];
+  #smallestJump = 0;
 
   /** Takes the depth of the next row kept, `row` being its position in the file. */
   addDepth(depth: number, row: number): void {
-    const delta = depth - this.previous;
-    if (depth < this.depthMin) this.depthMin = depth;
-    if (depth > this.depthMax) this.depthMax = depth;
+    const delta = depth - this.#previous;
+    if (depth < this.#depthMin) this.#depthMin = depth;
+    if (depth > this.#depthMax) this.#depthMax = depth;
     if (this.rows++ > 0) {
-      if (delta === 0) this.duplicates++;
-      else this.addStep(delta, depth, row);
+      if (delta === 0) this.#duplicates++;
+      else this.#addStep(delta, depth, row);
     }
-    this.previous = depth;
+    this.#previous = depth;
   }
 
   /** Takes how many pixels of a row are missing, and the range of the others (256 and -1 where there are none). */
   addPixels(missing: number, min: number, max: number): void {
-    this.nullPixels += missing;
-    if (min < this.valueMin) this.valueMin = min;
-    if (max > this.valueMax) this.valueMax = max;
+    this.#nullPixels += missing;
+    if (min < this.#valueMin) this.#valueMin = min;
+    if (max > this.#valueMax) this.#valueMax = max;
   }
 
   /** The report of what came so far. `badRows` is what the caller counted. */
   report(badRows: number): QualityReport {
-    this.flushStep();
-    const { rows, ascents, descents } = this;
-    const typical = this.typicalStep();
+    const { rows } = this;
+    const ascents = this.#ascents;
+    const descents = this.#descents;
+    const typical = this.#typicalStep();
     const threshold = typical * GAP_FACTOR;
     let gaps = 0;
-    for (const [step, count] of this.steps) if (step / RESOLUTION > threshold) gaps += count;
+    for (const [step, count] of this.#steps) if (step / RESOLUTION > threshold) gaps += count;
     const taken = ascents + descents;
-    const values = this.valueMax >= 0;
+    const values = this.#valueMax >= 0;
     return {
       rows,
       empty_rows: this.emptyRows,
       bad_rows: badRows,
-      null_pixels: this.nullPixels,
-      depth_min: rows > 0 ? this.depthMin : null,
-      depth_max: rows > 0 ? this.depthMax : null,
-      value_min: values ? this.valueMin : null,
-      value_max: values ? this.valueMax : null,
+      null_pixels: this.#nullPixels,
+      depth_min: rows > 0 ? this.#depthMin : null,
+      depth_max: rows > 0 ? this.#depthMax : null,
+      value_min: values ? this.#valueMin : null,
+      value_max: values ? this.#valueMax : null,
       depth_order: descents === 0 ? 'ascending' : ascents === 0 ? 'descending' : 'unsorted',
       descents,
-      duplicate_depths: this.duplicates,
+      duplicate_depths: this.#duplicates,
       step:
-        taken === 0 ? null : { typical, min: this.stepMin, max: this.stepMax, mean: this.stepSum / taken },
+        taken === 0 ? null : { typical, min: this.#stepMin, max: this.#stepMax, mean: this.#stepSum / taken },
       gaps,
-      largest_gaps: this.jumps
+      largest_gaps: this.#jumps
         .filter((jump) => jump.size > threshold)
         .map(({ row, from_depth, to_depth }) => ({ row, from_depth, to_depth })),
-      steps_exact: this.untracked === 0,
+      steps_exact: this.#isExact,
     };
   }
 
-  private addStep(delta: number, depth: number, row: number): void {
+  #addStep(delta: number, depth: number, row: number): void {
     const size = Math.abs(delta);
-    if (delta > 0) this.ascents++;
-    else this.descents++;
-    if (size < this.stepMin) this.stepMin = size;
-    if (size > this.stepMax) this.stepMax = size;
-    this.stepSum += size;
+    if (delta > 0) this.#ascents++;
+    else this.#descents++;
+    if (size < this.#stepMin) this.#stepMin = size;
+    if (size > this.#stepMax) this.#stepMax = size;
+    this.#stepSum += size;
     const step = Math.round(size * RESOLUTION);
-    if (step === this.lastStep) {
-      this.lastCount++;
-    } else {
-      this.flushStep();
-      this.lastStep = step;
-      this.lastCount = 1;
-    }
-    if (size > this.smallestJump) this.addJump({ size, row, from_depth: this.previous, to_depth: depth });
-  }
-
-  private flushStep(): void {
-    if (this.lastCount === 0) return;
-    const count = this.steps.get(this.lastStep);
-    if (count === undefined && this.steps.size >= MAX_STEPS) this.untracked += this.lastCount;
-    else this.steps.set(this.lastStep, (count ?? 0) + this.lastCount);
-    this.lastCount = 0;
-    this.lastStep = -1;
+    const count = this.#steps.get(step);
+    if (count === undefined && this.#steps.size >= MAX_STEPS) this.#isExact = false;
+    else this.#steps.set(step, (count ?? 0) + 1);
+    if (size > this.#smallestJump) this.#addJump({ size, row, from_depth: this.#previous, to_depth: depth });
   }
 
   /** Keeps the greatest jumps; the first of equal ones. */
-  private addJump(jump: Jump): void {
-    const { jumps } = this;
+  #addJump(jump: Jump): void {
+    const jumps = this.#jumps;
     const at = jumps.findIndex((other) => other.size < jump.size);
     jumps.splice(at < 0 ? jumps.length : at, 0, jump);
     if (jumps.length > MAX_GAPS) jumps.pop();
-    if (jumps.length === MAX_GAPS) this.smallestJump = (jumps.at(-1) as Jump).size;
+    if (jumps.length === MAX_GAPS) this.#smallestJump = (jumps.at(-1) as Jump).size;
   }
 
   /** The most frequent step, the smaller one of equals. */
-  private typicalStep(): number {
+  #typicalStep(): number {
     let typical = 0;
     let most = 0;
-    for (const [step, count] of this.steps) {
+    for (const [step, count] of this.#steps) {
       if (count > most || (count === most && step < typical)) {
         typical = step;
         most = count;
