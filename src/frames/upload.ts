@@ -48,7 +48,7 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
 export type Form = AsyncGenerator<FormFile, void, undefined>;
 
 /**
- * The file's bytes, which end when the form has, so that nothing is kept of a body that is not whole. They fail where there are
+ * The file's bytes, which end when the form has, so that nothing is kept of a body that is not whole. They fail if there are
  * too many, so that a log cut there is not taken for a faulty one.
  */
 async function* readFile(

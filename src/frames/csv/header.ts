@@ -57,7 +57,7 @@ const SIGNATURES: readonly (readonly [name: string, bytes: string])[] = [
   ['UTF-16 text: save it as UTF-8', 'feff'],
 ];
 
-/** Bytes that `checkSignature` wants to see, where the file has as many. */
+/** Bytes that `checkSignature` wants to see, if the file has as many. */
 export const SIGNATURE_BYTES = 8;
 
 /**

@@ -17,7 +17,7 @@ export interface NullValues {
   texts: ReadonlySet<string>;
   /** The marks as bytes, to be compared before any parsing. */
   literals: readonly Uint8Array[];
-  /** 1 at each pixel value that is a mark; undefined where none is. */
+  /** 1 at each pixel value that is a mark; undefined if none is. */
   pixels: Uint8Array | undefined;
 }
 

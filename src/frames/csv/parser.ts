@@ -23,13 +23,13 @@ const LF = 10;
 const CR = 13;
 
 export interface ImageLogOptions {
-  /** What separates cells; found from the header where not given. */
+  /** What separates cells; found from the header if not given. */
   delimiter?: Delimiter | undefined;
   /** Marks of missing pixels besides the empty cell. */
   nullValues?: readonly string[] | undefined;
   /** Whether a row with a fault fails the file (after all faults are counted) or is left out. */
   onError?: 'fail' | 'skip' | undefined;
-  /** Rows of a batch at most; fewer where rows are wide. */
+  /** Rows of a batch at most; fewer if rows are wide. */
   batchRows?: number | undefined;
   /** Off: every row takes the general path. For tests that hold both paths equal. */
   fastPath?: boolean | undefined;

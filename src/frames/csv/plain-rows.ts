@@ -24,9 +24,9 @@ export class FastRowScanner {
   /** Of the row that `scan` accepted. */
   depth = 0;
   nullPixels = 0;
-  /** 256 where every pixel is missing. */
+  /** 256 if every pixel is missing. */
   valueMin = 256;
-  /** -1 where every pixel is missing. */
+  /** -1 if every pixel is missing. */
   valueMax = -1;
 
   readonly #columns: number;
@@ -43,7 +43,7 @@ export class FastRowScanner {
 
   /**
    * Reads the row that starts at `from`, into the row being written of `batch`.
-   * @returns the position after its line end (of CRLF, after the CR), or -1 where the row isn't of this shape or not
+   * @returns the position after its line end (of CRLF, after the CR), or -1 if the row is not of this shape or not
    * all there. The batch's row is then half written, its null marks included.
    */
   scan(chunk: Uint8Array, from: number, end: number, batch: BatchBuilder): number {
@@ -142,7 +142,7 @@ export class FastRowScanner {
 
   /**
    * Reads a cell that isn't just a pixel's digits: empty, a null value, or digits with `.000` behind them.
-   * @param value what its leading digits say, MISSING where they are a null value, 256 where there are none.
+   * @param value what its leading digits say, MISSING if they are a null value, 256 if there are none.
    * @param stop the first byte after those digits.
    * @returns the pixel, MISSING, or NOT_HERE; the cell's end is left in `oddEnd`.
    */

@@ -56,7 +56,7 @@ class RowCentres {
 }
 
 /**
- * Makes a picture of frames, in the memory of that picture. The order is: average, normalize, colour. Only where several
+ * Makes a picture of frames, in the memory of that picture. The order is: average, normalize, colour. Only if several
  * frame sets meet in one picture are rows normalized first, each by its own frame set.
  */
 export async function buildPicture(

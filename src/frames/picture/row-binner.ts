@@ -6,9 +6,9 @@ import { isMasked, maskStride, setMasked } from '../rows/null-mask.ts';
 export interface GreyPicture {
   width: number;
   height: number;
-  /** `height × width` grey levels; 0 where missing. */
+  /** `height × width` grey levels; 0 if missing. */
   pixels: Uint8Array;
-  /** `height × maskStride(width)` bytes of bitmaps (null-mask.ts); null where no pixel is missing. */
+  /** `height × maskStride(width)` bytes of bitmaps (null-mask.ts); null if no pixel is missing. */
   nulls: Uint8Array | null;
 }
 
@@ -16,7 +16,7 @@ export interface GreyPicture {
 export interface RowBinner {
   /**
    * Adds the next row: `width` grey levels from `offset`, and its bitmap (null for none missing).
-   * @throws RangeError for a depth below the one before, where depths matter.
+   * @throws RangeError for a depth below the one before, if depths matter.
    */
   add(depth: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void;
   /** The picture; nothing may be added after. */
@@ -101,8 +101,8 @@ function emptyPicture(width: number, height: number): GreyPicture {
 /**
  * Bins rows by their number: the exact area average of `rows` rows over `height` picture rows, each row weighing the
  * same whatever its depth. Weights are whole numbers on a common lattice (see resample-area.ts), sums exact up to 2^53:
- * at any picture size, more than 10^9 rows. Where there are fewer rows than `height`, rows repeat.
- * @throws RangeError in `finish`, where other than `rows` rows were added.
+ * at any picture size, more than 10^9 rows. If there are fewer rows than `height`, rows repeat.
+ * @throws RangeError in `finish` if not exactly `rows` rows were added.
  */
 export function createRowBinner(width: number, height: number, rows: number): RowBinner {
   const divisor = greatestCommonDivisor(rows, height);
@@ -165,10 +165,10 @@ const ROUNDING = 1e-9;
 
 /**
  * Bins rows by their depth, which must not fall: each picture row is the mean, weighted by depth, of the rows that
- * stand for its interval. A row stands for the depths nearer to it than to its neighbours; where a neighbour is farther
+ * stand for its interval. A row stands for the depths nearer to it than to its neighbours; if a neighbour is farther
  * than 1.5 steps, for half a step on that side. Rows of equal depth are averaged first. What no row stands for is
  * missing: gaps stay gaps.
- * @throws RangeError for a scale that isn't one.
+ * @throws RangeError for a scale without depth or step.
  */
 export function createDepthBinner(width: number, height: number, scale: DepthScale): RowBinner {
   const { from, to, step } = scale;

@@ -31,7 +31,7 @@ export interface ShownRows extends PackedRows {
   rows: Buffer;
 }
 
-/** The bitmap of one row, null where no pixel of it is missing. */
+/** The bitmap of one row, null if no pixel of it is missing. */
 export function maskOf({ nulls, stride }: ShownRows, index: number): Uint8Array | null {
   if (nulls === null) return null;
   const mask = nulls.subarray(index * stride, (index + 1) * stride);

@@ -16,7 +16,7 @@ export interface FrameRows {
   rows: Buffer;
   /** `count × width` grey levels. */
   pixels: Buffer;
-  /** `count × maskStride(width)` bytes of bitmaps; null where no pixel is missing. */
+  /** `count × maskStride(width)` bytes of bitmaps; null if no pixel is missing. */
   nulls: Buffer | null;
 }
 

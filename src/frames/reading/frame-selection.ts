@@ -93,7 +93,7 @@ function depthRange({ depth_min, depth_max }: SelectionQuery): { depthMin: numbe
 /** What is known of an answer before its rows are read. */
 export interface FrameFacts {
   count: number;
-  /** Of the rows in the answer; null where there is none. */
+  /** Of the rows in the answer; null if there are none. */
   depthMin: number | null;
   depthMax: number | null;
   /** Where the next page begins, null on the last one. */

@@ -76,7 +76,7 @@ class SetReader {
     return this.rows !== undefined && this.index < this.rows.count;
   }
 
-  /** The depth of the next row; where none is at hand, the least that it may have. In the file's order 0. */
+  /** The depth of the next row, or the least that it may have if it is not at hand. In the file's order 0. */
   get headDepth(): number {
     if (this.#query.order === 'file') return 0;
     if (this.rows !== undefined && this.hasHead) return depthAt(this.rows, this.index);
@@ -98,7 +98,7 @@ class SetReader {
     this.#query = { ...this.#query, after };
     if (limit <= rows.count) return;
     this.#ahead = this.#read(limit - rows.count);
-    // Whoever asks for it is told.
+    // Whoever asks for these rows gets the failure.
     this.#ahead.catch(() => undefined);
   }
 

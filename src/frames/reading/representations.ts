@@ -7,9 +7,9 @@ import type { ExportFormat } from './schemas.ts';
 /** How frames are written one after the other. */
 export interface Representation {
   mediaType: string;
-  /** Under which it is saved, where it is a file. */
+  /** The name to save it under, if it is a file. */
   filename?: string;
-  /** Before the first row; `columns` is the width of all of them, where that is one. */
+  /** Before the first row; `columns` is the width of all of them, if they have only one. */
   head: (columns: number | undefined) => string;
   rows: (rows: ShownRows, isFirst: boolean) => Buffer;
   tail: string;

@@ -7,7 +7,7 @@ export type Normalization = (typeof NORMALIZATIONS)[number];
 /** Depth units of the window of `dynamic` unless another is asked for. */
 export const DEFAULT_WINDOW = 2;
 
-/** Least and greatest of some grey levels; `min` 256 and `max` -1 where there is none. */
+/** Least and greatest of some grey levels; `min` 256 and `max` -1 if there are none. */
 export interface ValueRange {
   min: number;
   max: number;
@@ -33,7 +33,7 @@ export function rowRange(
 
 /**
  * The table that maps grey levels `min` to `max` onto 0 to 255, rounded half up; what lies outside goes to the nearer
- * end. Where `min` equals `max`, that level and those below go to 0, those above to 255.
+ * end. If `min` equals `max`, that level and those below go to 0, those above to 255.
  */
 export function normalizationTable({ min, max }: ValueRange): Uint8Array {
   const range = max - min;

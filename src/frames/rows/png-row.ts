@@ -26,7 +26,7 @@ export class RowPngEncoder {
   #out = Buffer.alloc(4096);
   #length = 0;
   #indices = new Uint8Array(1024);
-  /** Palette entry of each grey level in the row, -1 where it hasn't come yet. */
+  /** Palette entry of each grey level in the row, -1 if it has not come yet. */
   readonly #entries = new Int16Array(256);
   /** The grey level of each palette entry, and how many there are; a missing pixel's entry is the first. */
   readonly #levels = new Uint8Array(257);

@@ -88,7 +88,7 @@ export class QualityTracker {
     this.#previous = depth;
   }
 
-  /** Takes how many pixels of a row are missing, and the range of the others (256 and -1 where there are none). */
+  /** Takes how many pixels of a row are missing, and the range of the others (256 and -1 if there are none). */
   addPixels(missing: number, min: number, max: number): void {
     this.#nullPixels += missing;
     if (min < this.#valueMin) this.#valueMin = min;

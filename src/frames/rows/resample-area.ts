@@ -15,7 +15,7 @@ export function createAreaResampler(sourceWidth: number, width: number): Resampl
   const first = new Int32Array(width);
   const firstWeight = new Int32Array(width);
   const last = new Int32Array(width);
-  /** 0 where the first source pixel is the last one, too. */
+  /** 0 if the first source pixel is also the last one. */
   const lastWeight = new Int32Array(width);
   for (let x = 0; x < width; x++) {
     const from = x * span;
@@ -51,7 +51,7 @@ export function createAreaResampler(sourceWidth: number, width: number): Resampl
         sum += weight * (source.pixels[from + at] as number);
         covered += weight;
       }
-      // Whole numbers below 2^32: their quotient is rounded to the whole number above only where it is that number.
+      // Whole numbers below 2^32: their quotient is rounded to the whole number above only if it is that number.
       target.pixels[row * width + x] = covered === 0 ? 0 : Math.floor((2 * sum + covered) / (2 * covered));
       if (covered === 0) setMasked(targetMask, row * targetStride, x);
     }
