@@ -12,7 +12,7 @@ import type { Config } from './config.ts';
 import { type Database, openDatabase, toAppError } from './db/database.ts';
 import { migrate } from './db/migrate.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
-import { FramePictures } from './frames/picture/answer.ts';
+import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
 import { FrameSetStore } from './frames/store.ts';
 import { type LogUploadServices, logLimits } from './frames/upload.ts';

@@ -4,7 +4,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import { ObjectWithDefaults } from '../core/schema.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
 import { problemResponses } from '../http/problems/problems.ts';
-import { refuseUnreceivable } from '../http/requests/multipart-form.ts';
+import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
 import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
@@ -60,7 +60,9 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
       },
     },
     async (request, reply) => {
-      const { frameSet, isNew } = await uploadLog(request, request.query, logUploads, clientSignal(reply));
+      const { owner, query } = request;
+      const form = receiveForm(request, { field: 'file', limits: logUploads.limits });
+      const { frameSet, isNew } = await uploadLog(owner, query, form, logUploads, clientSignal(reply));
       return reply
         .code(isNew ? 201 : 200)
         .header('location', `/frame-sets/${frameSet.id}`)

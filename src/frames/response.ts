@@ -1,13 +1,9 @@
 import type { FrameSet } from '../db/generated/client.ts';
-import type { QualityReport } from './csv/quality.ts';
-import type { StoredOptions } from './ingest/new-frame-set.ts';
+import { qualityOf } from './rows/quality.ts';
 import type { FrameSetResponse } from './schemas.ts';
 
 /** A frame set as clients see it. */
 export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
-  // Written by this service, so the columns hold what its types say.
-  const options = set.options as unknown as StoredOptions;
-  const quality = set.quality as unknown as QualityReport;
   return {
     id: set.id,
     name: set.name,
@@ -22,8 +18,9 @@ export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
     depth_unit: set.depthUnit,
     value_min: set.imageMin,
     value_max: set.imageMax,
-    options: options as FrameSetResponse['options'],
-    quality,
+    // Written by this service, so the columns hold what its types say.
+    options: set.options as FrameSetResponse['options'],
+    quality: set.quality as FrameSetResponse['quality'],
     created_at: set.createdAt.toISOString(),
     updated_at: set.updatedAt.toISOString(),
     frames_url: `/frames?frame_set_id=${set.id}`,
@@ -31,9 +28,9 @@ export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
 }
 
 /** What became of an upload, in words. */
-export function uploadMessage({ rows, quality }: FrameSet, isNew: boolean): string {
+export function uploadMessage(set: FrameSet, isNew: boolean): string {
   if (!isNew) return 'The same image log was uploaded before; this is the one that is there.';
-  const { empty_rows, bad_rows } = quality as unknown as QualityReport;
+  const { rows, empty_rows, bad_rows } = qualityOf(set);
   const skipped = [
     ...(empty_rows > 0 ? [`${empty_rows} empty`] : []),
     ...(bad_rows > 0 ? [`${bad_rows} with faults`] : []),

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -7,26 +8,41 @@ import type { ErrorCode } from '../core/errors.ts';
 import { bytesContent } from '../core/schema.ts';
 import type { Database } from '../db/database.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
-import type { ErrorTranslator } from '../http/problem-handler.ts';
-import { PROCESSING_CODES, problemResponses } from '../http/problems/problems.ts';
-import { contentResponses, REVALIDATED, sendContent } from '../http/responses/content.ts';
+import { type ErrorTranslator, toPublicError } from '../http/problem-handler.ts';
+import { PROCESSING_CODES, problemResponses, toProblem } from '../http/problems/problems.ts';
+import { acceptable, negotiate, varyByAccept } from '../http/requests/negotiation.ts';
+import { openComputedFile, removeWhenSent } from '../http/responses/computed-file.ts';
+import { contentResponses, isNotModified, REVALIDATED, sendContent } from '../http/responses/content.ts';
+import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, jsonResponse } from '../http/responses/responses.ts';
-import { FRAME_HEADERS, type FrameRequest, frameEtag, isKnown, sendFrames } from './frame-answer.ts';
-import { type FramePictures, pictureFormats } from './picture/answer.ts';
+import type { FramePictures } from './picture/frame-pictures.ts';
 import { encodeSwatch } from './picture/picture.ts';
+import {
+  type FramePictureQuery,
+  FramePictureQuerySchema,
+  PICTURE_FORMATS,
+  type PictureFormat,
+} from './picture/schemas.ts';
+import { readShownRows } from './reading/display-rows.ts';
 import { readFrame } from './reading/frame-detail.ts';
-import { readFrameRequest, requireCommonWidth } from './reading/frame-request.ts';
+import {
+  type CountedFrames,
+  commonWidth,
+  type FrameRequest,
+  frameEtag,
+  readFrameRequest,
+  requireCommonWidth,
+} from './reading/frame-request.ts';
 import { countFrames } from './reading/frame-selection.ts';
-import { EXPORTS, jsonFrames, type Representation } from './reading/representations.ts';
-import { COLORMAPS, DEFAULT_COLORMAP } from './rows/colormap.ts';
+import { EXPORTS, jsonFrames, type Representation, writeFrames } from './reading/representations.ts';
 import {
   FrameExportQuerySchema,
   type FrameListQuery,
   FrameListQuerySchema,
-  FrameParamsSchema,
-  FramePictureQuerySchema,
   FrameQuerySchema,
-} from './schemas.ts';
+} from './reading/schemas.ts';
+import { COLORMAPS, DEFAULT_COLORMAP } from './rows/colormap.ts';
+import { FrameParamsSchema } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
 
 export interface FrameRoutesOptions {
@@ -53,27 +69,61 @@ const HEADERS = 'Headers say what was applied.';
 const ONE_WIDTH = 'Frame sets of several widths need a `width`.';
 const NOT_MODIFIED = emptyResponse('The client has this answer (`If-None-Match`).');
 
+const header = (description: string, type = 'string') => ({ type, description });
+
+/** Headers of answers with frames, for the document. */
+const FRAME_HEADERS = {
+  'x-frame-count': header('Frames in the answer; of a picture, those that it was made from.', 'integer'),
+  'x-frame-width': header('Pixels of each row, where it is the same for all.', 'integer'),
+  'x-frame-order': header('`depth` or `file`.'),
+  'x-frame-source': header('`resized` or `original`.'),
+  'x-depth-min': header('Least depth of the frames in the answer.', 'number'),
+  'x-depth-max': header('Greatest depth of the frames in the answer.', 'number'),
+  'x-colormap': header('The colour map used; `custom` for stops of the request.'),
+  'x-normalization': header('The normalization used.'),
+  'x-normalization-window': header('Depth units of the window of `dynamic`.', 'number'),
+  link: header('The next page (`rel="next"`), where there is one.'),
+};
+
 /** `/frames` and `/colormaps`: image logs out, as frames and as pictures. */
 export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async (app, options) => {
   const { database, frameSets, framePictures, translateError } = options;
   const { pool } = database;
 
-  const select = async (owner: OwnerId, query: FrameListQuery): Promise<FrameRequest> => {
+  const select = async (owner: OwnerId, query: FrameListQuery) => {
     const { frame_set_id: id, depth_min: depthMin, depth_max: depthMax } = query;
     return readFrameRequest(query, await frameSets.select(owner, { id, depthMin, depthMax }));
   };
 
-  /** Answers with frames one after the other, or with 304. */
+  const count = async (frames: FrameRequest): Promise<CountedFrames> => ({
+    ...frames,
+    ...(await countFrames(pool, frames)),
+  });
+
+  /**
+   * Answers with frames one after the other, or with 304. The first rows are read before the answer begins, so that a failure
+   * until then is a problem; a later one breaks the connection, or ends NDJSON with an error line.
+   */
   const stream = async (
     request: FastifyRequest,
     reply: FastifyReply,
-    frames: FrameRequest,
+    asked: FrameRequest,
     representation: Representation,
   ): Promise<FastifyReply> => {
-    const etag = frameEtag(frames, representation.mediaType);
-    if (isKnown(request, reply, etag)) return reply.code(304).send();
-    const facts = await countFrames(pool, frames.selection);
-    return sendFrames(request, reply, frames, representation, { pool, facts, translateError });
+    const { mediaType, filename } = representation;
+    if (isKnown(request, reply, frameEtag(asked, mediaType))) return reply.code(304).send();
+    const frames = await count(asked);
+    const rows = readShownRows(pool, frames);
+    const first = request.method === 'HEAD' ? undefined : await rows.next();
+    // A failure does not answer with the headers of frames.
+    describeFrames(request, reply, frames);
+    reply.type(mediaType);
+    if (filename !== undefined) reply.header('content-disposition', `inline; filename="${filename}"`);
+    if (first === undefined) return sendEmpty(reply);
+    const body = writeFrames(first, rows, representation, commonWidth(frames));
+    const describe = (error: unknown) => toProblem(toPublicError(error, request, translateError), request);
+    const isNdjson = mediaType === 'application/x-ndjson';
+    return reply.send(Readable.from(isNdjson ? endWithProblem(body, describe) : body, { objectMode: false }));
   };
 
   app.get(
@@ -167,13 +217,21 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
     async (request, reply) => {
       const { query, owner } = request;
       const formats = pictureFormats(request, reply, query.format);
-      const frames = await select(owner, query);
-      requireCommonWidth(frames);
-      const etag = frameEtag(frames, ['picture', formats, query.height, query.scale]);
-      if (isKnown(request, reply, etag)) return reply.code(304).send();
-      const facts = await countFrames(pool, frames.selection);
-      const picture = { query, frames, facts, formats, signal: clientSignal(reply) };
-      return framePictures.send(request, reply, picture);
+      const asked = await select(owner, query);
+      requireCommonWidth(asked);
+      if (isKnown(request, reply, frameEtag(asked, ['picture', formats]))) return reply.code(304).send();
+      const frames = await count(asked);
+      const work = framePictures.plan(query, frames, formats);
+      const isHead = request.method === 'HEAD';
+      const file = isHead ? undefined : await framePictures.draw(owner, work, clientSignal(reply));
+      // A failure does not answer with the headers of a picture.
+      describeFrames(request, reply, frames);
+      const { filename, mediaType } = work.file;
+      reply.type(mediaType).header('content-disposition', `inline; filename="${filename}"`);
+      if (!file) return sendEmpty(reply);
+      removeWhenSent(request, reply, file);
+      const bytes = await openComputedFile(file, { start: 0, end: file.size });
+      return reply.header('content-length', file.size).send(bytes);
     },
   );
 
@@ -255,3 +313,63 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
     async () => ({ items: colormaps }),
   );
 };
+
+const PICTURE_TYPES = PICTURE_FORMATS.map((format) => `image/${format}`);
+
+/**
+ * The formats that a request leaves to choose from, most preferred first: the one that it names, or with `auto` those that
+ * its `Accept` allows.
+ * @throws AppError `not_acceptable`
+ */
+function pictureFormats(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  format: FramePictureQuery['format'],
+): PictureFormat[] {
+  if (format !== 'auto') return [format];
+  varyByAccept(reply);
+  negotiate(request, PICTURE_TYPES);
+  return acceptable(request, PICTURE_TYPES).flatMap(
+    (type) => PICTURE_FORMATS[PICTURE_TYPES.indexOf(type)] ?? [],
+  );
+}
+
+/** Says which version of an answer this is. Whether the client has it already, so that 304 is the answer. */
+function isKnown(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
+  reply.header('etag', etag).header('cache-control', 'private, no-cache');
+  return isNotModified(request, etag);
+}
+
+/** The headers that say what an answer holds, how it was made and where it goes on. Documented in `FRAME_HEADERS`. */
+function describeFrames(request: FastifyRequest, reply: FastifyReply, frames: CountedFrames): void {
+  const { query, colormap, count, depthMin, depthMax, nextCursor } = frames;
+  const width = commonWidth(frames);
+  reply
+    .header('x-frame-count', String(count))
+    .header('x-frame-order', query.order)
+    .header('x-frame-source', query.source)
+    .header('x-colormap', colormap.name)
+    .header('x-normalization', query.normalization);
+  if (query.normalization === 'dynamic') reply.header('x-normalization-window', String(query.window));
+  if (width !== undefined) reply.header('x-frame-width', String(width));
+  if (depthMin !== null) reply.header('x-depth-min', String(depthMin));
+  if (depthMax !== null) reply.header('x-depth-max', String(depthMax));
+  if (nextCursor !== null) linkNextPage(request, reply, nextCursor);
+}
+
+/** An empty stream: for anything else Fastify would count its bytes as the length. */
+function sendEmpty(reply: FastifyReply): FastifyReply {
+  return reply.send(Readable.from([]));
+}
+
+/** Ends lines of JSON with one that says why there are no more. */
+async function* endWithProblem(
+  lines: AsyncGenerator<Buffer, void, undefined>,
+  describe: (error: unknown) => object,
+): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    yield* lines;
+  } catch (error) {
+    yield Buffer.from(`\n${JSON.stringify({ error: describe(error) })}\n`);
+  }
+}

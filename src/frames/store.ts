@@ -59,7 +59,7 @@ export class FrameSetStore {
 
   /**
    * All frame sets that a filter leaves, by id.
-   * @throws AppError `not_found` where the filter names one that is not there
+   * @throws AppError `not_found` if the filter names one that does not exist
    */
   async select(owner: OwnerId, { id, depthMin, depthMax }: FrameSetFilter): Promise<FrameSet[]> {
     if (id !== undefined) return [await this.get(owner, id)];

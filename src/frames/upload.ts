@@ -1,8 +1,8 @@
-import type { FastifyRequest } from 'fastify';
+import type { OwnerId } from '../auth/owner.ts';
 import { AppError } from '../core/errors.ts';
 import type { Database } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
-import { type FormFile, type FormLimits, receiveForm } from '../http/requests/multipart-form.ts';
+import type { FormFile, FormLimits } from '../http/requests/multipart-form.ts';
 import { sanitizeFilename, stemOf } from '../images/filename.ts';
 import { compileNullValues } from './csv/null-values.ts';
 import { ingestLog } from './ingest/ingest.ts';
@@ -43,18 +43,18 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
   };
 }
 
-/** A form whose one file has come. */
-interface OpenForm {
-  form: AsyncGenerator<FormFile, void, undefined>;
-  file: FormFile;
-  maxBytes: number;
-}
+/** A multipart form as it arrives. */
+export type Form = AsyncGenerator<FormFile, void, undefined>;
 
 /**
- * The file's bytes, which end when the form has, so that nothing is kept of a body that is not whole. They fail where there are
+ * The file's bytes, which end when the form has, so that nothing is kept of a body that is not whole. They fail if there are
  * too many, so that a log cut there is not taken for a faulty one.
  */
-async function* readFile({ form, file, maxBytes }: OpenForm): AsyncGenerator<Buffer, void, undefined> {
+async function* readFile(
+  form: Form,
+  file: FormFile,
+  maxBytes: number,
+): AsyncGenerator<Buffer, void, undefined> {
   yield* file.chunks;
   if (file.isTooLarge()) {
     throw new AppError('file_too_large', `The file is longer than the ${maxBytes} bytes that are accepted.`);
@@ -66,19 +66,19 @@ async function* readFile({ form, file, maxBytes }: OpenForm): AsyncGenerator<Buf
  * Receives one image log and stores it, streaming all the way: nothing of it waits in a file, and nothing is there until
  * all is.
  *
+ * @param form with one file; it is closed when the log is stored
  * @param signal aborted when the client goes away
- * @throws AppError what `receiveForm` and `ingestLog` throw; `file_too_large`, `overloaded`
+ * @throws AppError what the form and `ingestLog` throw; `file_too_large`, `overloaded`
  */
 export async function uploadLog(
-  request: FastifyRequest,
+  owner: OwnerId,
   query: UploadLogQuery,
+  form: Form,
   { database, frameSets, threads, limits }: LogUploadServices,
   signal: AbortSignal,
 ): Promise<{ frameSet: FrameSet; isNew: boolean }> {
-  const options = toIngestOptions(query);
-  const { owner } = request;
-  const form = receiveForm(request, { field: 'file', limits });
   try {
+    const options = toIngestOptions(query);
     const stored = await threads.use(signal, async (thread) => {
       const { value: file } = await form.next();
       if (!file) throw new Error('A form without a file came to its end.');
@@ -90,7 +90,7 @@ export async function uploadLog(
         ...identifyOptions(options),
       };
       const sink = await PostgresRowSink.open(database.pool, { owner, frameSet, force: query.force });
-      const bytes = readFile({ form, file, maxBytes: limits.maxFileBytes });
+      const bytes = readFile(form, file, limits.maxFileBytes);
       return ingestLog(bytes, sink, { thread, options, signal });
     });
     return { frameSet: await frameSets.get(owner, stored.frameSetId), isNew: stored.isNew };

@@ -8,13 +8,13 @@ export interface FrameBatch {
   count: number;
   /** Pixels of a row. */
   columns: number;
-  /** Position in the file of each row, counted from 1 after the header; rising, with holes where rows were skipped. */
+  /** Position in the file of each row, counted from 1 after the header; rising, with holes if rows were skipped. */
   rows: Uint32Array<ArrayBuffer>;
   /** Depth of each row. */
   depths: Float64Array<ArrayBuffer>;
-  /** `count × columns` grey levels, row-major; 0 where the pixel is missing. */
+  /** `count × columns` grey levels, row-major; 0 if the pixel is missing. */
   pixels: Uint8Array<ArrayBuffer>;
-  /** `count × maskStride(columns)` bytes of bitmaps (see null-mask.ts); null only where no pixel of the batch is missing. */
+  /** `count × maskStride(columns)` bytes of bitmaps (see null-mask.ts); null only if no pixel of the batch is missing. */
   nulls: Uint8Array<ArrayBuffer> | null;
 }
 
@@ -37,7 +37,7 @@ export class BatchBuilder {
     this.columns = columns;
     this.stride = maskStride(columns);
     this.capacity = Math.max(1, Math.min(maxRows, Math.floor(BATCH_PIXELS / columns)));
-    this.allocate();
+    this.#allocate();
   }
 
   /** Marks a pixel of the row being written as missing. */
@@ -47,14 +47,14 @@ export class BatchBuilder {
     this.nulls[at] = (this.nulls[at] as number) | (1 << (column & 7));
   }
 
-  /** Takes back the marks of a row that isn't kept. */
+  /** Takes back the marks of a row that is not kept. */
   clearNulls(): void {
     this.nulls?.fill(0, this.count * this.stride, (this.count + 1) * this.stride);
   }
 
   /**
    * Keeps the row being written.
-   * @returns the batch, where that made it full.
+   * @returns the batch, if that made it full.
    */
   commit(row: number, depth: number): FrameBatch | undefined {
     this.rows[this.count] = row;
@@ -63,7 +63,7 @@ export class BatchBuilder {
     return this.count === this.capacity ? this.take() : undefined;
   }
 
-  /** The rows so far as a batch, where there are any. */
+  /** The rows so far as a batch, if there are any. */
   take(): FrameBatch | undefined {
     const { count, columns, stride } = this;
     if (count === 0) return undefined;
@@ -77,11 +77,11 @@ export class BatchBuilder {
       nulls: full ? this.nulls : (this.nulls?.slice(0, count * stride) ?? null),
     };
     this.count = 0;
-    this.allocate();
+    this.#allocate();
     return batch;
   }
 
-  private allocate(): void {
+  #allocate(): void {
     this.rows = new Uint32Array(this.capacity);
     this.depths = new Float64Array(this.capacity);
     this.pixels = new Uint8Array(this.capacity * this.columns);

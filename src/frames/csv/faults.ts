@@ -1,4 +1,6 @@
+import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../../core/errors.ts';
+import { Nullable } from '../../core/schema.ts';
 
 /** What can be wrong with a row. */
 export type CellFaultCode =
@@ -11,19 +13,18 @@ export type CellFaultCode =
   | 'ragged_row'
   | 'bad_quotes';
 
-/** A fault in an image log, and where it is. */
-export interface CellFault {
-  code: CellFaultCode;
-  /** Rows after the header, counted from 1; blank and empty ones count. */
-  row: number;
-  /** Lines of the file, counted from 1: where the row starts. */
-  line: number;
-  /** The column's name as the header gives it; null for a fault of the whole row. */
-  column: string | null;
-  /** The cell's text, clipped; null for a fault of the whole row. */
-  value: string | null;
-  message: string;
-}
+export const CellFaultSchema = Type.Object(
+  {
+    code: Type.Unsafe<CellFaultCode>(Type.String({ examples: ['out_of_range'] })),
+    row: Type.Integer({ description: 'Rows after the header, from 1.' }),
+    line: Type.Integer({ description: 'Lines of the file, from 1.' }),
+    column: Nullable('string', { description: 'Null for a fault of the whole row.' }),
+    value: Nullable('string', { description: 'The text of the cell, clipped.' }),
+    message: Type.String(),
+  },
+  { $id: 'CellFault', description: 'A fault in a CSV file, and where it is.' },
+);
+export type CellFault = Static<typeof CellFaultSchema>;
 
 const MAX_LISTED = 100;
 

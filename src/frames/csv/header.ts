@@ -1,9 +1,9 @@
 import { AppError } from '../../core/errors.ts';
 import { mismatch, Words } from '../../core/faults.ts';
-import { isBlankCell } from './cells.ts';
-import { MAX_RECORD_BYTES, RecordReader } from './records.ts';
+import { MAX_COLUMNS } from '../rows/row.ts';
+import { MAX_RECORD_BYTES, RecordFinder } from './find-record.ts';
+import { createSplitter } from './split-record.ts';
 
-export const MAX_COLUMNS = 10_000;
 export const DELIMITERS = [',', ';', '\t'] as const;
 export type Delimiter = (typeof DELIMITERS)[number];
 
@@ -35,7 +35,7 @@ function headerError(expected: string, received: unknown): AppError {
   return fileError(mismatch('the header', expected, received));
 }
 
-/** A refusal of what is no CSV at all. */
+/** A refusal of what is not a CSV at all. */
 function notText(received: string): AppError {
   return fileError(mismatch('', 'a CSV file in UTF-8', new Words(received)), 'unsupported_media_type');
 }
@@ -57,7 +57,7 @@ const SIGNATURES: readonly (readonly [name: string, bytes: string])[] = [
   ['UTF-16 text: save it as UTF-8', 'feff'],
 ];
 
-/** Bytes that `checkSignature` wants to see, where the file has as many. */
+/** Bytes that `checkSignature` wants to see, if the file has as many. */
 export const SIGNATURE_BYTES = 8;
 
 /**
@@ -77,101 +77,47 @@ export function checkSignature(head: Buffer): number {
  * Reads the header record: `depth` and `col1` to `colN` (N is 1 to 10,000), each once, in any order, in any case,
  * blanks around them trimmed. Without a given delimiter it is the one of comma, semicolon and tab that yields a depth
  * column; of several, the one with most cells.
- * @param record the header's bytes without its line end.
  * @throws AppError `validation_failed` with what was expected and what was there.
  */
-export function parseHeader(record: Uint8Array, given: Delimiter | undefined): Header {
-  if (record.includes(0)) throw notText('NUL bytes in its first line: binary data or UTF-16 text');
-  const readings = (given === undefined ? DELIMITERS : [given]).map((delimiter) =>
-    splitHeader(record, delimiter),
-  );
-  const best = readings.reduce((a, b) => (score(b) > score(a) ? b : a));
-  return matchColumns(best);
+export function parseHeader({ bytes, isInQuotes }: RecordFinder, given: Delimiter | undefined): Header {
+  if (isInQuotes) throw fileError('The header of the CSV has a quote that is not closed.');
+  if (bytes.includes(0)) throw notText('NUL bytes in its first line: binary data or UTF-16 text');
+  const delimiters = given === undefined ? DELIMITERS : [given];
+  const readings = delimiters.map((delimiter) => splitHeader(bytes, delimiter));
+  return matchColumns(readings.reduce((a, b) => (score(b) > score(a) ? b : a)));
 }
 
-const LF = 10;
-const CR = 13;
-const QUOTE = 34;
-
-/** Gathers the bytes of the first line that isn't blank, from chunks cut anywhere. */
-export class HeaderReader {
-  /** Set where the header ended with CR: a LF that comes next belongs to it. */
-  afterCr = false;
-  /** Lines taken so far. */
-  lines = 0;
-
-  private bytes = new Uint8Array(4096);
-  private size = 0;
-  private quotes = 0;
-
-  /**
-   * Takes bytes until the header is complete: at a line end outside quotes. Quotes come in pairs in a good header; any
-   * other is refused for its names.
-   * @returns the position after it, or -1 where all was taken and the header goes on.
-   * @throws AppError `validation_failed` for a header of more than 1 MiB.
-   */
-  read(chunk: Uint8Array): number {
-    for (let at = 0; at < chunk.length; at++) {
-      const byte = chunk[at] as number;
-      const secondOfPair = byte === LF && this.afterCr;
-      this.afterCr = byte === CR;
-      if (byte === QUOTE) this.quotes++;
-      if ((byte === LF || byte === CR) && !secondOfPair) this.lines++;
-      if ((byte === LF || byte === CR) && this.quotes % 2 === 0) {
-        if (!isBlankCell(this.bytes, 0, this.size)) return at + 1;
-        this.size = 0;
-      } else {
-        this.append(byte);
-      }
-    }
-    return -1;
-  }
-
-  /**
-   * The header's bytes without its line end; empty where there were none but blanks.
-   * @throws AppError `validation_failed` for a quote that isn't closed.
-   */
-  finish(): Uint8Array {
-    if (this.quotes % 2 === 1) throw fileError('The header of the CSV has a quote that is not closed.');
-    return isBlankCell(this.bytes, 0, this.size) ? new Uint8Array() : this.bytes.subarray(0, this.size);
-  }
-
-  private append(byte: number): void {
-    if (this.size === MAX_RECORD_BYTES) {
-      throw headerError(`at most ${MAX_RECORD_BYTES} bytes`, new Words('more'));
-    }
-    if (this.size === this.bytes.length) {
-      const bytes = new Uint8Array(2 * this.size);
-      bytes.set(this.bytes);
-      this.bytes = bytes;
-    }
-    this.bytes[this.size++] = byte;
-  }
+/** A refusal of a header that goes on for too long. */
+export function headerTooLong(): AppError {
+  return headerError(`at most ${MAX_RECORD_BYTES} bytes`, new Words('more'));
 }
 
 interface Reading {
   delimiter: Delimiter;
-  names: string[];
-  cells: number;
-  malformed: boolean;
+  /** Undefined if the quotes are malformed in cells that are separated like this. */
+  names: string[] | undefined;
 }
 
 const isDepth = (name: string) => name.toLowerCase() === 'depth';
-const score = (reading: Reading) => reading.cells + (reading.names.some(isDepth) ? 1e9 : 0);
 
-function splitHeader(record: Uint8Array, delimiter: Delimiter): Reading {
-  const reader = new RecordReader(delimiter.charCodeAt(0), Math.min(MAX_COLUMNS, record.length) + 1);
-  reader.read(record, 0, record.length);
-  reader.finish();
-  const kept = Math.min(reader.cells, MAX_COLUMNS + 1);
-  const names = Array.from({ length: kept }, (_, index) => reader.cellText(index).trim());
-  return { delimiter, names, cells: reader.cells, malformed: reader.malformed >= 0 };
+function score({ names }: Reading): number {
+  if (names === undefined) return 2 * MAX_RECORD_BYTES;
+  return names.length + (names.some(isDepth) ? 4 * MAX_RECORD_BYTES : 0);
 }
 
-function matchColumns({ delimiter, names, cells, malformed }: Reading): Header {
-  if (malformed) throw fileError('The header of the CSV has malformed quotes.');
-  if (cells > MAX_COLUMNS + 1) {
-    throw headerError(`depth and at most ${MAX_COLUMNS} pixel columns`, new Words(`${cells} columns`));
+function splitHeader(record: Buffer, delimiter: Delimiter): Reading {
+  const finder = new RecordFinder([delimiter]);
+  const isWhole = finder.read(record, 0) < 0 && !finder.isInQuotes;
+  if (!isWhole || finder.malformed >= 0) return { delimiter, names: undefined };
+  const names = createSplitter(delimiter)(record.toString()).map((name) => name.trim());
+  return { delimiter, names };
+}
+
+function matchColumns({ delimiter, names }: Reading): Header {
+  if (names === undefined) throw fileError('The header of the CSV has malformed quotes.');
+  if (names.length > MAX_COLUMNS + 1) {
+    const received = new Words(`${names.length} columns`);
+    throw headerError(`depth and at most ${MAX_COLUMNS} pixel columns`, received);
   }
   const depthCell = names.findIndex(isDepth);
   if (depthCell < 0) {

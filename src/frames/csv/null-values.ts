@@ -17,7 +17,7 @@ export interface NullValues {
   texts: ReadonlySet<string>;
   /** The marks as bytes, to be compared before any parsing. */
   literals: readonly Uint8Array[];
-  /** 1 at each pixel value that is a mark; undefined where none is. */
+  /** 1 at each pixel value that is a mark; undefined if none is. */
   pixels: Uint8Array | undefined;
 }
 
@@ -38,7 +38,7 @@ export function compileNullValues(values: readonly string[]): NullValues {
     if (bytes.length > MAX_LENGTH) {
       throw parameterError('/null_values', `values of at most ${MAX_LENGTH} bytes`, mark);
     }
-    const number = parseDepth(bytes, 0, bytes.length, false);
+    const number = parseDepth(mark, false);
     if (Number.isFinite(number)) numbers.add(number);
     else texts.add(mark.toLowerCase());
     if (Number.isInteger(number) && number >= 0 && number <= 255) pixels[number] = 1;
@@ -55,17 +55,10 @@ export function compileNullValues(values: readonly string[]): NullValues {
  * Whether a pixel cell that isn't a legal pixel (`code` is what `parsePixel` gave) is a mark. Numbers are plain
  * decimals here as in any pixel cell: no exponent.
  */
-export function isNullCell(
-  nulls: NullValues,
-  text: Uint8Array,
-  start: number,
-  end: number,
-  code: number,
-  decimalComma: boolean,
-): boolean {
-  if (code !== NOT_A_NUMBER) return nulls.numbers.has(parseDepth(text, start, end, decimalComma));
-  if (nulls.texts.size === 0 || end - start > 4 * MAX_LENGTH) return false;
-  return nulls.texts.has(Buffer.from(text.subarray(start, end)).toString().trim().toLowerCase());
+export function isNullCell(nulls: NullValues, cell: string, code: number, decimalComma: boolean): boolean {
+  if (code !== NOT_A_NUMBER) return nulls.numbers.has(parseDepth(cell, decimalComma));
+  if (nulls.texts.size === 0 || cell.length > 4 * MAX_LENGTH) return false;
+  return nulls.texts.has(cell.trim().toLowerCase());
 }
 
 /**

@@ -1,29 +1,35 @@
+import type { AppError } from '../../core/errors.ts';
+import { type QualityReport, QualityTracker } from '../rows/quality.ts';
 import { BatchBuilder, type FrameBatch } from './batches.ts';
+import { isBlankCell } from './cells.ts';
 import { type CellFault, FaultLog, faultsError } from './faults.ts';
+import { RecordFinder } from './find-record.ts';
 import {
   checkSignature,
+  DELIMITERS,
   type Delimiter,
   fileError,
   type Header,
-  HeaderReader,
+  headerTooLong,
   parseHeader,
   SIGNATURE_BYTES,
 } from './header.ts';
 import { compileNullValues, DEFAULT_NULL_VALUES, type NullValues } from './null-values.ts';
 import { FastRowScanner } from './plain-rows.ts';
-import { type QualityReport, QualityTracker } from './quality.ts';
-import { RowReader } from './rows.ts';
+
+import { RowReader, rowTooLong } from './rows.ts';
 
 const LF = 10;
+const CR = 13;
 
 export interface ImageLogOptions {
-  /** What separates cells; found from the header where not given. */
+  /** What separates cells; found from the header if not given. */
   delimiter?: Delimiter | undefined;
   /** Marks of missing pixels besides the empty cell. */
   nullValues?: readonly string[] | undefined;
   /** Whether a row with a fault fails the file (after all faults are counted) or is left out. */
   onError?: 'fail' | 'skip' | undefined;
-  /** Rows of a batch at most; fewer where rows are wide. */
+  /** Rows of a batch at most; fewer if rows are wide. */
   batchRows?: number | undefined;
   /** Off: every row takes the general path. For tests that hold both paths equal. */
   fastPath?: boolean | undefined;
@@ -60,46 +66,38 @@ interface RowFacts {
  * Reads an image log, a CSV of a depth and grey levels (docs/image-logs.md has the rules), chunk by chunk in
  * constant memory: at most one row of 1 MiB, one batch of 256 KiB, and what a chunk itself yields.
  *
- * `push` each chunk, then `end`; each gives the batches that became full. Where rows fail the file, no more batches
+ * `push` each chunk, then `end`; each gives the batches that became full. If rows fail the file, no more batches
  * come after the first fault, and `end` throws with all faults. After a throw, the parser is done for.
  */
 export class ImageLogParser {
-  private readonly options: ImageLogOptions;
-  private readonly nulls: NullValues;
-  private readonly skipFaults: boolean;
-  private readonly quality = new QualityTracker();
-  private readonly faults = new FaultLog();
+  readonly #options: ImageLogOptions;
+  readonly #nulls: NullValues;
+  readonly #skipFaults: boolean;
+  readonly #quality = new QualityTracker();
+  readonly #faults = new FaultLog();
 
   /** The first bytes, until there are enough to tell what the file is. */
-  private head: Buffer | undefined = Buffer.alloc(0);
-  private readonly headerReader = new HeaderReader();
-  private table: Table | undefined;
+  #head: Buffer | undefined = Buffer.alloc(0);
+  /** The record that the general path is at; the first one that is not blank is the header. */
+  #record: RecordFinder;
+  #table: Table | undefined;
   /** A CR has just ended a line: a LF that follows belongs to it. */
-  private afterCr = false;
+  #afterCr = false;
   /** Line of the file and row after the header that come next, both counted from 1. */
-  private readonly position = { line: 1, row: 1 };
-  private full: FrameBatch[] = [];
+  readonly #position = { line: 1, row: 1 };
+  #full: FrameBatch[] = [];
 
   /** @throws AppError `validation_failed` for null values that can't be used. */
   constructor(options: ImageLogOptions = {}) {
-    this.options = options;
-    this.nulls = compileNullValues(options.nullValues ?? DEFAULT_NULL_VALUES);
-    this.skipFaults = options.onError === 'skip';
-  }
-
-  /** The header, once it is read. */
-  get header(): Header | undefined {
-    return this.table?.header;
+    this.#options = options;
+    this.#nulls = compileNullValues(options.nullValues ?? DEFAULT_NULL_VALUES);
+    this.#skipFaults = options.onError === 'skip';
+    this.#record = new RecordFinder(options.delimiter === undefined ? DELIMITERS : [options.delimiter]);
   }
 
   /** Whether a fault has failed the file: what was stored of it can be given up before the rest is read. */
   get failed(): boolean {
-    return !this.skipFaults && this.faults.total > 0;
-  }
-
-  /** Rows kept so far. */
-  get rows(): number {
-    return this.quality.rows;
+    return !this.#skipFaults && this.#faults.total > 0;
   }
 
   /**
@@ -109,136 +107,144 @@ export class ImageLogParser {
    * an image log's, or a row of more than 1 MiB.
    */
   push(chunk: Uint8Array): FrameBatch[] {
-    if (this.head === undefined) {
-      this.consume(chunk);
+    if (this.#head === undefined) {
+      this.#consume(chunk);
     } else {
-      this.head = Buffer.concat([this.head, chunk]);
-      if (this.head.length >= SIGNATURE_BYTES) this.start(this.head);
+      this.#head = Buffer.concat([this.#head, chunk]);
+      if (this.#head.length >= SIGNATURE_BYTES) this.#start(this.#head);
     }
-    return this.takeFull();
+    return this.#takeFull();
   }
 
   /**
    * Ends the file.
    * @returns the last batches.
-   * @throws AppError as `push`, and `validation_failed` with the faults, or where no row is left.
+   * @throws AppError as `push`, and `validation_failed` with the faults, or if no row is left.
    */
   end(): FrameBatch[] {
-    if (this.head !== undefined) this.start(this.head);
-    this.table ??= this.openTable();
-    const { record } = this.table.reader;
-    if (record.started) {
-      record.finish();
-      this.acceptRecord(this.table);
+    if (this.#head !== undefined) this.#start(this.#head);
+    if (this.#record.isStarted) {
+      this.#record.finish();
+      this.#acceptRecord();
     }
-    if (this.failed || (this.quality.rows === 0 && this.faults.total > 0)) throw faultsError(this.faults);
-    if (this.quality.rows === 0) throw fileError('The CSV has a header but no rows with values.');
-    this.keep(this.table.batch.take());
-    return this.takeFull();
+    if (this.#table === undefined) {
+      throw fileError('The file is empty: expected a CSV with a header and rows.');
+    }
+    if (this.failed || (this.#quality.rows === 0 && this.#faults.total > 0)) throw faultsError(this.#faults);
+    if (this.#quality.rows === 0) throw fileError('The CSV has a header but no rows with values.');
+    this.#keep(this.#table.batch.take());
+    return this.#takeFull();
   }
 
   /** What was read; complete after `end`. */
   summary(): ImageLogSummary {
-    const { table } = this;
-    if (table === undefined) throw new Error('The header has not been read.');
+    if (this.#table === undefined) throw new Error('The header has not been read.');
+    const { delimiter, columns } = this.#table.header;
     return {
-      delimiter: table.header.delimiter,
-      columns: table.header.columns,
-      quality: this.quality.report(this.faults.rows),
-      faults: this.faults.listed,
-      fault_total: this.faults.total,
+      delimiter,
+      columns,
+      quality: this.#quality.report(this.#faults.rows),
+      faults: this.#faults.listed,
+      fault_total: this.#faults.total,
     };
   }
 
-  private start(head: Buffer): void {
-    this.head = undefined;
-    this.consume(head.subarray(checkSignature(head)));
+  #start(head: Buffer): void {
+    this.#head = undefined;
+    this.#consume(head.subarray(checkSignature(head)));
   }
 
-  private consume(chunk: Uint8Array): void {
+  #consume(chunk: Uint8Array): void {
     let at = 0;
-    if (this.table === undefined) {
-      at = this.headerReader.read(chunk);
-      if (at < 0) return;
-      this.table = this.openTable();
-    }
-    this.readRows(this.table, chunk, at);
-  }
-
-  private openTable(): Table {
-    const bytes = this.headerReader.finish();
-    if (bytes.length === 0) throw fileError('The file is empty: expected a CSV with a header and rows.');
-    const header = parseHeader(bytes, this.options.delimiter);
-    this.afterCr = this.headerReader.afterCr;
-    this.position.line += this.headerReader.lines;
-    const useFast = header.classic && this.options.fastPath !== false;
-    return {
-      header,
-      reader: new RowReader(header, this.nulls, this.faults),
-      fast: useFast
-        ? new FastRowScanner(header.columns, header.delimiter.charCodeAt(0), this.nulls)
-        : undefined,
-      batch: new BatchBuilder(header.columns, this.options.batchRows),
-    };
-  }
-
-  private readRows(table: Table, chunk: Uint8Array, from: number): void {
-    const { fast, batch } = table;
-    const { record } = table.reader;
-    const end = chunk.length;
-    let at = from;
-    while (at < end) {
-      if (this.afterCr) {
-        this.afterCr = false;
+    while (at < chunk.length) {
+      if (this.#afterCr) {
+        this.#afterCr = false;
         if (chunk[at] === LF) {
           at++;
           continue;
         }
       }
-      if (fast !== undefined && !record.started) {
-        const next = fast.scan(chunk, at, end, batch);
-        if (next > 0) {
-          at = next;
-          this.afterCr = fast.endedWithCr;
-          this.keepRow(batch, fast);
-          this.position.line++;
-          this.position.row++;
-          continue;
-        }
-        batch.clearNulls();
+      let next = this.#record.isStarted ? -1 : this.#readPlainRow(chunk, at);
+      if (next < 0) {
+        next = this.#record.read(chunk, at);
+        if (this.#record.isTooLong) throw this.#tooLong();
+        if (next < 0) return;
+        this.#acceptRecord();
       }
-      const next = record.read(chunk, at, end);
-      if (next < 0) return;
       at = next;
-      this.afterCr = record.endedWithCr;
-      this.acceptRecord(table);
+      this.#afterCr = chunk[at - 1] === CR;
     }
   }
 
-  private acceptRecord({ reader, batch }: Table): void {
-    const result = reader.readRow(batch, this.position);
-    if (result === 'kept') this.keepRow(batch, reader);
+  /** @returns the position after the row that starts at `from`, or -1 if it is not for the fast path. */
+  #readPlainRow(chunk: Uint8Array, from: number): number {
+    const { fast, batch } = this.#table ?? {};
+    if (fast === undefined || batch === undefined) return -1;
+    const next = fast.scan(chunk, from, chunk.length, batch);
+    if (next < 0) {
+      batch.clearNulls();
+      return -1;
+    }
+    this.#keepRow(batch, fast);
+    this.#position.line++;
+    this.#position.row++;
+    return next;
+  }
+
+  #acceptRecord(): void {
+    const record = this.#record;
+    const { bytes } = record;
+    if (this.#table !== undefined) this.#acceptRow(this.#table);
+    else if (!isBlankCell(bytes.toString())) this.#openTable();
+    this.#position.line += 1 + countLineEnds(bytes);
+    record.reset();
+  }
+
+  #openTable(): void {
+    const header = parseHeader(this.#record, this.#options.delimiter);
+    const { delimiter, columns } = header;
+    const isPlain = header.classic && this.#options.fastPath !== false;
+    this.#table = {
+      header,
+      reader: new RowReader(header, this.#nulls, this.#faults),
+      fast: isPlain ? new FastRowScanner(columns, delimiter.charCodeAt(0), this.#nulls) : undefined,
+      batch: new BatchBuilder(columns, this.#options.batchRows),
+    };
+    this.#record = new RecordFinder([delimiter]);
+  }
+
+  #acceptRow({ reader, batch }: Table): void {
+    const result = reader.readRow(this.#record, batch, this.#position);
+    if (result === 'kept') this.#keepRow(batch, reader);
     else batch.clearNulls();
-    if (result === 'empty') this.quality.emptyRows++;
-    if (result === 'bad') this.faults.rows++;
-    this.position.line += 1 + reader.record.innerLines;
-    this.position.row++;
-    reader.record.reset();
+    if (result === 'empty') this.#quality.emptyRows++;
+    if (result === 'bad') this.#faults.rows++;
+    this.#position.row++;
   }
 
-  private keepRow(batch: BatchBuilder, { depth, nullPixels, valueMin, valueMax }: RowFacts): void {
-    this.quality.addDepth(depth, this.position.row);
-    this.quality.addPixels(nullPixels, valueMin, valueMax);
-    this.keep(batch.commit(this.position.row, depth));
+  #keepRow(batch: BatchBuilder, { depth, nullPixels, valueMin, valueMax }: RowFacts): void {
+    this.#quality.addDepth(depth, this.#position.row);
+    this.#quality.addPixels(nullPixels, valueMin, valueMax);
+    this.#keep(batch.commit(this.#position.row, depth));
   }
 
-  private keep(batch: FrameBatch | undefined): void {
-    if (batch !== undefined && !this.failed) this.full.push(batch);
+  #keep(batch: FrameBatch | undefined): void {
+    if (batch !== undefined && !this.failed) this.#full.push(batch);
   }
 
-  private takeFull(): FrameBatch[] {
-    const full = this.failed ? [] : this.full;
-    this.full = [];
+  #takeFull(): FrameBatch[] {
+    const full = this.failed ? [] : this.#full;
+    this.#full = [];
     return full;
   }
+
+  #tooLong(): AppError {
+    return this.#table === undefined ? headerTooLong() : rowTooLong(this.#record.isInQuotes);
+  }
+}
+
+/** Line ends inside quotes: those of a record that stand in it. */
+function countLineEnds(record: Buffer): number {
+  if (!record.includes(LF) && !record.includes(CR)) return 0;
+  return record.toString('latin1').match(/\r\n?|\n/g)?.length ?? 0;
 }

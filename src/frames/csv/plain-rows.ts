@@ -1,5 +1,4 @@
 import type { BatchBuilder } from './batches.ts';
-import { scaleDecimal } from './cells.ts';
 import type { NullValues } from './null-values.ts';
 
 const LF = 10;
@@ -12,46 +11,48 @@ const ZERO = 48;
 const MISSING = -1;
 const NOT_HERE = -2;
 
+/** Powers of ten that are exact as doubles. */
+const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}`));
+
 /**
  * Reads rows of the classic shape straight from the chunk into a batch: depth first as `[-]digits[.digits]` of at
  * most 15 digits, then pixels of one to three digits, `.0`s behind them, empty, or spelled exactly like a null value;
  * no quotes, no blanks. Anything else it leaves to the general path, which knows the whole grammar; what it does
- * accept means the same there. Compares of neighbouring bytes, no calls per cell: 8 ns a cell would be 600,000 rows of
- * 200 a second.
+ * accept means the same there. It stays because without it an upload of plain rows takes longer: see docs/benchmarks.md.
  */
 export class FastRowScanner {
   /** Of the row that `scan` accepted. */
   depth = 0;
   nullPixels = 0;
-  /** 256 where every pixel is missing. */
+  /** 256 if every pixel is missing. */
   valueMin = 256;
-  /** -1 where every pixel is missing. */
+  /** -1 if every pixel is missing. */
   valueMax = -1;
-  endedWithCr = false;
 
-  private readonly columns: number;
-  private readonly delimiter: number;
-  private readonly nulls: NullValues;
+  readonly #columns: number;
+  readonly #delimiter: number;
+  readonly #nulls: NullValues;
   /** Where `readOddCell` found the cell's end. */
-  private oddEnd = 0;
+  #oddEnd = 0;
 
   constructor(columns: number, delimiter: number, nulls: NullValues) {
-    this.columns = columns;
-    this.delimiter = delimiter;
-    this.nulls = nulls;
+    this.#columns = columns;
+    this.#delimiter = delimiter;
+    this.#nulls = nulls;
   }
 
   /**
    * Reads the row that starts at `from`, into the row being written of `batch`.
-   * @returns the position after its line end (of CRLF, after the CR), or -1 where the row isn't of this shape or not
+   * @returns the position after its line end (of CRLF, after the CR), or -1 if the row is not of this shape or not
    * all there. The batch's row is then half written, its null marks included.
    */
   scan(chunk: Uint8Array, from: number, end: number, batch: BatchBuilder): number {
-    let at = this.readDepth(chunk, from, end);
+    let at = this.#readDepth(chunk, from, end);
     if (at < 0) return -1;
-    const { delimiter, columns } = this;
+    const delimiter = this.#delimiter;
+    const columns = this.#columns;
     const { pixels } = batch;
-    const nullPixels = this.nulls.pixels;
+    const nullPixels = this.#nulls.pixels;
     const last = columns - 1;
     let out = batch.count * columns;
     let missing = 0;
@@ -79,9 +80,9 @@ export class FastRowScanner {
       }
       const plain = value <= 255 && (byte === delimiter || byte === LF || byte === CR);
       if (!plain || (nullPixels !== undefined && nullPixels[value] === 1)) {
-        value = this.readOddCell(chunk, at, end, plain ? MISSING : value, stop);
+        value = this.#readOddCell(chunk, at, end, plain ? MISSING : value, stop);
         if (value === NOT_HERE) return -1;
-        stop = this.oddEnd;
+        stop = this.#oddEnd;
         byte = chunk[stop] as number;
       }
       at = stop + 1;
@@ -100,7 +101,6 @@ export class FastRowScanner {
       }
       if (column === last) return -1;
     }
-    this.endedWithCr = chunk[at - 1] === CR;
     this.nullPixels = missing;
     this.valueMin = min;
     this.valueMax = max;
@@ -108,7 +108,7 @@ export class FastRowScanner {
   }
 
   /** Reads the depth and its delimiter; at most 15 digits are exact in an integer and in one division. */
-  private readDepth(chunk: Uint8Array, from: number, end: number): number {
+  #readDepth(chunk: Uint8Array, from: number, end: number): number {
     let at = from;
     const negative = chunk[at] === MINUS;
     if (negative) at++;
@@ -132,47 +132,48 @@ export class FastRowScanner {
       decimals = at - point;
       digits += decimals;
     }
-    if (digits > 15 || byte + ZERO !== this.delimiter) return -1;
-    const depth = scaleDecimal(mantissa, -decimals);
+    if (digits > 15 || byte + ZERO !== this.#delimiter) return -1;
+    // Both are exact, so that their quotient is the nearest double (Clinger 1990, the fast case).
+    const depth = mantissa / (POWERS_OF_TEN[decimals] as number);
     this.depth = negative ? 0 - depth : depth;
     // A depth that is a null value is a fault, which the general path words.
-    return this.nulls.numbers.has(this.depth) ? -1 : at + 1;
+    return this.#nulls.numbers.has(this.depth) ? -1 : at + 1;
   }
 
   /**
    * Reads a cell that isn't just a pixel's digits: empty, a null value, or digits with `.000` behind them.
-   * @param value what its leading digits say, MISSING where they are a null value, 256 where there are none.
+   * @param value what its leading digits say, MISSING if they are a null value, 256 if there are none.
    * @param stop the first byte after those digits.
    * @returns the pixel, MISSING, or NOT_HERE; the cell's end is left in `oddEnd`.
    */
-  private readOddCell(chunk: Uint8Array, from: number, end: number, value: number, stop: number): number {
+  #readOddCell(chunk: Uint8Array, from: number, end: number, value: number, stop: number): number {
     if (value === MISSING) {
-      this.oddEnd = stop;
+      this.#oddEnd = stop;
       return MISSING;
     }
-    if (this.endsCell(chunk[from])) {
-      this.oddEnd = from;
+    if (this.#endsCell(chunk[from])) {
+      this.#oddEnd = from;
       return MISSING;
     }
-    for (const literal of this.nulls.literals) {
+    for (const literal of this.#nulls.literals) {
       const after = from + literal.length;
-      if (after >= end || !this.endsCell(chunk[after])) continue;
+      if (after >= end || !this.#endsCell(chunk[after])) continue;
       let same = 0;
       while (same < literal.length && chunk[from + same] === literal[same]) same++;
       if (same === literal.length) {
-        this.oddEnd = after;
+        this.#oddEnd = after;
         return MISSING;
       }
     }
     if (value > 255 || chunk[stop] !== POINT) return NOT_HERE;
     let at = stop + 1;
     while (at < end && chunk[at] === ZERO) at++;
-    if (at >= end || !this.endsCell(chunk[at])) return NOT_HERE;
-    this.oddEnd = at;
-    return this.nulls.pixels?.[value] === 1 ? MISSING : value;
+    if (at >= end || !this.#endsCell(chunk[at])) return NOT_HERE;
+    this.#oddEnd = at;
+    return this.#nulls.pixels?.[value] === 1 ? MISSING : value;
   }
 
-  private endsCell(byte: number | undefined): boolean {
-    return byte === this.delimiter || byte === LF || byte === CR;
+  #endsCell(byte: number | undefined): boolean {
+    return byte === this.#delimiter || byte === LF || byte === CR;
   }
 }

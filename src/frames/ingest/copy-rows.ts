@@ -17,12 +17,6 @@ const UUID_BYTES = 16;
 /** Field count and the lengths of fields, then the fields of fixed length: UUID, row, depth and four levels. */
 const FIXED_BYTES = 2 + 4 * FIELDS + UUID_BYTES + 4 + 8 + 4 * 2;
 
-/** A range that is widened by what is added to it. */
-function widen(range: ValueRange, { min, max }: ValueRange): void {
-  if (min < range.min) range.min = min;
-  if (max > range.max) range.max = max;
-}
-
 /** Writes fields of one row after the other into memory that is large enough. */
 class FieldWriter {
   readonly buffer: Buffer<ArrayBuffer>;
@@ -39,7 +33,7 @@ class FieldWriter {
     this.length += 4 + count;
   }
 
-  /** A bitmap, or NULL where it marks nothing. */
+  /** A bitmap, or NULL if it marks nothing. */
   mask(source: Uint8Array | null, from: number, count: number): void {
     if (source !== null && anyMasked(source, from, count)) this.bytes(source, from, count);
     else this.null();
@@ -64,16 +58,15 @@ class FieldWriter {
   }
 }
 
-/** Writes rows of one frame set as PostgreSQL's binary COPY takes them, and keeps the ranges of what it wrote. */
+/** Writes rows of one frame set as PostgreSQL's binary COPY takes them, and keeps the range of the resized ones. */
 export class CopyRowEncoder {
-  private readonly frameSetId: Buffer;
-  /** Ranges over all rows so far; `min` 256 and `max` -1 before there is a present pixel. */
-  readonly imageRange: ValueRange = { min: 256, max: -1 };
+  readonly #frameSetId: Buffer;
+  /** The range of all resized rows so far; `min` 256 and `max` -1 before there is a present pixel. */
   readonly resizedRange: ValueRange = { min: 256, max: -1 };
 
   /** @param frameSetId UUID as text. */
   constructor(frameSetId: string) {
-    this.frameSetId = Buffer.from(frameSetId.replaceAll('-', ''), 'hex');
+    this.#frameSetId = Buffer.from(frameSetId.replaceAll('-', ''), 'hex');
   }
 
   /**
@@ -88,7 +81,7 @@ export class CopyRowEncoder {
     const out = new FieldWriter(count * (FIXED_BYTES + columns + width + maskBytes));
     for (let index = 0; index < count; index++) {
       out.length = out.buffer.writeInt16BE(FIELDS, out.length);
-      out.bytes(this.frameSetId, 0, UUID_BYTES);
+      out.bytes(this.#frameSetId, 0, UUID_BYTES);
       out.length = out.buffer.writeInt32BE(4, out.length);
       out.length = out.buffer.writeInt32BE(batch.rows[index] as number, out.length);
       out.length = out.buffer.writeInt32BE(8, out.length);
@@ -98,13 +91,12 @@ export class CopyRowEncoder {
       out.mask(batch.nulls, index * stride, stride);
       out.mask(resized.nulls, index * resizedStride, resizedStride);
       const mask = batch.nulls?.subarray(index * stride, (index + 1) * stride) ?? null;
-      const image = rowRange(batch.pixels, index * columns, columns, mask);
-      out.range(image);
-      widen(this.imageRange, image);
+      out.range(rowRange(batch.pixels, index * columns, columns, mask));
       const resizedMask = resized.nulls?.subarray(index * resizedStride, (index + 1) * resizedStride) ?? null;
       const shown = rowRange(resized.pixels, index * width, width, resizedMask);
       out.range(shown);
-      widen(this.resizedRange, shown);
+      this.resizedRange.min = Math.min(this.resizedRange.min, shown.min);
+      this.resizedRange.max = Math.max(this.resizedRange.max, shown.max);
     }
     return out.buffer.subarray(0, out.length);
   }

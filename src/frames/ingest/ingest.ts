@@ -13,7 +13,7 @@ export interface IngestRun {
 /**
  * Streams a log through a thread into a sink, each at the pace of the next.
  *
- * @param bytes of the file. Where they fail, so does the log: what is to refuse a file that is too long, say.
+ * @param bytes of the file. If they fail, so does the log; so a file that is too long is refused.
  * @throws AppError what is wrong with the file (see `ImageLogParser`); what `bytes` and the sink throw; the signal's reason.
  *   Nothing of the log is kept then.
  */
@@ -36,7 +36,7 @@ export async function ingestLog(
   }
 }
 
-/** Gives all rows to the sink; undefined where the log has a fault, for which the sink has given up the rows at once. */
+/** Gives all rows to the sink; undefined if the log has a fault, in which case the sink has already given up the rows. */
 async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLog | undefined> {
   try {
     for (;;) {

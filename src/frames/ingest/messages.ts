@@ -18,7 +18,6 @@ export type ToIngestWorker =
 
 /** All that is known once a log is read. */
 export interface IngestSummary extends ImageLogSummary {
-  imageRange: ValueRange;
   resizedRange: ValueRange;
   /** Of the file's bytes. */
   sha256: Uint8Array;

@@ -1,19 +1,26 @@
 import { createHash } from 'node:crypto';
+import { type Static, Type } from '@sinclair/typebox';
 import canonicalize from 'canonicalize';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../../auth/owner.ts';
+import { Nullable, StringEnum } from '../../core/schema.ts';
 import { DEFAULT_NULL_VALUES } from '../csv/null-values.ts';
-import type { ValueRange } from '../rows/normalize.ts';
+import { RESAMPLE_KERNELS } from '../rows/resampler.ts';
+import { RowWidth } from '../rows/row.ts';
 import type { IngestOptions, IngestSummary } from './messages.ts';
 
 /** Ingest options as they are stored: complete, in the terms of the API. */
-export interface StoredOptions {
-  delimiter: string | null;
-  null_values: readonly string[];
-  on_error: 'fail' | 'skip';
-  width: number;
-  kernel: string;
-}
+export const IngestOptionsSchema = Type.Object(
+  {
+    delimiter: Nullable('string', { description: 'Null: found from the header.' }),
+    null_values: Type.Array(Type.String()),
+    on_error: StringEnum(['fail', 'skip']),
+    width: RowWidth({}),
+    kernel: StringEnum(RESAMPLE_KERNELS),
+  },
+  { $id: 'IngestOptions', description: 'How the file was read.' },
+);
+export type StoredOptions = Static<typeof IngestOptionsSchema>;
 
 /** What is known of a frame set before its file is read. */
 export interface NewFrameSet {
@@ -74,16 +81,14 @@ export async function findSame(
   return rows[0]?.id;
 }
 
-const limits = ({ min, max }: ValueRange): (number | null)[] => (max < min ? [null, null] : [min, max]);
-
 /** Fills in what the file was. */
 export async function completeFrameSet(
   client: PoolClient,
   id: string,
   summary: IngestSummary,
 ): Promise<void> {
-  const { sha256, size, columns, quality, imageRange, resizedRange, faults, fault_total, delimiter } =
-    summary;
+  const { sha256, size, columns, quality, resizedRange, faults, fault_total, delimiter } = summary;
+  const isEmpty = resizedRange.max < resizedRange.min;
   await client.query(
     `UPDATE frame_sets SET last_id = currval('frames_id_seq'), sha256 = $2, size = $3, rows = $4, columns = $5,
        depth_min = $6, depth_max = $7, image_min = $8, image_max = $9, resized_min = $10, resized_max = $11, quality = $12
@@ -96,8 +101,10 @@ export async function completeFrameSet(
       columns,
       quality.depth_min,
       quality.depth_max,
-      ...limits(imageRange),
-      ...limits(resizedRange),
+      quality.value_min,
+      quality.value_max,
+      isEmpty ? null : resizedRange.min,
+      isEmpty ? null : resizedRange.max,
       JSON.stringify({ ...quality, delimiter, faults, fault_total }),
     ],
   );

@@ -3,7 +3,7 @@ import type { IngestSummary } from './messages.ts';
 /** What became of a log. */
 export interface StoredLog {
   frameSetId: string;
-  /** False where the same log was there already: nothing was kept of this one. */
+  /** False if the same log was there already; nothing of this one was kept then. */
   isNew: boolean;
 }
 
@@ -13,7 +13,7 @@ export interface RowSink {
   readonly frameSetId: string;
   /** Takes the next rows, as binary COPY has them between its header and its trailer; resolves when there is room for more. */
   write(rows: Uint8Array): Promise<void>;
-  /** Keeps the rows, unless the same log is there already. Where it fails, `abort` comes next. */
+  /** Keeps the rows, unless the same log is there already. If it fails, `abort` comes next. */
   finish(summary: IngestSummary): Promise<StoredLog>;
   /** Gives up all that was written, at once. Never fails. */
   abort(): Promise<void>;

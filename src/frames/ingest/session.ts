@@ -119,7 +119,7 @@ export class IngestSession {
     this.#thread.worker.postMessage(message, message.type === 'chunk' ? [message.bytes.buffer] : []);
   }
 
-  /** Reads on where there is room, one chunk at a time. */
+  /** Reads on if there is room, one chunk at a time. */
   #feed(): void {
     if (this.#reading || this.#isEnding || this.#failure || this.#inFlight >= MAX_IN_FLIGHT) return;
     this.#reading = this.#readChunk().then(

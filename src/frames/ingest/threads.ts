@@ -11,7 +11,7 @@ export interface IngestThreadsOptions {
 /** A thread while it is used. */
 export interface IngestThread {
   worker: Worker;
-  /** Whether it has nothing of a log left and can take the next one. What is not is ended after use. */
+  /** Whether it has nothing of a log left and can take the next one. A thread that is not idle after use is ended. */
   isIdle: boolean;
 }
 
@@ -62,7 +62,7 @@ export class IngestThreads {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     });
-    // Who uses it listens, too; between two logs nobody does.
+    // Its user listens as well; between two logs nobody else does.
     worker.on('error', () => undefined);
     worker.on('exit', () => {
       const at = this.#idle.indexOf(worker);

@@ -14,46 +14,46 @@ import { CopyRowEncoder } from './copy-rows.ts';
 import type { FromIngestWorker, IngestOptions, ToIngestWorker } from './messages.ts';
 
 class Ingest {
-  private readonly options: IngestOptions;
-  private readonly parser: ImageLogParser;
-  private readonly encoder: CopyRowEncoder;
-  private readonly hash = createHash('sha256');
-  private size = 0;
-  private resampler: Resampler | undefined;
+  readonly #options: IngestOptions;
+  readonly #parser: ImageLogParser;
+  readonly #encoder: CopyRowEncoder;
+  readonly #hash = createHash('sha256');
+  #size = 0;
+  #resampler: Resampler | undefined;
 
   constructor(frameSetId: string, options: IngestOptions) {
-    this.options = options;
-    this.parser = new ImageLogParser(options);
-    this.encoder = new CopyRowEncoder(frameSetId);
+    this.#options = options;
+    this.#parser = new ImageLogParser(options);
+    this.#encoder = new CopyRowEncoder(frameSetId);
   }
 
   push(bytes: Uint8Array): FromIngestWorker {
-    this.hash.update(bytes);
-    this.size += bytes.length;
-    return { type: 'rows', copy: this.encode(this.parser.push(bytes)), isFaulty: this.parser.failed };
+    this.#hash.update(bytes);
+    this.#size += bytes.length;
+    return { type: 'rows', copy: this.#encode(this.#parser.push(bytes)), isFaulty: this.#parser.failed };
   }
 
   end(): FromIngestWorker {
-    const copy = this.encode(this.parser.end());
-    const { imageRange, resizedRange } = this.encoder;
-    const sha256 = this.hash.digest();
+    const copy = this.#encode(this.#parser.end());
+    const { resizedRange } = this.#encoder;
+    const sha256 = this.#hash.digest();
     return {
       type: 'done',
       copy,
-      summary: { ...this.parser.summary(), imageRange, resizedRange, sha256, size: this.size },
+      summary: { ...this.#parser.summary(), resizedRange, sha256, size: this.#size },
     };
   }
 
-  private encode(batches: readonly FrameBatch[]): Uint8Array<ArrayBuffer>[] {
-    const { width, kernel } = this.options;
+  #encode(batches: readonly FrameBatch[]): Uint8Array<ArrayBuffer>[] {
+    const { width, kernel } = this.#options;
     return batches.map((batch) => {
-      this.resampler ??= createResampler(batch.columns, width, kernel);
+      this.#resampler ??= createResampler(batch.columns, width, kernel);
       const resized = {
         pixels: new Uint8Array(batch.count * width),
         nulls: batch.nulls ? new Uint8Array(batch.count * maskStride(width)) : null,
       };
-      this.resampler.resample(batch, batch.count, resized);
-      return this.encoder.encode(batch, resized, width);
+      this.#resampler.resample(batch, batch.count, resized);
+      return this.#encoder.encode(batch, resized, width);
     });
   }
 }

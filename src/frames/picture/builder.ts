@@ -1,12 +1,11 @@
 import type { Pool } from 'pg';
-import type { QualityReport } from '../csv/quality.ts';
-import type { FrameRequest } from '../frame-answer.ts';
 import { LevelTables, maskOf, rangeOfSet, readShownRows } from '../reading/display-rows.ts';
+import type { CountedFrames } from '../reading/frame-request.ts';
 import { depthAt } from '../reading/frame-rows.ts';
-import type { FrameFacts } from '../reading/frame-selection.ts';
 import { WindowRanges } from '../reading/window-ranges.ts';
 import { composeTables } from '../rows/colormap.ts';
 import { mapLevels } from '../rows/normalize.ts';
+import { qualityOf } from '../rows/quality.ts';
 import {
   createDepthBinner,
   createRowBinner,
@@ -15,17 +14,10 @@ import {
   type GreyPicture,
   type RowBinner,
 } from './row-binner.ts';
+import type { FramePictureParams } from './schemas.ts';
 
 /** More than for answers row by row: adding a row to a picture takes a tenth of the time of encoding one. */
 const BATCH_PIXELS = 1024 * 1024;
-
-/** How frames become rows of a picture. */
-export interface PictureShape {
-  width: number;
-  /** Undefined: a row for each frame. */
-  height: number | undefined;
-  scale: 'rows' | 'depth';
-}
 
 /** Grey levels of a picture, and the colours of them. */
 export interface BuiltPicture {
@@ -34,10 +26,8 @@ export interface BuiltPicture {
 }
 
 /** The depths of a picture's edges: half a typical step beyond the first and the last frame. */
-function depthScale({ selection }: FrameRequest, { depthMin, depthMax }: FrameFacts): DepthScale {
-  const steps = selection.sets.flatMap(
-    ({ frameSet }) => (frameSet.quality as unknown as QualityReport).step?.typical ?? [],
-  );
+function depthScale({ sets, depthMin, depthMax }: CountedFrames): DepthScale {
+  const steps = sets.flatMap(({ frameSet }) => qualityOf(frameSet).step?.typical ?? []);
   const least = Math.min(...steps);
   const step = Number.isFinite(least) && least > 0 ? least : 1;
   return { from: (depthMin ?? 0) - step / 2, to: (depthMax ?? 0) + step / 2, step };
@@ -66,31 +56,32 @@ class RowCentres {
 }
 
 /**
- * Makes a picture of frames, in the memory of that picture. The order is: average, normalize, colour. Only where several
+ * Makes a picture of frames, in the memory of that picture. The order is: average, normalize, colour. Only if several
  * frame sets meet in one picture are rows normalized first, each by its own frame set.
  */
 export async function buildPicture(
   pool: Pool,
-  frames: FrameRequest,
-  facts: FrameFacts,
-  { width, height: asked, scale }: PictureShape,
+  frames: CountedFrames,
+  { width, height, scale }: Pick<FramePictureParams, 'width' | 'height' | 'scale'>,
   signal: AbortSignal,
 ): Promise<BuiltPicture> {
-  const { selection, levels, colormap } = frames;
-  const height = asked ?? facts.count;
-  const [only, ...others] = selection.sets;
-  const depths = scale === 'depth' ? depthScale(frames, facts) : undefined;
+  const { query, sets, count, colormap } = frames;
+  const { normalization, source } = query;
+  const [only, ...others] = sets;
+  const depths = scale === 'depth' ? depthScale(frames) : undefined;
   // One frame for each row: nothing is averaged, and normalizing first gives the same.
-  const isAveraged = depths !== undefined || height !== facts.count;
+  const isAveraged = depths !== undefined || height !== count;
   const binner: RowBinner = depths
     ? createDepthBinner(width, height, depths)
     : isAveraged
-      ? createRowBinner(width, height, facts.count)
+      ? createRowBinner(width, height, count)
       : createRowStack(width, height);
-  const centres = new RowCentres(height, facts.count);
+  const centres = new RowCentres(height, count);
   const isNormalizedLast = isAveraged && others.length === 0;
-  const rowLevels = isNormalizedLast ? { ...levels, normalization: 'none' as const } : levels;
-  for await (const rows of readShownRows(pool, selection, rowLevels, facts.count, BATCH_PIXELS)) {
+  const shown: CountedFrames = isNormalizedLast
+    ? { ...frames, query: { ...query, normalization: 'none' } }
+    : frames;
+  for await (const rows of readShownRows(pool, shown, BATCH_PIXELS)) {
     signal.throwIfAborted();
     for (let index = 0; index < rows.count; index++) {
       const depth = depthAt(rows, index);
@@ -101,15 +92,11 @@ export async function buildPicture(
   const picture = binner.finish();
   if (!isNormalizedLast || only === undefined) return { picture, table: colormap.table };
   const tables = new LevelTables();
-  if (levels.normalization === 'static') {
-    const range = rangeOfSet(only, selection.filter.source);
-    return { picture, table: composeTables(tables.of(range), colormap.table) };
+  if (normalization === 'static') {
+    return { picture, table: composeTables(tables.of(rangeOfSet(only, source)), colormap.table) };
   }
-  if (levels.normalization === 'dynamic') {
-    const ranges = new WindowRanges(pool, only.query, {
-      source: selection.filter.source,
-      window: levels.window,
-    });
+  if (normalization === 'dynamic') {
+    const ranges = new WindowRanges(pool, only.query, query);
     for (let y = 0; y < height; y++) {
       signal.throwIfAborted();
       const centre = depths

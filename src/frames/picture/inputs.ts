@@ -4,13 +4,11 @@ import type { OwnerId } from '../../auth/owner.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
 import type { TemporaryFolder } from '../../system/temporary-folder.ts';
 import type { Input, InputRef, InputSource, OpenedInputs, OpenOptions } from '../../work/inputs.ts';
-import type { FrameRequest } from '../frame-answer.ts';
-import { readFrameRequest } from '../reading/frame-request.ts';
-import { countFrames, type FrameFacts } from '../reading/frame-selection.ts';
-import type { FramePictureParams } from '../schemas.ts';
-import type { FrameSetStore } from '../store.ts';
+import { type CountedFrames, readFrameRequest } from '../reading/frame-request.ts';
+import { countFrames } from '../reading/frame-selection.ts';
 import { buildPicture } from './builder.ts';
-import { writePictureInput } from './input.ts';
+import { writePictureInput } from './picture-file.ts';
+import type { FramePictureParams } from './schemas.ts';
 
 type FrameSetRef = Extract<InputRef, { type: 'frame_set' }>;
 
@@ -19,14 +17,11 @@ interface FrameSetInput extends Input {
   frameSet: FrameSet;
 }
 
-/** What a request has found out about the frames of a picture. */
-export interface KnownFrames {
-  frames: FrameRequest;
-  facts: FrameFacts;
-}
-
 export interface FrameSetInputsOptions {
-  frameSets: FrameSetStore;
+  frameSets: {
+    /** @throws AppError `not_found` */
+    get(owner: OwnerId, id: string): Promise<FrameSet>;
+  };
   pool: Pool;
   temporaryFolder: TemporaryFolder;
 }
@@ -35,7 +30,7 @@ export interface FrameSetInputsOptions {
 export class FrameSetInputs implements InputSource<FrameSetRef> {
   readonly #options: FrameSetInputsOptions;
   /** By the inputs that a request has found, so that their frames are not counted twice. */
-  readonly #known = new WeakMap<readonly Input[], KnownFrames>();
+  readonly #known = new WeakMap<readonly Input[], CountedFrames>();
 
   constructor(options: FrameSetInputsOptions) {
     this.#options = options;
@@ -45,10 +40,10 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
     return toInput(await this.#options.frameSets.get(owner, id));
   }
 
-  /** Frame sets that a request has selected, with what it knows of their frames. */
-  known(known: KnownFrames): readonly Input[] {
-    const inputs = known.frames.selection.sets.map(({ frameSet }) => toInput(frameSet));
-    this.#known.set(inputs, known);
+  /** Frame sets that a request has selected, and whose frames it has counted. */
+  known(frames: CountedFrames): readonly Input[] {
+    const inputs = frames.sets.map(({ frameSet }) => toInput(frameSet));
+    this.#known.set(inputs, frames);
     return inputs;
   }
 
@@ -57,8 +52,8 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
     const { pool, temporaryFolder } = this.#options;
     // The one operation on frame sets has these parameters.
     const shape = params as FramePictureParams;
-    const { frames, facts } = this.#known.get(inputs) ?? (await this.#read(inputs, shape));
-    const built = await buildPicture(pool, frames, facts, shape, signal);
+    const frames = this.#known.get(inputs) ?? (await this.#read(inputs, shape));
+    const built = await buildPicture(pool, frames, shape, signal);
     const path = temporaryFolder.newPath();
     const release = () => void rm(path, { force: true }).catch(() => undefined);
     try {
@@ -70,10 +65,10 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
     return { files: [{ path, documentPath: null, format: null, filename: 'frames' }], release };
   }
 
-  async #read(inputs: readonly Input[], params: FramePictureParams): Promise<KnownFrames> {
+  async #read(inputs: readonly Input[], params: FramePictureParams): Promise<CountedFrames> {
     const sets = inputs.map((input) => (input as FrameSetInput).frameSet);
     const frames = readFrameRequest(params, sets);
-    return { frames, facts: await countFrames(this.#options.pool, frames.selection) };
+    return { ...frames, ...(await countFrames(this.#options.pool, frames)) };
   }
 }
 

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { defineOperation } from '../../work/operation.ts';
-import { FramePictureParamsSchema } from '../schemas.ts';
+import { FramePictureParamsSchema } from './schemas.ts';
 
 declare module '../../work/operation.ts' {
   interface Operations {

@@ -20,7 +20,7 @@ export interface RawPicture {
   data: Buffer;
   width: number;
   height: number;
-  /** RGB, or RGBA where pixels are missing: those are transparent black. */
+  /** RGB, or RGBA if pixels are missing: those are transparent black. */
   channels: 3 | 4;
 }
 
@@ -81,7 +81,7 @@ function planPng(picture: GreyPicture, table: Uint8Array): PngPlan {
   return { head, scanlines };
 }
 
-/** A grey level that no present pixel has, -1 where all 256 occur: a palette has no room for a 257th entry. */
+/** A grey level that no present pixel has, -1 if all 256 occur: a palette cannot have a 257th entry. */
 function findUnusedLevel({ width, height, pixels, nulls }: GreyPicture): number {
   const used = new Uint8Array(256);
   const stride = maskStride(width);
@@ -103,9 +103,8 @@ function addFilterBytes(data: Uint8Array, rowBytes: number, height: number): Buf
 
 /**
  * A picture of grey levels as the parts of a PNG in the colours of a table (256 × RGB): a palette of grey levels, one byte a pixel,
- * transparent where pixels are missing (RGBA only where all 256 levels and missing pixels occur). Deflating happens
- * off the event loop; at level 3, because on a log of 5,460 rows level 6 took 22 to 45 ms for 17, and saved between nothing (noise)
- * and a fifth (a smooth picture).
+ * transparent if pixels are missing (RGBA only if all 256 levels and missing pixels occur). It is deflated off the event loop, at
+ * level 3: level 6 takes twice as long for little.
  */
 export async function encodePicturePng(
   picture: GreyPicture,

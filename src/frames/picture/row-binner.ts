@@ -6,9 +6,9 @@ import { isMasked, maskStride, setMasked } from '../rows/null-mask.ts';
 export interface GreyPicture {
   width: number;
   height: number;
-  /** `height × width` grey levels; 0 where missing. */
+  /** `height × width` grey levels; 0 if missing. */
   pixels: Uint8Array;
-  /** `height × maskStride(width)` bytes of bitmaps (null-mask.ts); null where no pixel is missing. */
+  /** `height × maskStride(width)` bytes of bitmaps (null-mask.ts); null if no pixel is missing. */
   nulls: Uint8Array | null;
 }
 
@@ -16,7 +16,7 @@ export interface GreyPicture {
 export interface RowBinner {
   /**
    * Adds the next row: `width` grey levels from `offset`, and its bitmap (null for none missing).
-   * @throws RangeError for a depth below the one before, where depths matter.
+   * @throws RangeError for a depth below the one before, if depths matter.
    */
   add(depth: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void;
   /** The picture; nothing may be added after. */
@@ -25,20 +25,21 @@ export interface RowBinner {
 
 /** The pixel-wise mean of what is added, with weights, until it is written to a row of the picture. */
 class MeanRow {
-  private readonly sums: Float64Array;
+  readonly #sums: Float64Array;
   /** Weight of missing pixels: touched only by rows that have some. */
-  private readonly missing: Float64Array;
-  private anyMissing = false;
+  readonly #missing: Float64Array;
+  #anyMissing = false;
   /** Of all that was added. */
   weight = 0;
 
   constructor(width: number) {
-    this.sums = new Float64Array(width);
-    this.missing = new Float64Array(width);
+    this.#sums = new Float64Array(width);
+    this.#missing = new Float64Array(width);
   }
 
   add(weight: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void {
-    const { sums, missing } = this;
+    const sums = this.#sums;
+    const missing = this.#missing;
     this.weight += weight;
     if (mask === null) {
       for (let x = 0; x < sums.length; x++) {
@@ -46,7 +47,7 @@ class MeanRow {
       }
       return;
     }
-    this.anyMissing = true;
+    this.#anyMissing = true;
     for (let x = 0; x < sums.length; x++) {
       if (isMasked(mask, 0, x)) missing[x] = (missing[x] as number) + weight;
       else sums[x] = (sums[x] as number) + weight * (pixels[offset + x] as number);
@@ -55,19 +56,22 @@ class MeanRow {
 
   /** Adds the mean of another one as if it were a row. */
   addMean(weight: number, row: MeanRow): void {
-    const { sums, missing } = this;
+    const sums = this.#sums;
+    const missing = this.#missing;
     this.weight += weight;
-    this.anyMissing ||= row.anyMissing;
+    this.#anyMissing ||= row.#anyMissing;
     for (let x = 0; x < sums.length; x++) {
-      const present = row.weight - (row.missing[x] as number);
-      if (present > 0) sums[x] = (sums[x] as number) + (weight * (row.sums[x] as number)) / present;
+      const present = row.weight - (row.#missing[x] as number);
+      if (present > 0) sums[x] = (sums[x] as number) + (weight * (row.#sums[x] as number)) / present;
       else missing[x] = (missing[x] as number) + weight;
     }
   }
 
   /** Writes the mean, rounded half up, to row `y` of a picture, and starts anew. */
   writeTo(picture: GreyPicture, y: number, rounding: number): void {
-    const { sums, missing, weight } = this;
+    const { weight } = this;
+    const sums = this.#sums;
+    const missing = this.#missing;
     const { width, pixels } = picture;
     for (let x = 0; x < width; x++) {
       const present = weight - (missing[x] as number);
@@ -83,9 +87,9 @@ class MeanRow {
   }
 
   clear(): void {
-    this.sums.fill(0);
-    if (this.anyMissing) this.missing.fill(0);
-    this.anyMissing = false;
+    this.#sums.fill(0);
+    if (this.#anyMissing) this.#missing.fill(0);
+    this.#anyMissing = false;
     this.weight = 0;
   }
 }
@@ -97,8 +101,8 @@ function emptyPicture(width: number, height: number): GreyPicture {
 /**
  * Bins rows by their number: the exact area average of `rows` rows over `height` picture rows, each row weighing the
  * same whatever its depth. Weights are whole numbers on a common lattice (see resample-area.ts), sums exact up to 2^53:
- * at any picture size, more than 10^9 rows. Where there are fewer rows than `height`, rows repeat.
- * @throws RangeError in `finish`, where other than `rows` rows were added.
+ * at any picture size, more than 10^9 rows. If there are fewer rows than `height`, rows repeat.
+ * @throws RangeError in `finish` if not exactly `rows` rows were added.
  */
 export function createRowBinner(width: number, height: number, rows: number): RowBinner {
   const divisor = greatestCommonDivisor(rows, height);
@@ -161,10 +165,10 @@ const ROUNDING = 1e-9;
 
 /**
  * Bins rows by their depth, which must not fall: each picture row is the mean, weighted by depth, of the rows that
- * stand for its interval. A row stands for the depths nearer to it than to its neighbours; where a neighbour is farther
+ * stand for its interval. A row stands for the depths nearer to it than to its neighbours; if a neighbour is farther
  * than 1.5 steps, for half a step on that side. Rows of equal depth are averaged first. What no row stands for is
  * missing: gaps stay gaps.
- * @throws RangeError for a scale that isn't one.
+ * @throws RangeError for a scale without depth or step.
  */
 export function createDepthBinner(width: number, height: number, scale: DepthScale): RowBinner {
   const { from, to, step } = scale;

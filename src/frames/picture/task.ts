@@ -1,9 +1,9 @@
 import type { Outcome, Task } from '../../work/operation.ts';
 import { contentFile, writeNewFile } from '../../work/task-files.ts';
-import type { FramePictureParams, PictureFormat } from '../schemas.ts';
 import type { BuiltPicture } from './builder.ts';
-import { readPictureInput } from './input.ts';
 import { encodePicturePng, paintPicture } from './picture.ts';
+import { readPictureInput } from './picture-file.ts';
+import type { FramePictureParams, PictureFormat } from './schemas.ts';
 
 /** A JPEG has no transparency: missing pixels are white. */
 async function encode(

@@ -1,19 +1,20 @@
 import type { Pool } from 'pg';
 import { AppError } from '../../core/errors.ts';
-import { mapLevels, type Normalization, normalizationTable, type ValueRange } from '../rows/normalize.ts';
+import { mapLevels, normalizationTable, type ValueRange } from '../rows/normalize.ts';
 import { maskStride } from '../rows/null-mask.ts';
 import { createResampler } from '../rows/resample.ts';
 import type { PackedRows, ResampleKernel, Resampler } from '../rows/resampler.ts';
-import { depthAt, type FrameSource } from './frame-rows.ts';
-import type { FrameSelection, SelectedSet } from './frame-selection.ts';
-import { type FrameRun, readRuns } from './merge-frame-sets.ts';
+import { depthAt } from './frame-rows.ts';
+import type { FrameSelection } from './frame-selection.ts';
+import { type FrameRun, readRuns, type SelectedSet } from './merge-frame-sets.ts';
+import type { FrameListQuery, FrameSource } from './schemas.ts';
 import { WindowRanges } from './window-ranges.ts';
 
-/** How grey levels are spread before they are shown. */
-export interface Levels {
-  normalization: Normalization;
-  /** Depth units of a `dynamic` window. */
-  window: number;
+/** Frames to be shown, as far as colour does not matter. */
+interface FramesToShow extends FrameSelection {
+  query: FrameSelection['query'] & Pick<FrameListQuery, 'normalization' | 'window'>;
+  /** Rows that have been promised. If a frame set is deleted meanwhile, fewer come, and that is a failure. */
+  count: number;
 }
 
 /** Rows as they are shown: at their final width, grey levels spread, not coloured yet. */
@@ -30,7 +31,7 @@ export interface ShownRows extends PackedRows {
   rows: Buffer;
 }
 
-/** The bitmap of one row, null where no pixel of it is missing. */
+/** The bitmap of one row, null if no pixel of it is missing. */
 export function maskOf({ nulls, stride }: ShownRows, index: number): Uint8Array | null {
   if (nulls === null) return null;
   const mask = nulls.subarray(index * stride, (index + 1) * stride);
@@ -71,18 +72,16 @@ interface SetState {
 /** Turns rows as they are stored into rows as they are shown. */
 class RowPreparer {
   readonly #pool: Pool;
-  readonly #selection: FrameSelection;
-  readonly #levels: Levels;
+  readonly #query: FramesToShow['query'];
   readonly #states = new Map<SelectedSet, SetState>();
   readonly #tables = new LevelTables();
 
-  constructor(pool: Pool, selection: FrameSelection, levels: Levels) {
+  constructor(pool: Pool, query: FramesToShow['query']) {
     this.#pool = pool;
-    this.#selection = selection;
-    this.#levels = levels;
+    this.#query = query;
   }
 
-  async prepare({ set, rows, from, to }: FrameRun<SelectedSet>): Promise<ShownRows> {
+  async prepare({ set, rows, from, to }: FrameRun): Promise<ShownRows> {
     const state = this.#stateOf(set);
     const { width } = set;
     const count = to - from;
@@ -112,13 +111,10 @@ class RowPreparer {
     let state = this.#states.get(set);
     if (state === undefined) {
       const { sourceWidth, width, query } = set;
-      const kernel = kernelOf(set);
-      const { normalization, window } = this.#levels;
-      const { source } = this.#selection.filter;
+      const { normalization } = this.#query;
       state = {
-        resampler: sourceWidth === width ? undefined : createResampler(sourceWidth, width, kernel),
-        ranges:
-          normalization === 'dynamic' ? new WindowRanges(this.#pool, query, { source, window }) : undefined,
+        resampler: sourceWidth === width ? undefined : createResampler(sourceWidth, width, kernelOf(set)),
+        ranges: normalization === 'dynamic' ? new WindowRanges(this.#pool, query, this.#query) : undefined,
       };
       this.#states.set(set, state);
     }
@@ -128,8 +124,8 @@ class RowPreparer {
   /** Spreads grey levels in place: the memory is that of this reader alone. */
   async #spread(shown: ShownRows, { ranges }: SetState): Promise<void> {
     const { count, width, pixels, set } = shown;
-    if (this.#levels.normalization === 'static') {
-      mapLevels(pixels, 0, count * width, this.#tables.of(rangeOfSet(set, this.#selection.filter.source)));
+    if (this.#query.normalization === 'static') {
+      mapLevels(pixels, 0, count * width, this.#tables.of(rangeOfSet(set, this.#query.source)));
     }
     if (ranges === undefined) return;
     for (let index = 0; index < count; index++) {
@@ -146,30 +142,20 @@ function kernelOf({ frameSet }: SelectedSet): ResampleKernel {
 
 /**
  * Reads the rows of a selection as they are shown, a batch at a time.
- *
- * @param expected rows that have been promised: where a frame set is deleted meanwhile, fewer come, and that is a failure.
+ * @throws AppError `conflict` if rows were deleted meanwhile
  */
 export async function* readShownRows(
   pool: Pool,
-  selection: FrameSelection,
-  levels: Levels,
-  expected: number,
+  { sets, source, query, count }: FramesToShow,
   batchPixels?: number,
 ): AsyncGenerator<ShownRows, void, undefined> {
-  const preparer = new RowPreparer(pool, selection, levels);
-  let count = 0;
-  for await (const run of readRuns(pool, selection.sets, {
-    source: selection.source,
-    limit: expected,
-    ...(batchPixels === undefined ? {} : { batchPixels }),
-  })) {
-    count += run.to - run.from;
+  const preparer = new RowPreparer(pool, query);
+  let read = 0;
+  for await (const run of readRuns(pool, sets, { source, limit: count, batchPixels })) {
+    read += run.to - run.from;
     yield await preparer.prepare(run);
   }
-  if (count < expected) {
-    throw new AppError(
-      'conflict',
-      `Of ${expected} frames ${expected - count} were deleted while they were read.`,
-    );
+  if (read < count) {
+    throw new AppError('conflict', `Of ${count} frames ${count - read} were deleted while they were read.`);
   }
 }

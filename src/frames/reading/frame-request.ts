@@ -1,52 +1,49 @@
+import { createHash } from 'node:crypto';
 import { parameterError } from '../../core/faults.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
-import type { QualityReport } from '../csv/quality.ts';
-import type { FrameRequest } from '../frame-answer.ts';
-import { findColormap } from '../rows/colormap.ts';
-import type { FrameListQuery } from '../schemas.ts';
-import { selectFrames } from './frame-selection.ts';
+import { type Colormap, findColormap } from '../rows/colormap.ts';
+import { qualityOf } from '../rows/quality.ts';
+import { type FrameFacts, type FrameSelection, selectFrames } from './frame-selection.ts';
+import type { FrameListQuery } from './schemas.ts';
 
-/** @throws AppError `validation_failed` for a range of depths that is none */
-export function depthRange({ depth_min, depth_max }: FrameListQuery): { depthMin: number; depthMax: number } {
-  const [depthMin, depthMax] = [depth_min ?? Number.NEGATIVE_INFINITY, depth_max ?? Number.POSITIVE_INFINITY];
-  if (depthMin > depthMax) {
-    throw parameterError('/depth_min', `a number up to depth_max, which is ${depthMax},`, depthMin);
-  }
-  return { depthMin, depthMax };
+/** Frames that a request asks for, and how they are to look. */
+export interface FrameRequest extends FrameSelection {
+  query: FrameListQuery;
+  colormap: Colormap;
 }
 
-function depthOrderOf(set: FrameSet): QualityReport['depth_order'] {
-  return (set.quality as unknown as QualityReport).depth_order;
-}
+/** The same once they are counted. */
+export interface CountedFrames extends FrameRequest, FrameFacts {}
 
 /**
  * What a query asks of frame sets.
  * @throws AppError `validation_failed`
  */
 export function readFrameRequest(query: FrameListQuery, frameSets: readonly FrameSet[]): FrameRequest {
-  const { normalization, window, order } = query;
+  const { normalization, order, depth_min, depth_max } = query;
   if (
     normalization === 'dynamic' &&
     order === 'file' &&
-    frameSets.some((set) => depthOrderOf(set) !== 'ascending')
+    frameSets.some((set) => qualityOf(set).depth_order !== 'ascending')
   ) {
     const expected = 'none or static (or order=depth, since the depths of a file do not rise)';
     throw parameterError('/normalization', expected, normalization);
   }
-  const selection = selectFrames(frameSets, {
-    order,
-    ...depthRange(query),
-    source: query.source,
-    width: query.width,
-    limit: query.limit,
-    cursor: query.cursor,
-  });
-  return { selection, levels: { normalization, window }, colormap: findColormap(query.colormap) };
+  if (depth_min !== undefined && depth_max !== undefined && depth_min > depth_max) {
+    throw parameterError('/depth_min', `a number up to depth_max, which is ${depth_max},`, depth_min);
+  }
+  return { ...selectFrames(query, frameSets), query, colormap: findColormap(query.colormap) };
 }
 
-/** @throws AppError `validation_failed` where rows have several widths, although they are to make one table or picture */
-export function requireCommonWidth({ selection }: FrameRequest): void {
-  const widths = [...new Set(selection.sets.map(({ width }) => width))];
+/** The width of all rows; undefined if there are none, or they have several. */
+export function commonWidth({ sets }: FrameRequest): number | undefined {
+  const widths = new Set(sets.map(({ width }) => width));
+  return widths.size === 1 ? [...widths][0] : undefined;
+}
+
+/** @throws AppError `validation_failed` if rows that are to make one table or picture have several widths */
+export function requireCommonWidth({ sets }: FrameRequest): void {
+  const widths = [...new Set(sets.map(({ width }) => width))];
   if (widths.length < 2) return;
   const shown = widths.sort((a, b) => a - b).join(', ');
   throw parameterError(
@@ -54,4 +51,17 @@ export function requireCommonWidth({ selection }: FrameRequest): void {
     `a width (or a frame_set_id), since the frame sets have rows of ${shown} pixels,`,
     undefined,
   );
+}
+
+/**
+ * The entity tag of an answer: frames never change, so it follows from which frame sets there are and what is asked for.
+ */
+export function frameEtag({ query, sets, colormap }: FrameRequest, variant: unknown): string {
+  const identity = [
+    query,
+    sets.map(({ frameSet }) => frameSet.id),
+    Buffer.from(colormap.table).toString('base64'),
+    variant,
+  ];
+  return `W/"${createHash('sha256').update(JSON.stringify(identity)).digest('base64url')}"`;
 }

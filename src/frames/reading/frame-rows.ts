@@ -3,12 +3,7 @@ import { mismatch } from '../../core/faults.ts';
 import { type BinaryRow, queryBinaryRow } from '../../db/binary-copy.ts';
 import type { ValueRange } from '../rows/normalize.ts';
 import { maskStride } from '../rows/null-mask.ts';
-
-/** Which pixels of a row: as uploaded, or at the frame set's width. */
-export const FRAME_SOURCES = ['resized', 'original'] as const;
-export type FrameSource = (typeof FRAME_SOURCES)[number];
-
-export type FrameOrder = 'depth' | 'file';
+import type { FrameOrder, FrameSource } from './schemas.ts';
 
 /** Rows of one frame set as they lie in the database, packed. */
 export interface FrameRows {
@@ -21,7 +16,7 @@ export interface FrameRows {
   rows: Buffer;
   /** `count × width` grey levels. */
   pixels: Buffer;
-  /** `count × maskStride(width)` bytes of bitmaps; null where no pixel is missing. */
+  /** `count × maskStride(width)` bytes of bitmaps; null if no pixel is missing. */
   nulls: Buffer | null;
 }
 
@@ -74,9 +69,8 @@ export function rowConditions({ frameSetId, order, after, depthMin, depthMax, la
 }
 
 /**
- * Makes PostgreSQL read rows in the order of their index. Left to itself, the planner may find it cheaper to sort: until a frame
- * set is analyzed, all of it for each batch (a picture of a million rows took 116 s); afterwards all of the table
- * for a set that is small in it (a picture of 5,000 rows out of 105,000 took 25 ms of PostgreSQL instead of 7).
+ * Makes PostgreSQL read rows in the order of their index. Left to itself, the planner may sort a whole frame set for each batch
+ * until that set is analyzed, and a whole table for a small set in it.
  */
 export const IN_INDEX_ORDER =
   'SET LOCAL enable_bitmapscan = off; SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off';
@@ -87,8 +81,7 @@ export function rowOrder(order: FrameOrder): string {
 
 /**
  * Reads up to `limit` rows in one short query, so that between two reads no connection is held. The database packs them:
- * each kind of field comes as one piece of memory. Unpacked rows took several times as long to take apart here
- * as PostgreSQL took to find them.
+ * each kind of field comes as one piece of memory, which is much faster to take apart than rows.
  */
 export async function readFrameRows(
   pool: Pool,

@@ -3,41 +3,25 @@ import type { Pool } from 'pg';
 import { CursorId, decodeCursor, encodeCursor } from '../../core/cursor.ts';
 import { withTransaction } from '../../db/database.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
-import { MAX_DEPTH } from '../csv/cells.ts';
-import type { FrameOrder, FrameSource, Position } from './frame-rows.ts';
-import { IN_INDEX_ORDER, rowConditions, rowOrder } from './frame-rows.ts';
-import type { ReadableSet } from './merge-frame-sets.ts';
+import { MAX_DEPTH } from '../rows/row.ts';
+import { IN_INDEX_ORDER, type Position, rowConditions, rowOrder } from './frame-rows.ts';
+import type { SelectedSet } from './merge-frame-sets.ts';
+import type { FrameListQuery, FrameOrder, FrameSource } from './schemas.ts';
 
 const MAX_ROW = 2 ** 31 - 1;
 
-/** Which frames are asked for. */
-export interface FrameFilter {
-  order: FrameOrder;
-  /** Both included. */
-  depthMin: number;
-  depthMax: number;
-  source: FrameSource;
-  /** Pixels that rows are shown at; undefined for those of the source. */
-  width: number | undefined;
-  limit: number | undefined;
-  cursor: string | undefined;
-}
-
-/** A frame set with all that is needed to read and to show its rows. */
-export interface SelectedSet extends ReadableSet {
-  frameSet: FrameSet;
-  /** Pixels that its rows are shown at. */
-  width: number;
-}
+/** What of a query says which rows are read, and how wide they are. */
+type SelectionQuery = Pick<
+  FrameListQuery,
+  'order' | 'depth_min' | 'depth_max' | 'source' | 'width' | 'limit' | 'cursor'
+>;
 
 /** Frames to be read, by id of their frame sets. */
 export interface FrameSelection {
-  filter: FrameFilter;
+  query: SelectionQuery;
   sets: readonly SelectedSet[];
   /** What is read: rows of another width are made from the originals. */
   source: FrameSource;
-  /** Whether the sets are read from their first row. */
-  isFirstPage: boolean;
 }
 
 const CursorSchemas = {
@@ -78,34 +62,38 @@ function readCursor(
  * What is to be read of frame sets, which come by id.
  * @throws AppError `validation_failed` for a cursor of something else
  */
-export function selectFrames(frameSets: readonly FrameSet[], filter: FrameFilter): FrameSelection {
-  const { order, depthMin, depthMax, width, cursor } = filter;
+export function selectFrames(query: SelectionQuery, frameSets: readonly FrameSet[]): FrameSelection {
+  const { order, width, cursor } = query;
+  const { depthMin, depthMax } = depthRange(query);
   const isResampled = width !== undefined && frameSets.some((set) => set.width !== width);
-  const source = isResampled ? 'original' : filter.source;
+  const source = isResampled ? 'original' : query.source;
   const goOn = cursor === undefined ? undefined : readCursor(cursor, order);
   const sets = frameSets.flatMap((frameSet): SelectedSet[] => {
     const start: Position = { depth: depthMin, row: -1, id: Number(frameSet.firstId) };
     const after = goOn ? goOn(frameSet, start) : start;
     if (after === undefined) return [];
     const sourceWidth = source === 'original' ? frameSet.columns : frameSet.width;
+    const lastId = Number(frameSet.lastId);
     return [
       {
-        id: frameSet.id,
         frameSet,
         sourceWidth,
         width: width ?? sourceWidth,
-        depthMin: frameSet.depthMin,
-        query: { frameSetId: frameSet.id, order, after, depthMin, depthMax, lastId: Number(frameSet.lastId) },
+        query: { frameSetId: frameSet.id, order, after, depthMin, depthMax, lastId },
       },
     ];
   });
-  return { filter, sets, source, isFirstPage: cursor === undefined };
+  return { query, sets, source };
+}
+
+function depthRange({ depth_min, depth_max }: SelectionQuery): { depthMin: number; depthMax: number } {
+  return { depthMin: depth_min ?? Number.NEGATIVE_INFINITY, depthMax: depth_max ?? Number.POSITIVE_INFINITY };
 }
 
 /** What is known of an answer before its rows are read. */
 export interface FrameFacts {
   count: number;
-  /** Of the rows in the answer; null where there is none. */
+  /** Of the rows in the answer; null if there are none. */
   depthMin: number | null;
   depthMax: number | null;
   /** Where the next page begins, null on the last one. */
@@ -117,26 +105,23 @@ const NOTHING: FrameFacts = { count: 0, depthMin: null, depthMax: null, nextCurs
 /** Counts the rows of a selection, up to its limit. */
 export async function countFrames(pool: Pool, selection: FrameSelection): Promise<FrameFacts> {
   if (selection.sets.length === 0) return NOTHING;
-  return selection.filter.limit === undefined
-    ? countAll(pool, selection)
-    : countPage(pool, selection, selection.filter.limit);
+  const { limit } = selection.query;
+  return limit === undefined ? countAll(pool, selection) : countPage(pool, selection, limit);
 }
 
-async function countAll(pool: Pool, { sets, filter, isFirstPage }: FrameSelection): Promise<FrameFacts> {
+async function countAll(pool: Pool, { sets, query }: FrameSelection): Promise<FrameFacts> {
+  const { depthMin, depthMax } = depthRange(query);
   const isWhole = ({ frameSet }: SelectedSet) =>
-    isFirstPage && filter.depthMin <= frameSet.depthMin && filter.depthMax >= frameSet.depthMax;
-  const whole = sets.filter(isWhole).map(({ frameSet }) => frameSet);
+    query.cursor === undefined && depthMin <= frameSet.depthMin && depthMax >= frameSet.depthMax;
   const parts = sets.filter((set) => !isWhole(set));
   const counted = parts.length === 0 ? [] : await countRows(pool, parts);
-  const all = [
-    ...whole.map(({ rows, depthMin, depthMax }) => ({ rows, depthMin, depthMax })),
-    ...counted,
-  ].filter(({ rows }) => rows > 0);
+  const whole = sets.filter(isWhole).map(({ frameSet }) => frameSet);
+  const all = [...whole, ...counted].filter(({ rows }) => rows > 0);
   if (all.length === 0) return NOTHING;
   return {
     count: all.reduce((sum, { rows }) => sum + rows, 0),
-    depthMin: all.reduce((least, { depthMin }) => Math.min(least, depthMin), Number.POSITIVE_INFINITY),
-    depthMax: all.reduce((most, { depthMax }) => Math.max(most, depthMax), Number.NEGATIVE_INFINITY),
+    depthMin: all.reduce((least, set) => Math.min(least, set.depthMin), Number.POSITIVE_INFINITY),
+    depthMax: all.reduce((most, set) => Math.max(most, set.depthMax), Number.NEGATIVE_INFINITY),
     nextCursor: null,
   };
 }
@@ -164,8 +149,11 @@ interface PageEnd {
 }
 
 /** Finds the page's last row, and whether one comes after it, in the indexes alone. */
-async function countPage(pool: Pool, { sets, filter }: FrameSelection, limit: number): Promise<FrameFacts> {
-  const { order } = filter;
+async function countPage(
+  pool: Pool,
+  { sets, query: { order } }: FrameSelection,
+  limit: number,
+): Promise<FrameFacts> {
   const heads = sets.map(
     ({ query }) =>
       `(SELECT depth, frame_set_id AS set, row, id FROM frames WHERE ${rowConditions(query)}

@@ -1,28 +1,29 @@
 import type { Pool } from 'pg';
+import type { FrameSet } from '../../db/generated/client.ts';
 import {
   depthAt,
   type FrameRows,
-  type FrameSource,
   idAt,
   type Position,
   type RowQuery,
   readFrameRows,
   rowAt,
 } from './frame-rows.ts';
+import type { FrameSource } from './schemas.ts';
 
-/** What of a frame set is needed to read it. */
-export interface ReadableSet {
-  id: string;
+/** A frame set with all that is needed to read and to show its rows. */
+export interface SelectedSet {
+  frameSet: FrameSet;
   /** Pixels of its rows in the source that is read. */
   sourceWidth: number;
-  /** Least depth of its rows, which spares looking into it too early. */
-  depthMin: number;
+  /** Pixels that its rows are shown at. */
+  width: number;
   query: RowQuery;
 }
 
 /** Neighbouring rows of one frame set: `from` to, but not including, `to`. */
-export interface FrameRun<Set extends ReadableSet> {
-  set: Set;
+export interface FrameRun {
+  set: SelectedSet;
   rows: FrameRows;
   from: number;
   to: number;
@@ -39,12 +40,12 @@ export interface ReadOptions {
   /** Rows in all. */
   limit: number;
   /** Pixels that are read at once. */
-  batchPixels?: number;
+  batchPixels?: number | undefined;
 }
 
 /** Reads one frame set batch by batch, the next one already while the last one is used. */
-class SetReader<Set extends ReadableSet> {
-  readonly set: Set;
+class SetReader {
+  readonly set: SelectedSet;
   /** Place among the sets, which orders rows of equal depth. */
   readonly place: number;
   readonly #pool: Pool;
@@ -57,7 +58,7 @@ class SetReader<Set extends ReadableSet> {
   index = 0;
   isAtEnd = false;
 
-  constructor(pool: Pool, { source, batchPixels }: ReadOptions, set: Set, place: number) {
+  constructor(pool: Pool, { source, batchPixels }: ReadOptions, set: SelectedSet, place: number) {
     this.#pool = pool;
     this.#source = source;
     this.set = set;
@@ -75,11 +76,11 @@ class SetReader<Set extends ReadableSet> {
     return this.rows !== undefined && this.index < this.rows.count;
   }
 
-  /** The depth of the next row; where none is at hand, the least that it may have. In the file's order 0. */
+  /** The depth of the next row, or the least that it may have if it is not at hand. In the file's order 0. */
   get headDepth(): number {
     if (this.#query.order === 'file') return 0;
     if (this.rows !== undefined && this.hasHead) return depthAt(this.rows, this.index);
-    return Math.max(this.set.depthMin, this.#query.after.depth);
+    return Math.max(this.set.frameSet.depthMin, this.#query.after.depth);
   }
 
   /** Gets the next rows, or sets `isAtEnd`. */
@@ -97,7 +98,7 @@ class SetReader<Set extends ReadableSet> {
     this.#query = { ...this.#query, after };
     if (limit <= rows.count) return;
     this.#ahead = this.#read(limit - rows.count);
-    // Whoever asks for it is told.
+    // Whoever asks for these rows gets the failure.
     this.#ahead.catch(() => undefined);
   }
 
@@ -112,13 +113,21 @@ class SetReader<Set extends ReadableSet> {
   }
 }
 
-function isBefore(a: SetReader<ReadableSet>, b: SetReader<ReadableSet>): boolean {
+function isBefore(a: SetReader, b: SetReader): boolean {
   const [depth, other] = [a.headDepth, b.headDepth];
   return depth < other || (depth === other && a.place < b.place);
 }
 
+/** The reader whose next row comes first. */
+function firstOf(readers: readonly SetReader[]): SetReader | undefined {
+  return readers.reduce<SetReader | undefined>(
+    (best, reader) => (best === undefined || isBefore(reader, best) ? reader : best),
+    undefined,
+  );
+}
+
 /** The end of the run that starts at the reader's row: before the first row that comes after `next`'s. */
-function endOfRun(reader: SetReader<ReadableSet>, next: SetReader<ReadableSet> | undefined): number {
+function endOfRun(reader: SetReader, next: SetReader | undefined): number {
   const { rows, index } = reader;
   if (rows === undefined) return index;
   if (next === undefined || reader.set.query.order === 'file') return rows.count;
@@ -137,25 +146,20 @@ function endOfRun(reader: SetReader<ReadableSet>, next: SetReader<ReadableSet> |
  * in the file): each set is read in that order, and the heads are merged. Rows are read when they are asked for, in short
  * queries: a slow reader holds one batch of each set in reach, and no connection.
  */
-export async function* readRuns<Set extends ReadableSet>(
+export async function* readRuns(
   pool: Pool,
-  sets: readonly Set[],
+  sets: readonly SelectedSet[],
   options: ReadOptions,
-): AsyncGenerator<FrameRun<Set>, void, undefined> {
+): AsyncGenerator<FrameRun, void, undefined> {
   let readers = sets.map((set, place) => new SetReader(pool, options, set, place));
   let left = options.limit;
-  while (left > 0 && readers.length > 0) {
-    const first = readers.reduce((best, reader) => (isBefore(reader, best) ? reader : best));
+  for (let first = firstOf(readers); first && left > 0; first = firstOf(readers)) {
     if (first.rows === undefined || !first.hasHead) {
       await first.fill(left);
-      if (first.isAtEnd) readers = readers.filter((reader) => reader !== first);
+      readers = readers.filter((reader) => !reader.isAtEnd);
       continue;
     }
-    const others = readers.filter((reader) => reader !== first);
-    const next =
-      others.length === 0
-        ? undefined
-        : others.reduce((best, reader) => (isBefore(reader, best) ? reader : best));
+    const next = firstOf(readers.filter((reader) => reader !== first));
     const to = Math.min(endOfRun(first, next), first.index + left);
     yield { set: first.set, rows: first.rows, from: first.index, to };
     left -= to - first.index;

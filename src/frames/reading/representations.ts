@@ -2,15 +2,16 @@ import { isMasked } from '../rows/null-mask.ts';
 import { RowPngEncoder } from '../rows/png-row.ts';
 import { maskOf, type ShownRows } from './display-rows.ts';
 import { depthAt, idAt } from './frame-rows.ts';
+import type { ExportFormat } from './schemas.ts';
 
 /** How frames are written one after the other. */
 export interface Representation {
   mediaType: string;
-  /** Under which it is saved, where it is a file. */
+  /** The name to save it under, if it is a file. */
   filename?: string;
-  /** Before the first row; `columns` is the width of all of them, where that is one. */
-  head(columns: number | undefined): string;
-  rows(rows: ShownRows, isFirst: boolean): Buffer;
+  /** Before the first row; `columns` is the width of all of them, if they have only one. */
+  head: (columns: number | undefined) => string;
+  rows: (rows: ShownRows, isFirst: boolean) => Buffer;
   tail: string;
 }
 
@@ -113,11 +114,26 @@ function rawFrames(): Representation {
 }
 
 /** Formats of an export of frames, by name. */
-export const EXPORT_FORMATS = ['csv', 'ndjson', 'raw'] as const;
-export type ExportFormat = (typeof EXPORT_FORMATS)[number];
-
 export const EXPORTS: Readonly<Record<ExportFormat, (table: Uint8Array) => Representation>> = {
   csv: csvFrames,
   ndjson: ndjsonFrames,
   raw: rawFrames,
 };
+
+/** The bytes of an answer: what comes before its rows, the rows, and what comes after. */
+export async function* writeFrames(
+  first: IteratorResult<ShownRows, void>,
+  rest: AsyncGenerator<ShownRows, void, undefined>,
+  { head, rows, tail }: Representation,
+  columns: number | undefined,
+): AsyncGenerator<Buffer, void, undefined> {
+  const start = head(columns);
+  if (first.done) {
+    yield Buffer.from(start + tail);
+    return;
+  }
+  if (start !== '') yield Buffer.from(start);
+  yield rows(first.value, true);
+  for await (const batch of rest) yield rows(batch, false);
+  if (tail !== '') yield Buffer.from(tail);
+}

@@ -1,13 +1,7 @@
 import type { Pool } from 'pg';
 import { SlidingRange, type ValueRange } from '../rows/normalize.ts';
-import {
-  depthAt,
-  type FrameSource,
-  type RangeRows,
-  type RowQuery,
-  readRangeRows,
-  rowAt,
-} from './frame-rows.ts';
+import { depthAt, type RangeRows, type RowQuery, readRangeRows, rowAt } from './frame-rows.ts';
+import type { FrameSource } from './schemas.ts';
 
 const BATCH_ROWS = 2048;
 

@@ -7,7 +7,7 @@ export type Normalization = (typeof NORMALIZATIONS)[number];
 /** Depth units of the window of `dynamic` unless another is asked for. */
 export const DEFAULT_WINDOW = 2;
 
-/** Least and greatest of some grey levels; `min` 256 and `max` -1 where there is none. */
+/** Least and greatest of some grey levels; `min` 256 and `max` -1 if there are none. */
 export interface ValueRange {
   min: number;
   max: number;
@@ -33,7 +33,7 @@ export function rowRange(
 
 /**
  * The table that maps grey levels `min` to `max` onto 0 to 255, rounded half up; what lies outside goes to the nearer
- * end. Where `min` equals `max`, that level and those below go to 0, those above to 255.
+ * end. If `min` equals `max`, that level and those below go to 0, those above to 255.
  */
 export function normalizationTable({ min, max }: ValueRange): Uint8Array {
   const range = max - min;
@@ -46,35 +46,35 @@ export function normalizationTable({ min, max }: ValueRange): Uint8Array {
 
 /** Grey levels in a window, without those that a later one outdoes: they only fall (or rise), so at most 256 are left. */
 class MonotonicQueue {
-  private readonly values = new Int16Array(256);
-  private readonly depths = new Float64Array(256);
-  private start = 0;
-  private size = 0;
-  private readonly sign: 1 | -1;
+  readonly #values = new Int16Array(256);
+  readonly #depths = new Float64Array(256);
+  #start = 0;
+  #size = 0;
+  readonly #sign: 1 | -1;
 
   /** @param sign 1 to keep the greatest value in front, -1 the least. */
   constructor(sign: 1 | -1) {
-    this.sign = sign;
+    this.#sign = sign;
   }
 
   add(depth: number, value: number): void {
-    const signed = value * this.sign;
-    while (this.size > 0 && (this.values[(this.start + this.size - 1) & 255] as number) <= signed)
-      this.size--;
-    const at = (this.start + this.size++) & 255;
-    this.values[at] = signed;
-    this.depths[at] = depth;
+    const signed = value * this.#sign;
+    while (this.#size > 0 && (this.#values[(this.#start + this.#size - 1) & 255] as number) <= signed)
+      this.#size--;
+    const at = (this.#start + this.#size++) & 255;
+    this.#values[at] = signed;
+    this.#depths[at] = depth;
   }
 
   dropBelow(depth: number): void {
-    while (this.size > 0 && (this.depths[this.start] as number) < depth) {
-      this.start = (this.start + 1) & 255;
-      this.size--;
+    while (this.#size > 0 && (this.#depths[this.#start] as number) < depth) {
+      this.#start = (this.#start + 1) & 255;
+      this.#size--;
     }
   }
 
   front(whenEmpty: number): number {
-    return this.size === 0 ? whenEmpty : (this.values[this.start] as number) * this.sign;
+    return this.#size === 0 ? whenEmpty : (this.#values[this.#start] as number) * this.#sign;
   }
 }
 
@@ -88,89 +88,33 @@ class MonotonicQueue {
  * one whose rows are shown, and no row need be held, whatever the window.
  */
 export class SlidingRange {
-  private readonly half: number;
-  private readonly least = new MonotonicQueue(-1);
-  private readonly greatest = new MonotonicQueue(1);
+  readonly #half: number;
+  readonly #least = new MonotonicQueue(-1);
+  readonly #greatest = new MonotonicQueue(1);
 
   /** @param window full width in depth units, more than 0. */
   constructor(window: number) {
     // A row on the very edge counts, although sums of depths are off by some 10^-12.
-    this.half = window / 2 + window * 1e-9;
+    this.#half = window / 2 + window * 1e-9;
   }
 
   /** The greatest depth that belongs to the window of a centre. */
   reachOf(centre: number): number {
-    return centre + this.half;
+    return centre + this.#half;
   }
 
   /** Adds a row's range; a row without present pixels may be left out. */
   add(depth: number, { min, max }: ValueRange): void {
     if (max < min) return;
-    this.least.add(depth, min);
-    this.greatest.add(depth, max);
+    this.#least.add(depth, min);
+    this.#greatest.add(depth, max);
   }
 
   /** The range around a centre; centres must not fall. */
   rangeAt(centre: number): ValueRange {
-    this.least.dropBelow(centre - this.half);
-    this.greatest.dropBelow(centre - this.half);
-    return { min: this.least.front(256), max: this.greatest.front(-1) };
-  }
-}
-
-/** A row on its way through `DynamicNormalizer`. */
-export interface RangedRow<T> {
-  row: T;
-  /** Of the window centred on the row. */
-  range: ValueRange;
-}
-
-/**
- * Gives each row the range of its window, by holding rows back until the window below them has been seen: memory is
- * bounded by half a window of rows. For windows of many rows use `SlidingRange` with two readers.
- */
-export class DynamicNormalizer<T> {
-  private readonly sliding: SlidingRange;
-  private held: { depth: number; range: ValueRange; row: T }[] = [];
-  /** The next row of `held` to give out, and the next to add to the window. */
-  private centre = 0;
-  private added = 0;
-
-  constructor(window: number) {
-    this.sliding = new SlidingRange(window);
-  }
-
-  /**
-   * Takes the next row by rising depth, with its own range.
-   * @returns the rows whose windows that completes.
-   */
-  push(depth: number, range: ValueRange, row: T): RangedRow<T>[] {
-    this.held.push({ depth, range, row });
-    return this.release(depth);
-  }
-
-  /** Ends the rows. */
-  end(): RangedRow<T>[] {
-    return this.release(Number.POSITIVE_INFINITY);
-  }
-
-  private release(seen: number): RangedRow<T>[] {
-    const ready: RangedRow<T>[] = [];
-    for (let entry = this.held[this.centre]; entry; entry = this.held[++this.centre]) {
-      const reach = this.sliding.reachOf(entry.depth);
-      if (seen <= reach) break;
-      for (let next = this.held[this.added]; next && next.depth <= reach; next = this.held[++this.added]) {
-        this.sliding.add(next.depth, next.range);
-      }
-      ready.push({ row: entry.row, range: this.sliding.rangeAt(entry.depth) });
-    }
-    // Cut off what is done only now and then: a shift per row would move all that wait.
-    if (this.centre > 1024 && this.centre * 2 > this.held.length) {
-      this.held = this.held.slice(this.centre);
-      this.added -= this.centre;
-      this.centre = 0;
-    }
-    return ready;
+    this.#least.dropBelow(centre - this.#half);
+    this.#greatest.dropBelow(centre - this.#half);
+    return { min: this.#least.front(256), max: this.#greatest.front(-1) };
   }
 }
 

@@ -5,7 +5,7 @@ export type ResampleKernel = (typeof RESAMPLE_KERNELS)[number];
 /** Width of `resized_image_data` unless another is asked for. */
 export const DEFAULT_WIDTH = 150;
 
-/** Rows of grey levels, packed, with the bitmaps of those that are missing (null-mask.ts), or null where none is. */
+/** Rows of grey levels, packed, with the bitmaps of those that are missing (null-mask.ts), or null if none is. */
 export interface PackedRows {
   /** `rows × width` bytes, row-major. */
   pixels: Uint8Array;
@@ -19,12 +19,12 @@ export interface Resampler {
   width: number;
   /**
    * Resamples `count` rows of `source` into the first `count` rows of `target`, all bytes of which are written.
-   * `target.nulls` may be null only where `source.nulls` is.
+   * `target.nulls` may be null only if `source.nulls` is.
    */
   resample(source: PackedRows, count: number, target: PackedRows): void;
 }
 
-/** The target's bitmaps, which there must be where the source has some. */
+/** The target's bitmaps, which it must have if the source has some. */
 export function targetMask(target: PackedRows): Uint8Array {
   if (target.nulls === null) throw new TypeError('Rows with missing pixels need a target with bitmaps.');
   return target.nulls;

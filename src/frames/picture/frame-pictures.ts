@@ -1,0 +1,85 @@
+import type { OwnerId } from '../../auth/owner.ts';
+import { AppError } from '../../core/errors.ts';
+import { parameterError, Words } from '../../core/faults.ts';
+import { FORMATS } from '../../pictures/formats.ts';
+import type { Admission } from '../../processes/admission.ts';
+import type { ComputedFile, Maker, PlannedWork } from '../../work/make.ts';
+import type { FileKind } from '../../work/operation.ts';
+import { type CountedFrames, commonWidth } from '../reading/frame-request.ts';
+import type { FrameSetInputs } from './inputs.ts';
+import { framePicture } from './operation.ts';
+import type { FramePictureParams, FramePictureQuery, PictureFormat } from './schemas.ts';
+
+export interface FramePictureOptions {
+  maker: Maker;
+  inputs: FrameSetInputs;
+  /** Pictures in memory at the same time. */
+  admission: Admission;
+  /** Of one picture. */
+  maxPixels: number;
+}
+
+/** Makes pictures of frames. */
+export class FramePictures {
+  readonly #options: FramePictureOptions;
+
+  constructor(options: FramePictureOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The work of drawing all frames of a request as one picture.
+   * @param formats Any of these will do; the first one that has room for the picture is taken.
+   * @throws AppError `not_found` if there is no frame; `output_too_large`; `validation_failed`
+   */
+  plan(
+    query: FramePictureQuery,
+    frames: CountedFrames,
+    formats: readonly PictureFormat[],
+  ): PlannedWork & { file: FileKind } {
+    const width = commonWidth(frames);
+    if (frames.count === 0 || width === undefined) {
+      throw new AppError('not_found', 'There are no frames in this range to make a picture of.');
+    }
+    if (query.scale === 'depth' && query.order === 'file') {
+      throw parameterError('/scale', 'rows (depth needs order=depth)', query.scale);
+    }
+    if (query.scale === 'depth' && query.height === undefined) {
+      throw parameterError('/height', 'an integer with scale=depth', query.height);
+    }
+    const height = query.height ?? frames.count;
+    const format = this.#chooseFormat(formats, width, height, query.height);
+    // What of the query says which frame sets, the inputs say.
+    const { frame_set_id: _set, ...asked } = query;
+    const params: FramePictureParams = { ...asked, width, height, format };
+    const found = this.#options.inputs.known(frames);
+    const { name, version } = framePicture;
+    const work = { operation: name, version, inputs: found.map(({ ref }) => ref), params, found };
+    return { ...work, file: this.#options.maker.fileOf(work) };
+  }
+
+  /** @throws AppError `overloaded`; what `Maker.compute` throws; the signal's reason */
+  async draw(owner: OwnerId, work: PlannedWork, signal: AbortSignal): Promise<ComputedFile> {
+    const { maker, admission } = this.#options;
+    return admission.run(signal, () => maker.compute(owner, work, signal));
+  }
+
+  /** The most preferred format that has room for the picture. */
+  #chooseFormat(
+    formats: readonly PictureFormat[],
+    width: number,
+    height: number,
+    asked: number | undefined,
+  ): PictureFormat {
+    const { maxPixels } = this.#options;
+    const fitting = formats.find((format) => Math.max(width, height) <= FORMATS[format].maxSide);
+    if (fitting && width * height <= maxPixels) return fitting;
+    const bound = fitting
+      ? `${maxPixels} pixels in all`
+      : `${Math.max(...formats.map((format) => FORMATS[format].maxSide))} pixels a side`;
+    const expected = `an integer that makes a picture of at most ${bound}`;
+    const given = asked === undefined ? `nothing: ${height} frames make` : `${asked}, which makes`;
+    const received = new Words(`${given} ${width}×${height} pixels`);
+    throw parameterError('/height', expected, received, 'output_too_large');
+  }
+}

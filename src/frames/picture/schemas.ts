@@ -1,0 +1,39 @@
+import { type Static, Type } from '@sinclair/typebox';
+import { ObjectWithDefaults, StringEnum } from '../../core/schema.ts';
+import { listQuery } from '../reading/schemas.ts';
+import { RowWidth } from '../rows/row.ts';
+
+/** Formats of pictures of frames. */
+export const PICTURE_FORMATS = ['png', 'webp', 'jpeg'] as const;
+export type PictureFormat = (typeof PICTURE_FORMATS)[number];
+
+export const FramePictureQuerySchema = ObjectWithDefaults({
+  ...listQuery,
+  format: StringEnum([...PICTURE_FORMATS, 'auto'], {
+    default: 'png',
+    description: 'Format of the picture. `auto`: the one that `Accept` prefers and that has room for it.',
+  }),
+  height: Type.Optional(
+    Type.Integer({
+      minimum: 1,
+      maximum: 1_000_000,
+      description: 'Rows of the picture, each the average of frames. Default: one for each frame.',
+    }),
+  ),
+  scale: StringEnum(['rows', 'depth'], {
+    default: 'rows',
+    description: 'Divide the `height` among frames, or among depths, where gaps stay transparent.',
+  }),
+});
+export type FramePictureQuery = Static<typeof FramePictureQuerySchema>;
+
+const { frame_set_id: _set, ...pictured } = FramePictureQuerySchema.properties;
+
+/** Parameters of a picture once it is known what it shows: its frame sets are its inputs. */
+export const FramePictureParamsSchema = ObjectWithDefaults({
+  ...pictured,
+  format: StringEnum(PICTURE_FORMATS),
+  width: RowWidth({}),
+  height: Type.Integer({ minimum: 1 }),
+});
+export type FramePictureParams = Static<typeof FramePictureParamsSchema>;
