@@ -35,24 +35,19 @@ import type { Services } from './services.ts';
 /** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
 export async function createApp(config: Config, services: Services): Promise<FastifyInstance> {
   const app = Fastify(createServerOptions(services.log)).withTypeProvider<TypeBoxTypeProvider>();
-  setConnectionTimeouts(app.server, config.IDLE_TIMEOUT_MS);
+  setConnectionTimeouts(app.server, config);
 
   await app.register(requestLog);
   await app.register(problemHandler, { translate: services.translateError });
   await app.register(metricsPlugin, { metrics: services.metrics });
-  await app.register(idleTimeouts, { idleMs: config.IDLE_TIMEOUT_MS, minRate: config.MIN_TRANSFER_RATE });
+  await app.register(idleTimeouts, config);
   await app.register(unusedConnections);
-  await app.register(securityHeaders, { corsOrigins: config.CORS_ORIGINS });
-  await app.register(originGuard, {
-    host: config.HOST,
-    publicUrl: config.PUBLIC_URL,
-    allowedHosts: config.ALLOWED_HOSTS,
-    corsOrigins: config.CORS_ORIGINS,
-  });
+  await app.register(securityHeaders, config);
+  await app.register(originGuard, config);
   await app.register(jsonBodies);
   // A file over its limit fails alone, so the parser only marks it.
   await app.register(multipart, { throwFileSizeLimit: false });
-  await app.register(openapiPlugin, { publicUrl: config.PUBLIC_URL });
+  await app.register(openapiPlugin, config);
   await app.register(swaggerUiPlugin);
   await app.register(closedQueries);
   await app.register(ownerPlugin);

@@ -6,7 +6,8 @@ import { logSettings } from './core/log.ts';
 import { readSettings } from './core/settings.ts';
 import { databaseSettings } from './db/settings.ts';
 import { frameSettings } from './frames/settings.ts';
-import { httpSettings } from './http/settings.ts';
+import { accessSettings } from './http/access/settings.ts';
+import { connectionSettings } from './http/connections/settings.ts';
 import { imageSettings } from './images/settings.ts';
 import { pictureSettings } from './pictures/settings.ts';
 import { folderSettings } from './system/settings.ts';
@@ -17,7 +18,8 @@ import { workSettings } from './work/settings.ts';
  * `docs/configuration.md` is generated from it (`npm run docs`), and a test holds the two equal.
  */
 export const ConfigSchema = Type.Object({
-  ...httpSettings,
+  ...accessSettings,
+  ...connectionSettings,
   ...databaseSettings,
   ...folderSettings,
   ...imageSettings,

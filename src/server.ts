@@ -5,8 +5,8 @@ import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
 import { type EmbeddedServer, openEmbeddedServer } from './db/embedded/embedded-server.ts';
+import { checkExposure } from './http/access/settings.ts';
 import { VERSION } from './http/docs/openapi.ts';
-import { checkExposure } from './http/settings.ts';
 import { openServices } from './services.ts';
 
 async function start(config: Config, log: Logger): Promise<{ stop: () => Promise<void> }> {

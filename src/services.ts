@@ -15,7 +15,7 @@ import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
 import { FrameSetStore } from './frames/store.ts';
-import { type LogUploadServices, logLimits } from './frames/upload.ts';
+import type { LogUploadServices } from './frames/upload.ts';
 import type { HealthSources } from './http/operators/health.ts';
 import { createMetrics, type Metrics } from './http/operators/metrics.ts';
 import type { ErrorTranslator } from './http/problem-handler.ts';
@@ -157,13 +157,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
   const runner = new LocalRunner({
     operations: OPERATIONS_BY_NAME,
     pool: imageProcesses,
-    limits: {
-      maxPixels: config.MAX_PIXELS,
-      maxTotalPixels: config.MAX_TOTAL_PIXELS,
-      maxOutputPixels: config.MAX_OUTPUT_PIXELS,
-      maxDecodeBytes: config.MAX_DECODE_BYTES,
-    },
-    timeoutMs: config.OPERATION_TIMEOUT_MS,
+    settings: config,
     observe: (operation, outcome, seconds) =>
       metrics.imageOperations.observe({ operation, outcome }, seconds),
   });
@@ -196,21 +190,16 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
       admission: uploadAdmission,
       temporaryFolder,
       diskCache,
-      limits: {
-        maxFileBytes: config.MAX_FILE_BYTES,
-        maxRequestBytes: config.MAX_REQUEST_BYTES,
-        maxFiles: config.MAX_FILES,
-      },
-      concurrency: config.IMAGE_CONCURRENCY,
+      settings: config,
     },
     frameSets,
     framePictures: new FramePictures({
       maker,
       inputs: frameSetInputs,
       admission: pictureAdmission,
-      maxPixels: config.MAX_OUTPUT_PIXELS,
+      settings: config,
     }),
-    logUploads: { database, frameSets, threads, limits: logLimits(config.MAX_CSV_BYTES) },
+    logUploads: { database, frameSets, threads, settings: config },
     metrics,
     health: { isDatabaseReachable: () => database.isReachable(), queues },
     translateError: toAppError,

@@ -10,7 +10,7 @@ import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../ht
 import { toFrameSetResponse, uploadMessage } from './response.ts';
 import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
-import { type LogUploadServices, uploadLog } from './upload.ts';
+import { type LogUploadServices, logLimits, uploadLog } from './upload.ts';
 
 export interface FrameSetRoutesOptions {
   frameSets: FrameSetStore;
@@ -37,11 +37,12 @@ const tags = ['frames'];
 /** `/upload` and `/frame-sets`: image logs in, and what is known of them. */
 export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = async (app, options) => {
   const { frameSets, logUploads } = options;
+  const limits = logLimits(logUploads.settings);
 
   app.post(
     '/upload',
     {
-      onRequest: async (request) => refuseUnreceivable(request, logUploads.limits),
+      onRequest: async (request) => refuseUnreceivable(request, limits),
       config: { form: UploadLogFormSchema },
       schema: {
         operationId: 'uploadImageLog',
@@ -61,7 +62,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
     },
     async (request, reply) => {
       const { owner, query } = request;
-      const form = receiveForm(request, { field: 'file', limits: logUploads.limits });
+      const form = receiveForm(request, { field: 'file', limits });
       const { frameSet, isNew } = await uploadLog(owner, query, form, logUploads, clientSignal(reply));
       return reply
         .code(isNew ? 201 : 200)

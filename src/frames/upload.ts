@@ -11,21 +11,22 @@ import { identifyOptions } from './ingest/new-frame-set.ts';
 import { PostgresRowSink } from './ingest/postgres-row-sink.ts';
 import type { IngestThreads } from './ingest/threads.ts';
 import { delimiterOf, type UploadLogQuery } from './schemas.ts';
+import type { FrameSettings } from './settings.ts';
 import type { FrameSetStore } from './store.ts';
 
 export interface LogUploadServices {
   database: Database;
   frameSets: FrameSetStore;
   threads: IngestThreads;
-  limits: FormLimits;
+  settings: FrameSettings;
 }
 
 /** Room for the form around the file. */
 const FORM_BYTES = 64 * 1024;
 
-/** The limits of an upload whose file may have `maxBytes`. */
-export function logLimits(maxBytes: number): FormLimits {
-  return { maxFileBytes: maxBytes, maxRequestBytes: maxBytes + FORM_BYTES, maxFiles: 1 };
+/** The limits of an upload of an image log. */
+export function logLimits({ MAX_CSV_BYTES }: FrameSettings): FormLimits {
+  return { maxFileBytes: MAX_CSV_BYTES, maxRequestBytes: MAX_CSV_BYTES + FORM_BYTES, maxFiles: 1 };
 }
 
 function toIngestOptions(query: UploadLogQuery): IngestOptions {
@@ -74,7 +75,7 @@ export async function uploadLog(
   owner: OwnerId,
   query: UploadLogQuery,
   form: Form,
-  { database, frameSets, threads, limits }: LogUploadServices,
+  { database, frameSets, threads, settings }: LogUploadServices,
   signal: AbortSignal,
 ): Promise<{ frameSet: FrameSet; isNew: boolean }> {
   try {
@@ -90,7 +91,7 @@ export async function uploadLog(
         ...identifyOptions(options),
       };
       const sink = await PostgresRowSink.open(database.pool, { owner, frameSet, force: query.force });
-      const bytes = readFile(form, file, limits.maxFileBytes);
+      const bytes = readFile(form, file, settings.MAX_CSV_BYTES);
       return ingestLog(bytes, sink, { thread, options, signal });
     });
     return { frameSet: await frameSets.get(owner, stored.frameSetId), isNew: stored.isNew };

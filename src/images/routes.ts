@@ -30,7 +30,7 @@ import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import { type ImageChanges, ImageChangesSchema, ImageListQuerySchema, ImageQuerySchema } from './schemas.ts';
 import type { ImageStore } from './store.ts';
-import { type UploadOutcome, type UploadServices, uploadImages } from './upload.ts';
+import { type UploadOutcome, type UploadServices, uploadImages, uploadLimits } from './upload.ts';
 import { UploadFormSchema, type UploadResult } from './upload-schemas.ts';
 
 export interface ImageRoutesOptions {
@@ -53,11 +53,12 @@ const UPLOAD_CODES: readonly ErrorCode[] = [
 export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async (app, options) => {
   const { images, blobs, uploads, metrics, translateError } = options;
   const tags = ['images'];
+  const limits = uploadLimits(uploads.settings);
 
   app.post(
     '/images',
     {
-      onRequest: async (request) => refuseUnreceivable(request, uploads.limits),
+      onRequest: async (request) => refuseUnreceivable(request, limits),
       config: { form: UploadFormSchema },
       schema: {
         operationId: 'uploadImages',
@@ -74,7 +75,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       },
     },
     async (request, reply) => {
-      const form = receiveForm(request, { field: 'files', limits: uploads.limits });
+      const form = receiveForm(request, { field: 'files', limits });
       const outcomes = await uploadImages(request.owner, form, uploads, clientSignal(reply));
       return sendOutcomes(request, reply, outcomes, metrics, translateError);
     },

@@ -10,9 +10,11 @@ import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { Admission } from '../processes/admission.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Maker } from '../work/make.ts';
+import type { WorkSettings } from '../work/settings.ts';
 import { sanitizeFilename } from './filename.ts';
 import { inspect } from './operation.ts';
 import { type ReceivedFile, receiveFile } from './receive-file.ts';
+import type { ImageSettings } from './settings.ts';
 import type { ImageStore } from './store.ts';
 
 /** What became of one file; `failed` with the error as it was thrown. */
@@ -27,9 +29,12 @@ export interface UploadServices {
   admission: Admission;
   temporaryFolder: TemporaryFolder;
   diskCache: DiskCache;
-  limits: FormLimits;
-  /** Files of one upload that are inspected at the same time. */
-  concurrency: number;
+  settings: ImageSettings & Pick<WorkSettings, 'IMAGE_CONCURRENCY'>;
+}
+
+/** The limits of an upload of images. */
+export function uploadLimits({ MAX_FILE_BYTES, MAX_REQUEST_BYTES, MAX_FILES }: ImageSettings): FormLimits {
+  return { maxFileBytes: MAX_FILE_BYTES, maxRequestBytes: MAX_REQUEST_BYTES, maxFiles: MAX_FILES };
 }
 
 /** A file that has passed every check but is not stored yet, or the image that its bytes are already. */
@@ -41,11 +46,11 @@ async function check(
   services: UploadServices,
   signal: AbortSignal,
 ): Promise<Checked> {
-  const { limits, images, maker } = services;
+  const { settings, images, maker } = services;
   if (file.isTooLarge) {
     throw new AppError(
       'file_too_large',
-      `The file is longer than the ${limits.maxFileBytes} bytes that are accepted.`,
+      `The file is longer than the ${settings.MAX_FILE_BYTES} bytes that are accepted.`,
     );
   }
   const format = sniffImageFormat(file.head);
@@ -106,7 +111,7 @@ async function receiveImages(
   services: UploadServices,
   signal: AbortSignal,
 ): Promise<UploadOutcome[]> {
-  const limit = pLimit(services.concurrency);
+  const limit = pLimit(services.settings.IMAGE_CONCURRENCY);
   const failed = new AbortController();
   const received: { file: ReceivedFile; checked: Promise<Checked> }[] = [];
   try {

@@ -1,4 +1,5 @@
 import { count, GIB, type Settings } from '../core/settings.ts';
+import type { ImageLimits } from './types.ts';
 
 export const pictureSettings = {
   MAX_PIXELS: count('Maximum pixels (width × height) of one page of an uploaded image.', 50_000_000),
@@ -14,3 +15,13 @@ export const pictureSettings = {
 };
 
 export type PictureSettings = Settings<typeof pictureSettings>;
+
+/** The limits that image tasks are held to. */
+export function imageLimits(settings: PictureSettings): ImageLimits {
+  return {
+    maxPixels: settings.MAX_PIXELS,
+    maxTotalPixels: settings.MAX_TOTAL_PIXELS,
+    maxOutputPixels: settings.MAX_OUTPUT_PIXELS,
+    maxDecodeBytes: settings.MAX_DECODE_BYTES,
+  };
+}

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
-import type { ImageLimits } from '../pictures/types.ts';
+import { imageLimits, type PictureSettings } from '../pictures/settings.ts';
 import type { Operation, Outcome, Task } from './operation.ts';
 import type { Attempt, Runner } from './runner.ts';
+import type { WorkSettings } from './settings.ts';
 import type { Work } from './work.ts';
 
 /** Processes that run a task by the name of its operation. */
@@ -15,9 +16,7 @@ export type ObserveWork = (operation: string, outcome: string, seconds: number) 
 export interface LocalRunnerOptions {
   operations: ReadonlyMap<string, Operation>;
   pool: TaskPool;
-  limits: ImageLimits;
-  /** Longest time that an attempt may run, in milliseconds. */
-  timeoutMs: number;
+  settings: PictureSettings & Pick<WorkSettings, 'OPERATION_TIMEOUT_MS'>;
   observe: ObserveWork;
 }
 
@@ -30,10 +29,10 @@ export class LocalRunner implements Runner {
   }
 
   async run(work: Work, attempt: Attempt, signal: AbortSignal): Promise<Outcome> {
-    const { operations, limits, observe } = this.#options;
+    const { operations, settings, observe } = this.#options;
     const operation = operations.get(work.operation);
     if (operation === undefined) throw new Error(`There is no operation ${work.operation}.`);
-    const task = { ...attempt, params: work.params, limits };
+    const task = { ...attempt, params: work.params, limits: imageLimits(settings) };
     const label = operation.label(work.params);
     const start = performance.now();
     const report = (outcome: string) => observe(label, outcome, (performance.now() - start) / 1000);
@@ -50,8 +49,9 @@ export class LocalRunner implements Runner {
   }
 
   async #runTask(operation: Operation, task: Task, signal: AbortSignal): Promise<Outcome> {
-    const { pool, timeoutMs } = this.#options;
-    if (!operation.isLight(task.params)) return pool.run(operation.name, task, { timeoutMs, signal });
+    const { pool, settings } = this.#options;
+    if (!operation.isLight(task.params))
+      return pool.run(operation.name, task, { timeoutMs: settings.OPERATION_TIMEOUT_MS, signal });
     signal.throwIfAborted();
     const runTask = await operation.load();
     return runTask(task);

@@ -36,8 +36,13 @@ export function createEngine({ limits, timeoutMs, ...options }: EngineOptions): 
   const runner = new LocalRunner({
     operations: OPERATIONS_BY_NAME,
     pool,
-    limits,
-    timeoutMs,
+    settings: {
+      MAX_PIXELS: limits.maxPixels,
+      MAX_TOTAL_PIXELS: limits.maxTotalPixels,
+      MAX_OUTPUT_PIXELS: limits.maxOutputPixels,
+      MAX_DECODE_BYTES: limits.maxDecodeBytes,
+      OPERATION_TIMEOUT_MS: timeoutMs,
+    },
     observe: () => undefined,
   });
   const nowhere = () => path.join(tmpdir(), `coreframe-test-${randomUUID()}`);

@@ -2,6 +2,7 @@ import type { OwnerId } from '../../auth/owner.ts';
 import { AppError } from '../../core/errors.ts';
 import { parameterError, Words } from '../../core/faults.ts';
 import { FORMATS } from '../../pictures/formats.ts';
+import type { PictureSettings } from '../../pictures/settings.ts';
 import type { Admission } from '../../processes/admission.ts';
 import type { ComputedFile, Maker, PlannedWork } from '../../work/make.ts';
 import type { FileKind } from '../../work/operation.ts';
@@ -15,8 +16,7 @@ export interface FramePictureOptions {
   inputs: FrameSetInputs;
   /** Pictures in memory at the same time. */
   admission: Admission;
-  /** Of one picture. */
-  maxPixels: number;
+  settings: PictureSettings;
 }
 
 /** Makes pictures of frames. */
@@ -71,7 +71,7 @@ export class FramePictures {
     height: number,
     asked: number | undefined,
   ): PictureFormat {
-    const { maxPixels } = this.#options;
+    const { MAX_OUTPUT_PIXELS: maxPixels } = this.#options.settings;
     const fitting = formats.find((format) => Math.max(width, height) <= FORMATS[format].maxSide);
     if (fitting && width * height <= maxPixels) return fitting;
     const bound = fitting

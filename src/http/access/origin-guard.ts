@@ -2,17 +2,12 @@ import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
+import type { AccessSettings } from './settings.ts';
 
-export interface OriginGuardOptions {
-  /** The address that the server listens on. */
-  host: string;
-  /** Origin under which clients reach the service, if it is known. */
-  publicUrl?: string | undefined;
-  /** Comma-separated host names that requests may name; `*` allows all. */
-  allowedHosts: string;
-  /** Comma-separated origins whose pages may call the API; `*` allows all. */
-  corsOrigins: string;
-}
+export type OriginGuardOptions = Pick<
+  AccessSettings,
+  'HOST' | 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'CORS_ORIGINS'
+>;
 
 /** Splits a comma-separated setting; blanks are trimmed, empty entries dropped. */
 export function splitList(value: string): string[] {
@@ -34,10 +29,10 @@ function hostNameOf(header: string): string | undefined {
  * attacker controls can be pointed at this machine (DNS rebinding); an IP address can't be, so every address passes.
  */
 export function createHostCheck(options: OriginGuardOptions): (header: string) => boolean {
-  const allowed = new Set(splitList(options.allowedHosts));
+  const allowed = new Set(splitList(options.ALLOWED_HOSTS));
   if (allowed.has('*')) return () => true;
-  allowed.add('localhost').add(options.host.toLowerCase());
-  if (options.publicUrl) allowed.add(new URL(options.publicUrl).hostname);
+  allowed.add('localhost').add(options.HOST.toLowerCase());
+  if (options.PUBLIC_URL) allowed.add(new URL(options.PUBLIC_URL).hostname);
   return (header) => {
     const name = hostNameOf(header);
     return name !== undefined && (isIP(name) !== 0 || allowed.has(name) || name.endsWith('.localhost'));
@@ -56,8 +51,8 @@ function hasTwoHosts(rawHeaders: readonly string[]): boolean {
 export const originGuard = fp(
   async (app, options: OriginGuardOptions) => {
     const isAllowedHost = createHostCheck(options);
-    const origins = new Set(splitList(options.corsOrigins));
-    if (options.publicUrl) origins.add(new URL(options.publicUrl).origin);
+    const origins = new Set(splitList(options.CORS_ORIGINS));
+    if (options.PUBLIC_URL) origins.add(new URL(options.PUBLIC_URL).origin);
 
     /** @throws AppError `malformed_request`, `host_not_allowed`, `cross_site_request` */
     const check = ({ headers: { host, origin }, raw }: FastifyRequest): void => {

@@ -1,6 +1,7 @@
 import cors from '@fastify/cors';
 import fp from 'fastify-plugin';
 import { splitList } from './origin-guard.ts';
+import type { AccessSettings } from './settings.ts';
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
@@ -14,8 +15,8 @@ const CONTENT_SECURITY_POLICY = [
  * to whoever ends TLS: this server speaks plain HTTP.
  */
 export const securityHeaders = fp(
-  async (app, { corsOrigins }: { corsOrigins: string }) => {
-    const origins = splitList(corsOrigins);
+  async (app, { CORS_ORIGINS }: Pick<AccessSettings, 'CORS_ORIGINS'>) => {
+    const origins = splitList(CORS_ORIGINS);
     const headers = {
       'content-security-policy': CONTENT_SECURITY_POLICY,
       'cross-origin-resource-policy': origins.length > 0 ? 'cross-origin' : 'same-origin',

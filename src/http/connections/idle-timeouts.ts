@@ -3,13 +3,7 @@ import { Socket } from 'node:net';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
 import { answerOnSocket } from './raw-socket-errors.ts';
-
-export interface IdleTimeoutOptions {
-  /** Longest silence of a client that is expected to send or to read, in milliseconds. */
-  idleMs: number;
-  /** Fewest bytes per second that a client must send or read, measured from the second idle period on; 0 for no bound. */
-  minRate: number;
-}
+import type { ConnectionSettings } from './settings.ts';
 
 type Phase = 'receiving' | 'working' | 'sending';
 
@@ -47,7 +41,8 @@ function movedBytes(phase: Phase, socket: Socket): number {
  * A client that was still sending is told with 408; one that does not read is cut off.
  */
 export const idleTimeouts = fp(
-  async (app, { idleMs, minRate }: IdleTimeoutOptions) => {
+  async (app, settings: ConnectionSettings) => {
+    const { IDLE_TIMEOUT_MS: idleMs, MIN_TRANSFER_RATE: minRate } = settings;
     const exchanges = new Set<Exchange>();
 
     app.addHook('onRequest', (request, reply, done) => {
@@ -114,8 +109,8 @@ function endExchange({ request, response, id, phase }: Exchange, reason: string)
 }
 
 /** Bounds what comes before a request: the header's length in time, and idle connections kept alive. */
-export function setConnectionTimeouts(server: Server, idleMs: number): void {
-  server.headersTimeout = idleMs;
+export function setConnectionTimeouts(server: Server, { IDLE_TIMEOUT_MS }: ConnectionSettings): void {
+  server.headersTimeout = IDLE_TIMEOUT_MS;
   server.keepAliveTimeout = 5_000;
   server.requestTimeout = 0;
   server.maxHeadersCount = 200;

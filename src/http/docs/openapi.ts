@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger';
 import type { TSchema } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import type { AccessSettings } from '../access/settings.ts';
 import { FaultSchema, ProblemSchema } from '../problems/problems.ts';
 import { finishDocument, type OpenApiDocument } from './openapi-document.ts';
 
@@ -68,7 +69,7 @@ function byName(app: FastifyInstance, schema: unknown): unknown {
 
 /** The OpenAPI 3.1 document of all routes that are registered after it, at `/openapi.json`. */
 export const openapiPlugin = fp(
-  async (app: FastifyInstance, { publicUrl }: { publicUrl?: string | undefined }) => {
+  async (app: FastifyInstance, { PUBLIC_URL }: Pick<AccessSettings, 'PUBLIC_URL'>) => {
     app.addSchema(FaultSchema);
     app.addSchema(ProblemSchema);
 
@@ -81,7 +82,7 @@ export const openapiPlugin = fp(
           description: DESCRIPTION,
           license: { name: 'MIT', identifier: 'MIT' } as never,
         },
-        servers: [{ url: publicUrl ?? '/' }],
+        servers: [{ url: PUBLIC_URL ?? '/' }],
         tags: TAGS,
         security: [],
       },

@@ -2,15 +2,15 @@ import t from 'tap';
 import { createHostCheck, originGuard } from '../../../src/http/access/origin-guard.ts';
 import { createBareApp } from '../../support/fastify.ts';
 
-const LOCAL = { host: '127.0.0.1', allowedHosts: '', corsOrigins: '' };
+const LOCAL = { HOST: '127.0.0.1', ALLOWED_HOSTS: '', CORS_ORIGINS: '' };
 
 t.test(
   'names that an attacker could point at this machine are refused; addresses and known names pass',
   async (t) => {
     const isAllowed = createHostCheck({
       ...LOCAL,
-      allowedHosts: 'images.example.org',
-      publicUrl: 'https://core.example.net/x',
+      ALLOWED_HOSTS: 'images.example.org',
+      PUBLIC_URL: 'https://core.example.net/x',
     });
     for (const host of [
       'localhost',
@@ -36,13 +36,13 @@ t.test(
     ]) {
       t.notOk(isAllowed(host), host);
     }
-    t.ok(createHostCheck({ ...LOCAL, allowedHosts: '*' })('evil.example'), '* allows all');
+    t.ok(createHostCheck({ ...LOCAL, ALLOWED_HOSTS: '*' })('evil.example'), '* allows all');
   },
 );
 
 t.test("other origins' pages are refused unless CORS_ORIGINS names them", async (t) => {
   const app = await createBareApp(t);
-  await app.register(originGuard, { ...LOCAL, corsOrigins: 'https://tool.example.org' });
+  await app.register(originGuard, { ...LOCAL, CORS_ORIGINS: 'https://tool.example.org' });
   app.post('/x', async () => 'done');
   const status = async (headers: Record<string, string>) => {
     const response = await app.inject({ method: 'POST', url: '/x', headers });
