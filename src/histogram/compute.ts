@@ -50,7 +50,7 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
     width,
     height,
     page,
-    pages: picture.pages,
+    pages: picture.pagesInFile,
     bit_depth: bitDepth,
     color_space: colorSpace,
     converted_from: isConverted ? picture.header.space : null,

@@ -5,22 +5,22 @@ import type { SourcePicture } from './source.ts';
 /** A picture on its way through a pipeline. */
 export type PipelinePicture = SourcePicture | DecodedPicture;
 
-/** Decoded pixels: 8-bit sRGB, frames×H×W×channels, row-major, alpha not multiplied in. */
+/** Decoded pixels: 8-bit sRGB, pages×H×W×channels, row-major, alpha not premultiplied. */
 export interface DecodedPicture
-  extends Pick<SourcePicture, 'size' | 'frames' | 'hasAlpha' | 'isGrey' | 'open'> {
+  extends Pick<SourcePicture, 'size' | 'pages' | 'hasAlpha' | 'isGrey' | 'open'> {
   data: Buffer;
   channels: 3 | 4;
 }
 
-/** Pixels in colour; grey is repeated. */
+/** Pixels in colour; grey is repeated in three channels. */
 export interface ColorPixels extends Pixels {
   channels: 3 | 4;
 }
 
-/** A picture of the given pixels of all frames, one below the other. */
+/** A picture from the pixels of all its pages, one below the other. */
 export function createDecoded(
   { data, size, channels }: ColorPixels,
-  frames: number,
+  pages: number,
   isGrey: boolean,
 ): DecodedPicture {
   const { width, height } = size;
@@ -28,13 +28,13 @@ export function createDecoded(
     data,
     size,
     channels,
-    frames,
+    pages,
     isGrey,
     hasAlpha: channels === 4,
     open: () =>
       sharp(data, {
-        raw: { width, height: height * frames, channels, ...(frames > 1 ? { pageHeight: height } : {}) },
-        animated: frames > 1,
+        raw: { width, height: height * pages, channels, ...(pages > 1 ? { pageHeight: height } : {}) },
+        animated: pages > 1,
         limitInputPixels: false,
       }),
   };
@@ -44,23 +44,23 @@ export function createDecoded(
 export async function toColorPixels(image: Sharp): Promise<ColorPixels> {
   const { data, size, channels } = await toPixels(image);
   if (channels === 3 || channels === 4) return { data, size, channels };
-  // A picture that an operation made grey.
+  // An operation made it grey.
   if (channels === 1) return { data: joinChannels(data, 1, undefined), size, channels: 3 };
   throw new Error('sharp gives grey with alpha as colour');
 }
 
-/** The frame of a picture as a still one; its pixels are shared, not copied. */
-export function frameOf(picture: DecodedPicture, index: number): DecodedPicture {
+/** One page as a still picture; the pixels are shared, not copied. */
+export function pageOf(picture: DecodedPicture, index: number): DecodedPicture {
   const { size, channels, isGrey } = picture;
   const bytes = size.width * size.height * channels;
   const data = picture.data.subarray(index * bytes, (index + 1) * bytes);
   return createDecoded({ data, size, channels }, 1, isGrey);
 }
 
-/** All frames of a picture as one still picture, one below the other. */
-export function sheetOf({ data, size, channels, frames, isGrey }: DecodedPicture): DecodedPicture {
+/** All pages as one still picture, one below the other. */
+export function sheetOf({ data, size, channels, pages, isGrey }: DecodedPicture): DecodedPicture {
   const { width, height } = size;
-  return createDecoded({ data, size: { width, height: height * frames }, channels }, 1, isGrey);
+  return createDecoded({ data, size: { width, height: height * pages }, channels }, 1, isGrey);
 }
 
 /** The colours of an RGBA picture, and its alpha channel (H×W). */
@@ -75,12 +75,12 @@ export function splitAlpha(picture: DecodedPicture): { color: DecodedPicture; al
     alpha[pixel] = picture.data[from + 3] ?? 0;
   }
   return {
-    color: createDecoded({ data: color, size: picture.size, channels: 3 }, picture.frames, picture.isGrey),
+    color: createDecoded({ data: color, size: picture.size, channels: 3 }, picture.pages, picture.isGrey),
     alpha,
   };
 }
 
-/** RGB or RGBA pixels from ones of one or three channels, and an alpha channel. */
+/** RGB or RGBA pixels from one or three colour channels and, if given, an alpha channel. */
 export function joinChannels(color: Buffer, channels: 1 | 3, alpha: Buffer | undefined): Buffer {
   const count = color.length / channels;
   const width = alpha === undefined ? 3 : 4;

@@ -4,62 +4,60 @@ import sharp, { type OutputInfo, type Sharp } from 'sharp';
 import { FORMATS } from '../pictures/formats.ts';
 import type { PictureResult } from '../pictures/metadata.ts';
 import { releaseArray } from '../pictures/release-array.ts';
-import type { WrittenFile } from '../work/operation.ts';
+import type { Outcome } from '../work/operation.ts';
 import type { Output } from './output.ts';
 import type { Timeline } from './source.ts';
 
-/** Above this many pixels a result goes straight to its file, so that it is not held in memory as a whole. */
+/** Above this many pixels, a result is written straight to its file, so that it is not held in memory as a whole. */
 const BUFFERED_PIXELS = 24_000_000;
-
-/** A picture that was written, and what is known of it. */
-export type TransformResult = PictureResult & WrittenFile;
 
 export interface EncodeOptions {
   output: Output;
-  /** Of an animation of which all frames are written. */
+  /** Set if all pages of an animation are written. */
   timeline: Timeline | undefined;
   /** Whether the picture is encoded in one channel if the format has that. */
   isGrey: boolean;
   /** Whether the palette of a GIF input still fits. */
   reusesPalette: boolean;
-  /** Expected, over all frames. */
+  /** Expected pixels of all pages. */
   pixels: number;
   path: string;
 }
 
 /** Runs a sharp pipeline to an encoded file, and says what is in it. */
-export async function encode(image: Sharp, options: EncodeOptions): Promise<TransformResult> {
+export async function encode(image: Sharp, options: EncodeOptions): Promise<Outcome<PictureResult>> {
   const { output, path } = options;
   const encoder = withFormat(image, options);
-  const { info, size, sha256 } =
+  const { info, sha256 } =
     options.pixels > BUFFERED_PIXELS ? await toFile(encoder, path) : await toBufferedFile(encoder, path);
-  // Only the file knows how many frames there are, since the WebP encoder joins equal neighbours to a longer one, whether
-  // a GIF has a transparent colour, and whether a WebP has alpha, which the encoder leaves out if all is opaque.
+  // Only the file tells how many pages it has, since the WebP encoder merges equal neighbours, whether a GIF has a transparent
+  // colour, and whether a WebP has alpha, which the encoder leaves out if all is opaque.
   const mayLoseAlpha = output.format === 'gif' || (output.format === 'webp' && info.hasAlpha);
   const isTold = options.timeline === undefined && !mayLoseAlpha;
   const { channels, hasAlpha, pages = 1 } = isTold ? info : await sharp(path).metadata();
   return {
-    sha256,
-    size,
-    format: output.format,
-    width: info.width,
-    height: info.pageHeight ?? info.height,
-    channels,
-    has_alpha: hasAlpha,
-    pages,
+    content: { sha256, size: info.size },
+    result: {
+      format: output.format,
+      width: info.width,
+      height: info.pageHeight ?? info.height,
+      channels,
+      has_alpha: hasAlpha,
+      pages,
+    },
   };
 }
 
 function withFormat(image: Sharp, { output, timeline, isGrey, reusesPalette }: EncodeOptions): Sharp {
   const { format, quality, lossless, effort, progressive, mozjpeg, compression, palette, colors, dither } =
     output;
-  // A palette needs colours, and the formats without one channel are read back as colours anyway.
+  // A palette needs colours, and formats without a one-channel form are read back in colour anyway.
   if (isGrey && FORMATS[format].oneChannel && !palette) image.toColourspace('b-w');
-  // The output has only options that its format takes; the others are undefined.
+  // Options that the format does not take are undefined.
   return image.toFormat(format, {
     quality,
     lossless,
-    // Lossless means the colours of transparent pixels, too.
+    // Lossless includes the colours of transparent pixels.
     exact: lossless,
     effort,
     progressive,
@@ -77,26 +75,23 @@ function withFormat(image: Sharp, { output, timeline, isGrey, reusesPalette }: E
   });
 }
 
-interface Written extends WrittenFile {
+interface Written {
   info: OutputInfo;
+  sha256: string;
 }
 
 async function toBufferedFile(encoder: Sharp, path: string): Promise<Written> {
   const { data, info } = await encoder.toBuffer({ resolveWithObject: true });
-  // Synchronous, because an image process does nothing else meanwhile.
+  // Synchronous, because an image process does nothing else meanwhile (docs/benchmarks.md).
   writeFileSync(path, data, { mode: 0o600 });
-  const written = { info, size: data.length, sha256: createHash('sha256').update(data).digest('hex') };
+  const sha256 = createHash('sha256').update(data).digest('hex');
   releaseArray(data);
-  return written;
+  return { info, sha256 };
 }
 
 async function toFile(encoder: Sharp, path: string): Promise<Written> {
   const info = await encoder.toFile(path);
   const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of createReadStream(path)) {
-    size += chunk.length;
-    hash.update(chunk);
-  }
-  return { info, size, sha256: hash.digest('hex') };
+  for await (const chunk of createReadStream(path)) hash.update(chunk);
+  return { info, sha256: hash.digest('hex') };
 }

@@ -1,12 +1,11 @@
-/** Bodies to try, shown in the docs. A test sends each of them. */
-
+/** Bodies to try in the docs. A test sends each of them. */
 import type { Examples } from '../work/routes.ts';
 
 export const SINGLE_OPERATION_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> = {
   resize: {
     width: { summary: 'To a width, keeping the proportions', value: { width: 800 } },
     cover: {
-      summary: 'Fill a square, cut to what draws the eye, as WebP',
+      summary: 'Fill a square with the part that draws the eye, as WebP',
       value: {
         width: 256,
         height: 256,
@@ -27,7 +26,7 @@ export const SINGLE_OPERATION_EXAMPLES: Record<'resize' | 'crop' | 'convert', Ex
   },
 };
 
-/** Parameters of a `GET` that go together. */
+/** Parameters of a `GET` that fit together. */
 export const QUERY_EXAMPLES: Record<keyof typeof SINGLE_OPERATION_EXAMPLES, Record<string, unknown>> = {
   resize: { width: 800 },
   crop: { aspect_ratio: '16:9' },
@@ -47,7 +46,7 @@ export const TRANSFORM_EXAMPLES: Examples = {
     },
   },
   order: {
-    summary: 'The order counts: a border that is not resized',
+    summary: 'The order matters: a border that is not resized',
     value: {
       operations: [
         { op: 'resize', width: 400 },

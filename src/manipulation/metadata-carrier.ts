@@ -10,13 +10,12 @@ export interface KeptMetadata {
   icc?: Buffer | undefined;
 }
 
-/** PNG signature (8 bytes) and IHDR chunk (25); what follows may come in any order up to the pixels. */
+/** PNG signature (8 bytes) and IHDR chunk (25). The chunks between them and the pixels may come in any order. */
 const HEADER_BYTES = 33;
 
 /**
- * A sharp pipeline that starts with a raster and has metadata. sharp can keep metadata of what it reads but takes none
- * for raw pixels, so they go into a PNG without compression, with the metadata as its chunks (PNG, Third Edition,
- * sections 11.3.2.3, 11.3.3.4 and 11.3.4.5).
+ * A sharp pipeline that starts with a raster and has metadata. sharp keeps metadata only of a file that it reads, so the pixels
+ * go into an uncompressed PNG with the metadata as chunks (PNG, Third Edition, sections 11.3.2.3, 11.3.3.4 and 11.3.4.5).
  */
 export async function openWithMetadata(
   raster: { open(): Sharp },

@@ -2,11 +2,9 @@ import { bytesContent } from '../core/schema.ts';
 import { stemOf } from '../images/filename.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import { PictureResultSchema } from '../pictures/metadata.ts';
-import type { SourceFile } from '../pictures/types.ts';
 import type { NamedInput } from '../work/operation.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
-import { pictureFile } from '../work/task-files.ts';
 import { QUERY_EXAMPLES, SINGLE_OPERATION_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATIONS } from './operations/registry.ts';
@@ -39,7 +37,7 @@ const SINGLE_OPERATION_ROUTES = [
     name: 'resize',
     verb: 'Resize',
     done: 'Resized',
-    does: 'Resizes it to a width, a height or both, in one of the ways of `fit`',
+    does: 'Resizes it to a width, a height or both, as `fit` says',
   },
   {
     name: 'crop',
@@ -69,7 +67,7 @@ function singleOperationRoute({
       answers: 'artifact',
       operationId: (of) => `${name}${of}`,
       summary: (of) => `${verb} an ${of}`,
-      description: `${does}, and stores the result as an artifact: the same one as a transform with this one operation.`,
+      description: `${does}, and stores the result as an artifact: the same artifact as a transform with only this operation gives.`,
       form,
       examples: SINGLE_OPERATION_EXAMPLES[name],
     },
@@ -87,7 +85,7 @@ function singleOperationRoute({
 
 const PIPELINE_FORM = plainForm(PipelineSchema);
 
-/** Makes a picture of another one by a pipeline of operations on pixels. */
+/** Makes a picture from another one by a pipeline of operations on pixels. */
 export const transform = defineOperation({
   name: 'transform',
   version: PIPELINE_VERSION,
@@ -115,7 +113,7 @@ export const transform = defineOperation({
         operationId: (of) => `transform${of}`,
         summary: (of) => `Do several operations on an ${of}`,
         description:
-          'Does the operations one after the other, exactly in their order, encodes the result as `output` says, and stores it as an artifact.',
+          'Carries out the operations in exactly the given order, encodes the result as `output` says, and stores it as an artifact.',
         form: PIPELINE_FORM,
         examples: TRANSFORM_EXAMPLES,
       },
@@ -138,22 +136,7 @@ export const transform = defineOperation({
   label: (pipeline) => labelOf((pipeline as Pipeline).operations),
   async load() {
     const { runTransform } = await import('./run-pipeline.ts');
-    return async ({ inputs: [source, ...others], params, limits, outputPath }) => {
-      const pipeline = params as Pipeline;
-      const references = pipelineReferences(pipeline);
-      const files = references.map((reference, index): [string, SourceFile] => [
-        referenceKey(reference),
-        pictureFile(others[index]),
-      ]);
-      const { sha256, size, ...result } = await runTransform({
-        source: pictureFile(source),
-        inputs: Object.fromEntries(files),
-        pipeline,
-        outputPath,
-        limits,
-      });
-      return { content: { sha256, size }, result };
-    };
+    return runTransform;
   },
 });
 
@@ -180,7 +163,7 @@ function labelOf([first, ...others]: Pipeline['operations']): string {
   return others.length === 0 ? first.op : 'pipeline';
 }
 
-/** The schemas of this slice that have names, for `addSchema`. */
+/** The named schemas of this folder, for `addSchema`. */
 export const MANIPULATION_SCHEMAS = [
   ...PIPELINE_SCHEMAS,
   PictureResultSchema,

@@ -2,125 +2,95 @@ import { type Static, Type } from '@sinclair/typebox';
 import { ObjectWithDefaults, StringEnum } from '../core/schema.ts';
 import { FORMATS, IMAGE_FORMATS, type ImageFormat } from '../pictures/formats.ts';
 import { canonicalColor, OpaqueColor } from './operations/color.ts';
-import type { ParameterFault } from './operations/operation.ts';
+import type { Report } from './operations/operation.ts';
 
-const optional = Type.Optional;
+const OutputOptions = Type.Object({
+  format: StringEnum([...IMAGE_FORMATS, 'auto'], {
+    description:
+      "Format of the result. Default: the input's. `auto` takes WebP or AVIF if `Accept` names them, otherwise the input's.",
+    examples: ['webp'],
+  }),
+  quality: Type.Integer({
+    description:
+      'Quality from 1 to 100: JPEG (default 80), WebP (80) and AVIF (50) unless lossless, PNG with `palette` (100), TIFF with compression `jpeg` (80).',
+    minimum: 1,
+    maximum: 100,
+    examples: [80],
+  }),
+  lossless: Type.Boolean({ description: 'Keep every pixel: WebP, AVIF. Default: false.', examples: [false] }),
+  effort: Type.Integer({
+    description:
+      'CPU time spent for a smaller file: WebP 0–6 (default 4), AVIF 0–9 (4), GIF 1–10 (7), PNG with `palette` 1–10 (7).',
+    minimum: 0,
+    maximum: 10,
+    examples: [4],
+  }),
+  progressive: Type.Boolean({
+    description: 'Show a coarse version of the whole picture first: JPEG, PNG, GIF. Default: false.',
+    examples: [true],
+  }),
+  mozjpeg: Type.Boolean({
+    description: 'JPEG: smaller progressive files for three to four times the CPU time. Default: false.',
+    examples: [false],
+  }),
+  chroma_subsampling: StringEnum(['4:2:0', '4:4:4'], {
+    description: 'Resolution of the colours: JPEG (default `4:2:0`), AVIF unless lossless (`4:4:4`).',
+    examples: ['4:4:4'],
+  }),
+  compression_level: Type.Integer({
+    description: 'PNG: zlib level from 0 (none) to 9 (smallest). Default: 6.',
+    minimum: 0,
+    maximum: 9,
+    examples: [9],
+  }),
+  compression: StringEnum(['none', 'lzw', 'deflate', 'packbits', 'jpeg'], {
+    description: 'TIFF: compression. Default: `lzw`.',
+    examples: ['deflate'],
+  }),
+  palette: Type.Boolean({
+    description: 'PNG: reduce the colours to a palette of `colors`. Default: false.',
+    examples: [true],
+  }),
+  colors: Type.Integer({
+    description: 'Maximum colours of a palette: GIF, PNG with `palette`. Default: 256.',
+    minimum: 2,
+    maximum: 256,
+    examples: [64],
+  }),
+  dither: Type.Number({
+    description: 'Strength of error diffusion, 0 to 1: GIF, PNG with `palette`. Default: 1.',
+    minimum: 0,
+    maximum: 1,
+    examples: [0.5],
+  }),
+  matte: OpaqueColor(
+    'Colour behind transparent parts if the format has no alpha: JPEG, TIFF with compression `jpeg`. Default: `#ffffff`.',
+  ),
+  keep_metadata: Type.Boolean({
+    description: 'Keep EXIF (with GPS) and XMP; TIFF keeps only XMP. Default: false. Not for GIF.',
+    examples: [false],
+  }),
+  color_profile: StringEnum(['srgb', 'keep'], {
+    description:
+      '`srgb` converts colours to sRGB (the default). `keep` leaves the values of an RGB picture as they are and embeds its profile; others are converted. Not for GIF.',
+    examples: ['srgb'],
+  }),
+});
 
-/** How a result is encoded. Which options a format takes, and their defaults, is in `optionDefaults`. */
-export const OUTPUT_PROPERTIES = {
-  format: optional(
-    StringEnum([...IMAGE_FORMATS, 'auto'], {
-      description:
-        "Format of the result. Default: the input's. `auto` takes WebP or AVIF where `Accept` names them, else the input's.",
-      examples: ['webp'],
-    }),
-  ),
-  quality: optional(
-    Type.Integer({
-      description:
-        'Quality from 1 to 100: JPEG (default 80), WebP (80) and AVIF (50) unless lossless, PNG with `palette` (100), TIFF with compression `jpeg` (80).',
-      minimum: 1,
-      maximum: 100,
-      examples: [80],
-    }),
-  ),
-  lossless: optional(
-    Type.Boolean({ description: 'Keep every pixel: WebP, AVIF. Default: false.', examples: [false] }),
-  ),
-  effort: optional(
-    Type.Integer({
-      description:
-        'CPU time spent for a smaller file: WebP 0–6 (default 4), AVIF 0–9 (4), GIF 1–10 (7), PNG with `palette` 1–10 (7).',
-      minimum: 0,
-      maximum: 10,
-      examples: [4],
-    }),
-  ),
-  progressive: optional(
-    Type.Boolean({
-      description: 'Show the whole picture early, coarse at first: JPEG, PNG, GIF. Default: false.',
-      examples: [true],
-    }),
-  ),
-  mozjpeg: optional(
-    Type.Boolean({
-      description: 'JPEG: smaller progressive files for three to four times the CPU time. Default: false.',
-      examples: [false],
-    }),
-  ),
-  chroma_subsampling: optional(
-    StringEnum(['4:2:0', '4:4:4'], {
-      description: 'Resolution of the colours: JPEG (default `4:2:0`), AVIF unless lossless (`4:4:4`).',
-      examples: ['4:4:4'],
-    }),
-  ),
-  compression_level: optional(
-    Type.Integer({
-      description: 'PNG: zlib level from 0 (none) to 9 (smallest). Default: 6.',
-      minimum: 0,
-      maximum: 9,
-      examples: [9],
-    }),
-  ),
-  compression: optional(
-    StringEnum(['none', 'lzw', 'deflate', 'packbits', 'jpeg'], {
-      description: 'TIFF: compression. Default: `lzw`.',
-      examples: ['deflate'],
-    }),
-  ),
-  palette: optional(
-    Type.Boolean({
-      description: 'PNG: reduce to a palette of `colors`. Default: false.',
-      examples: [true],
-    }),
-  ),
-  colors: optional(
-    Type.Integer({
-      description: 'Most colours of a palette: GIF, PNG with `palette`. Default: 256.',
-      minimum: 2,
-      maximum: 256,
-      examples: [64],
-    }),
-  ),
-  dither: optional(
-    Type.Number({
-      description: 'Strength of error diffusion, 0 to 1: GIF, PNG with `palette`. Default: 1.',
-      minimum: 0,
-      maximum: 1,
-      examples: [0.5],
-    }),
-  ),
-  matte: optional(
-    OpaqueColor(
-      'What shows through transparent parts where the format has no alpha: JPEG, TIFF with compression `jpeg`. Default: `#ffffff`.',
-    ),
-  ),
-  keep_metadata: optional(
-    Type.Boolean({
-      description: 'Keep EXIF (with GPS) and XMP; TIFF keeps XMP alone. Default: false. Not for GIF.',
-      examples: [false],
-    }),
-  ),
-  color_profile: optional(
-    StringEnum(['srgb', 'keep'], {
-      description:
-        '`srgb` converts colours to sRGB (the default). `keep` leaves the values of an RGB picture as they are and embeds its profile; others are converted. Not for GIF.',
-      examples: ['srgb'],
-    }),
-  ),
-};
+/** How a result is encoded. `optionDefaults` says which options a format takes, and their defaults. */
+export const OUTPUT_PROPERTIES = Type.Partial(OutputOptions).properties;
 
 export const OutputSchema = ObjectWithDefaults(OUTPUT_PROPERTIES, {
   $id: 'PipelineOutput',
   title: 'Output',
   description:
-    'How the result is encoded. An option that the format does not take is refused. Results have 8 bits a channel.',
+    'How the result is encoded. An option that the format does not take is refused. Results have 8 bits per channel.',
 });
 
 /** Encoding options as a client gives them. */
 export type OutputRequest = Static<typeof OutputSchema>;
 
-/** Encoding options with the format resolved and every option that it takes filled in, and no other. */
+/** Encoding options with the format resolved, and with exactly the options that it takes filled in. */
 export type Output = Omit<OutputRequest, 'format' | 'keep_metadata' | 'color_profile'> & {
   format: ImageFormat;
   keep_metadata: boolean;
@@ -184,7 +154,7 @@ const EFFORTS: Partial<Record<ImageFormat, readonly [number, number]>> = {
   avif: [0, 9],
 };
 
-/** What is expected of an option that does not go with the others; undefined if the format never takes it. */
+/** What is expected of an option that another one excludes; undefined if the format never takes it. */
 const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> = {
   jpeg: { progressive: 'no value together with mozjpeg=true, which is always progressive,' },
   png: {
@@ -204,43 +174,32 @@ const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> 
   },
 };
 
-/**
- * The canonical options of a format, and what is wrong with the given ones: options that the format does not take are
- * faults, not dropped.
- */
-export function resolveOutput(
-  given: OutputRequest,
-  format: ImageFormat,
-): { output: Output; faults: ParameterFault[] } {
+/** The canonical options of a format. Reports the options that it does not take. */
+export function resolveOutput(given: OutputRequest, format: ImageFormat, report: Report): Output {
   const defaults = optionDefaults(format, given);
   const { format: _requested, ...options } = given;
-  const faults: ParameterFault[] = [];
   for (const option of Object.keys(options) as Option[]) {
     const value = options[option];
-    if (value === undefined) continue;
-    // To switch off what a format cannot do is not a fault, and changes nothing.
-    const isOff = value === false || value === 'srgb';
-    if (!(option in defaults) && !isOff) {
-      faults.push({ parameter: option, expected: expectedWithout(option, format), received: value });
-    }
+    // Switching off what a format cannot do is not a fault, and changes nothing.
+    const isOff = value === undefined || value === false || value === 'srgb';
+    if (!(option in defaults) && !isOff) report(option, expectedWithout(option, format), value);
   }
   const range = EFFORTS[format];
   if (given.effort !== undefined && 'effort' in defaults && range !== undefined) {
     const [least, most] = range;
     if (given.effort < least || given.effort > most) {
-      const expected = `an integer from ${least} to ${most} with format=${format}`;
-      faults.push({ parameter: 'effort', expected, received: given.effort });
+      report('effort', `an integer from ${least} to ${most} with format=${format}`, given.effort);
     }
   }
   const taken = Object.fromEntries(
     Object.entries(options).filter(([option, value]) => option in defaults && value !== undefined),
   );
-  const merged: Output = { keep_metadata: false, color_profile: 'srgb', ...defaults, ...taken, format };
-  if (merged.matte !== undefined) merged.matte = canonicalColor(merged.matte);
-  return { output: merged, faults };
+  const output: Output = { keep_metadata: false, color_profile: 'srgb', ...defaults, ...taken, format };
+  if (output.matte !== undefined) output.matte = canonicalColor(output.matte);
+  return output;
 }
 
-/** What is expected of an option that the format does not take, as it is asked for. */
+/** What is expected of an option that the format does not take, at least with the other options. */
 function expectedWithout(option: Option, format: ImageFormat): string {
   const condition = CONDITIONS[format]?.[option];
   if (condition !== undefined) return condition;

@@ -3,13 +3,12 @@ import { AppError, type Fault } from '../core/errors.ts';
 import { parameterErrors, parameterFault } from '../core/faults.ts';
 import { ObjectWithDefaults, SchemaRef, TaggedUnion, withDefaults } from '../core/schema.ts';
 import { FORMATS, formatOfMediaType, type ImageFormat } from '../pictures/formats.ts';
-import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { canonicalColor, isColorSchema } from './operations/color.ts';
-import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
+import { pointerAt, type Reference, type Report, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
 
-/** Raised when the same pipeline gives another picture than before, so that stored results stay what they were. */
+/** Raised when the same pipeline gives another picture than before, so that no older result is reused. */
 export const PIPELINE_VERSION = 2;
 
 const MAX_OPERATIONS = 32;
@@ -19,7 +18,7 @@ export const InputSchema = ObjectWithDefaults(
     page: Type.Optional(
       Type.Integer({
         description:
-          'Which frame of an animation or page of a TIFF, from 0. Without it, an animation stays animated, and a TIFF gives its first page.',
+          'Page of an animation or a TIFF, from 0. Without it, an animation stays animated, and a TIFF gives its first page.',
         minimum: 0,
         maximum: 100_000,
         examples: [0],
@@ -33,7 +32,7 @@ export const InputSchema = ObjectWithDefaults(
   },
   { $id: 'PipelineInput', title: 'Input', description: 'How the picture is read.' },
 );
-export type InputRequest = Static<typeof InputSchema>;
+type InputRequest = Static<typeof InputSchema>;
 
 export const ConvertSchema = ObjectWithDefaults(
   { op: Type.Literal('convert', { description: 'The operation.' }), ...OUTPUT_PROPERTIES },
@@ -41,10 +40,10 @@ export const ConvertSchema = ObjectWithDefaults(
     $id: 'ConvertOperation',
     title: 'Convert',
     description:
-      'Encodes in another format or with other options: the same as `output`. The last operation only.',
+      'Encodes in another format or with other options, like `output`. Only the last operation may be one.',
   },
 );
-export type ConvertStep = Static<typeof ConvertSchema>;
+type ConvertStep = Static<typeof ConvertSchema>;
 
 const STEP_SCHEMAS = [...OPERATION_NAMES.map((name) => OPERATIONS[name].step), ConvertSchema];
 
@@ -60,7 +59,7 @@ export const PipelineSchema = ObjectWithDefaults(
   {
     input: Type.Optional(SchemaRef(InputSchema)),
     operations: Type.Array(SchemaRef(OperationSchema), {
-      description: 'Done one after the other, in this order.',
+      description: 'The operations, carried out in this order.',
       maxItems: MAX_OPERATIONS,
       default: [],
       examples: [[{ op: 'resize', width: 800 }, { op: 'grayscale' }]],
@@ -75,49 +74,37 @@ export const PipelineSchema = ObjectWithDefaults(
 );
 export type PipelineRequest = Static<typeof PipelineSchema>;
 
-/** All schemas that have names (`$id`), those that are referred to first: for Ajv's and Fastify's `addSchema`. */
+/** All schemas with names (`$id`) in an order for `addSchema`: a schema follows those that it refers to. */
 export const PIPELINE_SCHEMAS = [InputSchema, OutputSchema, ...STEP_SCHEMAS, OperationSchema, PipelineSchema];
 
-/** A canonical pipeline: every default filled in, one spelling for what is the same, so that equal work is equal data. */
+/** A canonical pipeline: defaults are filled in and everything has one spelling, so that equal work is equal data. */
 export interface Pipeline {
   input: InputRequest;
   operations: OperationStep[];
   output: Output;
 }
 
-/** A pipeline for an image process to do. */
-export interface TransformTask {
-  /** The picture that the pipeline starts from. */
-  source: SourceFile;
-  /** The other inputs of its operations, by `referenceKey` of what the operations' parameters name. */
-  inputs: Record<string, SourceFile>;
-  pipeline: Pipeline;
-  /** Where the encoded result is written, over what may be there. */
-  outputPath: string;
-  limits: ImageLimits;
-}
-
 export interface CanonicalizeOptions {
-  /** Of the picture that the pipeline starts from. */
+  /** Format of the picture that the pipeline starts from. */
   inputFormat: ImageFormat;
   /** The media types that the client accepts, most preferred first, for `format: auto`. */
   accepts?: () => readonly string[];
 }
 
 /**
- * The canonical form of a pipeline that fits `PipelineSchema`. A `convert` step becomes the output, so that it, the
- * `output` and a single convert are the same.
+ * The canonical form of a pipeline that fits `PipelineSchema`. A `convert` step becomes the output, so that both give the
+ * same pipeline.
  *
- * @throws AppError `validation_failed` with every fault that can be told without pixels; paths are those of the
- * request
+ * @throws AppError `validation_failed` with every fault that can be told without pixels; paths are those of the request
  */
 export function canonicalizePipeline(
   request: PipelineRequest,
   { inputFormat, accepts = () => [] }: CanonicalizeOptions,
 ): Pipeline {
   const faults: Fault[] = [];
-  const report = (path: string, expected: string, received: unknown) =>
+  const report: Report = (path, expected, received) => {
     faults.push(parameterFault(path, expected, received));
+  };
 
   const operations: OperationStep[] = [];
   let given: OutputRequest = request.output ?? {};
@@ -134,20 +121,15 @@ export function canonicalizePipeline(
       }
       given = options;
       outputPath = at('');
-      continue;
+    } else {
+      operations.push(canonicalizeStep(step, (parameter, ...fault) => report(at(parameter), ...fault)));
     }
-    const { step: canonical, faults: stepFaults } = canonicalizeStep(step);
-    for (const { parameter, expected, received } of stepFaults) report(at(parameter), expected, received);
-    operations.push(canonical);
   }
 
-  const { output, faults: outputFaults } = resolveOutput(
-    given,
-    resolveFormat(given.format, inputFormat, accepts),
+  const format = resolveFormat(given.format, inputFormat, accepts);
+  const output = resolveOutput(given, format, (parameter, ...fault) =>
+    report(`${outputPath}/${parameter}`, ...fault),
   );
-  for (const { parameter, expected, received } of outputFaults) {
-    report(`${outputPath}/${parameter}`, expected, received);
-  }
   if (faults.length > 0) throw parameterErrors(faults);
   return { input: canonicalizeInput(request.input, inputFormat), operations, output };
 }
@@ -158,7 +140,7 @@ export function pipelineReferences(pipeline: Pick<Pipeline, 'operations'>): Refe
   return [...new Map(references.map((item) => [referenceKey(item), item])).values()];
 }
 
-function canonicalizeStep(given: OperationStep) {
+function canonicalizeStep(given: OperationStep, report: Report): OperationStep {
   const { op, ...params } = given;
   const operation = OPERATIONS[op];
   const filled = withDefaults(operation.params, params);
@@ -168,10 +150,9 @@ function canonicalizeStep(given: OperationStep) {
       return [name, isColor && typeof value === 'string' ? canonicalColor(value) : value];
     }),
   );
-  const faults = operation.validate(spelled);
-  // The parameters fit their operation's schema, which `op` names.
-  const step = { ...(faults.length === 0 ? operation.canonicalize(spelled) : spelled), op } as OperationStep;
-  return { step, faults };
+  operation.validate(spelled, report);
+  // The parameters fit the schema of the operation that `op` names.
+  return { ...operation.canonicalize(spelled), op } as OperationStep;
 }
 
 function canonicalizeInput(given: Partial<InputRequest> | undefined, format: ImageFormat): InputRequest {
@@ -181,7 +162,7 @@ function canonicalizeInput(given: Partial<InputRequest> | undefined, format: Ima
   return page === undefined || isOnlyPage ? input : { ...input, page };
 }
 
-/** AVIF comes second, since it takes much more CPU time. */
+/** AVIF comes second, because it takes much more CPU time. */
 const AUTO_FORMATS = ['webp', 'avif'] as const;
 
 function resolveFormat(
@@ -193,11 +174,8 @@ function resolveFormat(
   if (format !== 'auto') return format;
   const types = accepts();
   const named = types.flatMap((type) => formatOfMediaType(type) ?? []);
-  const preferred = AUTO_FORMATS.find((candidate) => named.includes(candidate));
+  const preferred = [...AUTO_FORMATS, inputFormat].find((candidate) => named.includes(candidate)) ?? named[0];
   if (preferred !== undefined) return preferred;
-  if (named.includes(inputFormat)) return inputFormat;
-  const [first] = named;
-  if (first !== undefined) return first;
   if (types.length > 0 && !types.includes('*/*') && !types.includes('image/*')) {
     throw new AppError('not_acceptable', `Accept allows no picture: ${types.join(', ')}.`);
   }

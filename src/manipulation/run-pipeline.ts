@@ -1,20 +1,23 @@
 import { parameterError, Words } from '../core/faults.ts';
 import { decoding } from '../pictures/decode-failure.ts';
 import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
+import type { PictureResult } from '../pictures/metadata.ts';
 import { isTurned } from '../pictures/open.ts';
 import type { ImageLimits, Size } from '../pictures/types.ts';
+import type { Outcome, Task } from '../work/operation.ts';
+import { pictureFile } from '../work/task-files.ts';
 import {
   type ColorPixels,
   createDecoded,
   type DecodedPicture,
-  frameOf,
   joinChannels,
   type PipelinePicture,
+  pageOf,
   sheetOf,
   splitAlpha,
   toColorPixels,
 } from './decoded-picture.ts';
-import { encode, type TransformResult } from './encode.ts';
+import { encode } from './encode.ts';
 import { openWithMetadata } from './metadata-carrier.ts';
 import { isGreyColor, parseColor } from './operations/color.ts';
 import {
@@ -26,44 +29,47 @@ import {
 } from './operations/operation.ts';
 import { type AnyOperation, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { holdsAlpha, type Output } from './output.ts';
-import type { TransformTask } from './pipeline.ts';
+import { type Pipeline, pipelineReferences } from './pipeline.ts';
 import { openSource, type SourcePicture } from './source.ts';
 
-/** One operation, made ready for the picture before it. */
+type TransformTask = Task<Pipeline>;
+type TransformOutcome = Outcome<PictureResult>;
+
+/** One operation, compiled for the picture before it. */
 interface Stage {
   operation: AnyOperation;
   step: OperationStep;
   apply: Apply;
-  /** Of a frame after it; the largest possible one if only pixels tell. */
+  /** Size of a page after the operation; the largest possible one if only pixels tell. */
   size: Size;
   isGrey: boolean;
 }
 
 /**
- * Does a canonical pipeline: reads the source, does one operation after the other, and writes the encoded result.
+ * Runs a canonical pipeline: reads the source, carries out the operations in their order, and writes the encoded result.
  *
- * sharp has one place for each operation and its own order among them, so each is a pipeline of its own, and pixels
- * (8-bit sRGB, not encoded) go from one to the next. The first decodes and the last encodes if that changes nothing: a
- * single resize is one sharp pipeline from file to bytes, with JPEG's shrink-on-load.
+ * sharp has its own order of operations, so each one is a separate sharp pipeline, and 8-bit sRGB pixels go from one to the
+ * next. The first also decodes and the last also encodes if that changes nothing: a single resize is one sharp pipeline from
+ * file to bytes, with JPEG's shrink-on-load.
  *
  * @throws AppError `undecodable_image`, `too_many_pixels`, `output_too_large`, or `validation_failed` for parameters
- * that do not fit the picture; paths are those of the canonical pipeline
+ *   that do not fit the picture; paths are those of the canonical pipeline
  */
-export async function runTransform(task: TransformTask): Promise<TransformResult> {
-  const { input, operations, output } = task.pipeline;
-  const source = await openSource(task.source, input, output, task.limits);
+export async function runTransform(task: TransformTask): Promise<TransformOutcome> {
+  const { input, operations, output } = task.params;
+  const source = await openSource(pictureFile(task.inputs[0]), input, output, task.limits);
   checkAnimation(source, task);
 
-  // Encoders would write the extra bands, too.
-  let picture: PipelinePicture = source.hasExtraBands ? await decode(source, task) : source;
+  // Encoders would also write the extra bands.
+  let picture: PipelinePicture = source.hasExtraBands ? await decode(source) : source;
   for (const [index, step] of operations.entries()) {
     const stage = await prepare(step, index, picture, task);
-    if (!isDecoded(picture) && !canDecode(stage, picture)) picture = await decode(picture, task);
+    if (!isDecoded(picture) && !canDecode(stage, picture)) picture = await decode(picture);
     const isLast = index === operations.length - 1;
     if (isLast && canEncode(stage, picture, source, output)) {
-      return write(stage.apply(picture.open()), { ...stage, frames: 1 }, source, task);
+      return write(stage.apply(picture.open()), { ...stage, pages: 1 }, source, task);
     }
-    picture = await run(stage, picture, task);
+    picture = await run(stage, picture);
   }
   return writePicture(picture, source, task);
 }
@@ -72,7 +78,7 @@ function isDecoded(picture: PipelinePicture): picture is DecodedPicture {
   return 'data' in picture;
 }
 
-/** Whether an operation gives the same on a file that sharp decodes in the same pipeline as on its pixels. */
+/** Whether the operation gives the same result if sharp decodes the file in the same pipeline. */
 function canDecode(stage: Stage, source: SourcePicture): boolean {
   return isOnePass(stage, source) && turnsFirst(stage, source) && convertsColorsFirst(stage, source);
 }
@@ -87,17 +93,17 @@ function canEncode(stage: Stage, picture: PipelinePicture, source: SourcePicture
   );
 }
 
-/** Frames are worked on one by one, and colours by themselves if the operation leaves the alpha channel. */
-function isOnePass({ operation }: Stage, { frames, hasAlpha }: PipelinePicture): boolean {
-  return frames === 1 && !(hasAlpha && operation.leavesAlpha);
+/** Pages are processed one by one, and colours without the alpha channel if the operation leaves it as it is. */
+function isOnePass({ operation }: Stage, { pages, hasAlpha }: PipelinePicture): boolean {
+  return pages === 1 && !(hasAlpha && operation.leavesAlpha);
 }
 
-/** sharp turns the picture after it has trimmed or cut it, but knows what that means for a resize. */
+/** sharp turns the picture upright after it has trimmed or cut it; only for a resize does it allow for that. */
 function turnsFirst(stage: Stage, source: SourcePicture): boolean {
   return !isTurned(source) || isPlainResize(stage);
 }
 
-/** In one channel, colours would get lost; in CMYK, JPEG's shrink-on-load would come before the profile. */
+/** In one channel, colours would be lost; in CMYK, JPEG's shrink-on-load would come before the profile. */
 function convertsColorsFirst(stage: Stage, { header: { space } }: SourcePicture): boolean {
   return space === 'srgb' || (space === 'b-w' && isPlainResize(stage));
 }
@@ -106,16 +112,12 @@ function isPlainResize({ step }: Stage): boolean {
   return step.op === 'resize' && step.fit !== 'contain';
 }
 
-/** Pixels carry no metadata. */
-function hasKeptMetadata(picture: PipelinePicture, source: SourcePicture): boolean {
-  return !isDecoded(picture) || !keepsAnything(source);
+/** Whether the picture still has all metadata to be kept. Decoded pixels have none. */
+function hasKeptMetadata(picture: PipelinePicture, { kept }: SourcePicture): boolean {
+  return !isDecoded(picture) || Object.values(kept).every((block) => block === undefined);
 }
 
-function keepsAnything({ kept }: SourcePicture): boolean {
-  return Object.values(kept).some((block) => block !== undefined);
-}
-
-/** Whether the result is flattened; sharp would do that before the operation, not after it. */
+/** Whether the result is flattened, which sharp would do before the operation instead of after it. */
 function isFlattened({ operation, step }: Stage, { hasAlpha }: PipelinePicture, output: Output): boolean {
   return !holdsAlpha(output) && (hasAlpha || operation.addsAlpha(step));
 }
@@ -124,53 +126,48 @@ function fits({ width, height }: Size, format: ImageFormat): boolean {
   return Math.max(width, height) <= FORMATS[format].maxSide;
 }
 
-/** Refuses what would break an animation, and says how to take one frame of it. */
-function checkAnimation({ frames, size }: SourcePicture, { pipeline, limits }: TransformTask): void {
-  if (frames === 1) return;
-  const reasons = pipeline.operations.flatMap((step) => {
+/** Refuses what would break an animation, and says which pages can be chosen. */
+function checkAnimation({ pages, size }: SourcePicture, { params, limits }: TransformTask): void {
+  if (pages === 1) return;
+  const reasons = params.operations.flatMap((step) => {
     const { animated, needsStill } = OPERATIONS[step.op];
-    return animated ? (needsStill?.(step) ?? []) : `${step.op} gives frames of different sizes`;
+    return animated ? (needsStill?.(step) ?? []) : `${step.op} gives pages of different sizes`;
   });
-  const { format, keep_metadata, color_profile } = pipeline.output;
-  if (!FORMATS[format].animation) reasons.push(`${FORMATS[format].name} holds no animation`);
+  const { format, keep_metadata, color_profile } = params.output;
+  if (!FORMATS[format].animation) reasons.push(`${FORMATS[format].name} cannot hold an animation`);
   if (keep_metadata || color_profile === 'keep') {
     reasons.push('metadata and profiles of animations are not kept');
   }
-  const oneFrame = `one frame of the animation, from 0 to ${frames - 1},`;
+  const onePage = `one page of the animation, from 0 to ${pages - 1},`;
   if (reasons.length > 0) {
-    throw parameterError('/input/page', `${oneFrame} since ${reasons.join(' and ')},`, undefined);
+    throw parameterError('/input/page', `${onePage} since ${reasons.join(' and ')},`, undefined);
   }
-  checkResult(size, frames, limits, '/input/page', `${oneFrame} or all with`);
+  checkResult(size, pages, limits, '/input/page', `${onePage} or all with`);
 }
 
-/** @param expected what the result is of, before how many pixels it may have */
+/** @param expected the kind of result that the maximum of pixels is for */
 function checkResult(
   { width, height }: Size,
-  frames: number,
-  limits: ImageLimits,
+  pages: number,
+  { maxOutputPixels }: ImageLimits,
   path: string,
   expected = 'a result of',
 ): void {
-  if (width * height * frames <= limits.maxOutputPixels) return;
-  const all = frames === 1 ? '' : ` in ${frames} frames`;
-  throw parameterError(
-    path,
-    `${expected} at most ${limits.maxOutputPixels} pixels`,
-    new Words(`${width}×${height}${all}`),
-    'output_too_large',
-  );
+  if (width * height * pages <= maxOutputPixels) return;
+  const received = new Words(`${width}×${height}${pages === 1 ? '' : ` in ${pages} pages`}`);
+  throw parameterError(path, `${expected} at most ${maxOutputPixels} pixels`, received, 'output_too_large');
 }
 
 async function prepare(
   step: OperationStep,
   index: number,
-  { size: sizeBefore, frames, hasAlpha, isGrey }: PipelinePicture,
+  { size: sizeBefore, pages, hasAlpha, isGrey }: PipelinePicture,
   task: TransformTask,
 ): Promise<Stage> {
   const operation = OPERATIONS[step.op];
   const at = pointerAt(index);
   const size = operation.measure(sizeBefore, step, at);
-  checkResult(size, frames, task.limits, at(operation.sizedBy(step)));
+  checkResult(size, pages, task.limits, at(operation.sizedBy(step)));
   const apply = await operation.compile(step, {
     size: sizeBefore,
     hasAlpha,
@@ -184,41 +181,43 @@ async function prepare(
 
 async function openInput(
   reference: Reference,
-  { inputs, limits }: TransformTask,
+  { inputs, params, limits }: TransformTask,
 ): ReturnType<CompileContext['openInput']> {
-  const file = inputs[referenceKey(reference)];
-  if (file === undefined) throw new Error(`No file was given for ${referenceKey(reference)}`);
+  const key = referenceKey(reference);
+  const index = pipelineReferences(params).findIndex((other) => referenceKey(other) === key);
+  // The first input is the picture that the pipeline starts from.
+  const file = pictureFile(inputs[index + 1]);
   const input = await openSource(file, { page: 0, auto_orient: true }, STRIPPED, limits);
-  const pixels = await decoding(file, toColorPixels(input.open()));
-  return { image: createDecoded(pixels, 1, false).open(), size: pixels.size };
+  const { open, size } = await decode(input);
+  return { image: open(), size };
 }
 
 const STRIPPED = { keep_metadata: false, color_profile: 'srgb' } as const;
 
-async function decode(source: SourcePicture, task: TransformTask): Promise<DecodedPicture> {
-  const pixels = await decoding(task.source, toColorPixels(source.open()));
-  return createDecoded({ ...pixels, size: source.size }, source.frames, source.isGrey);
+async function decode({ file, open, size, pages, isGrey }: SourcePicture): Promise<DecodedPicture> {
+  const pixels = await decoding(file, toColorPixels(open()));
+  return createDecoded({ ...pixels, size }, pages, isGrey);
 }
 
-async function run(stage: Stage, picture: PipelinePicture, task: TransformTask): Promise<DecodedPicture> {
+async function run(stage: Stage, picture: PipelinePicture): Promise<DecodedPicture> {
   const pixels = isDecoded(picture)
-    ? await runFrames(stage, picture)
-    : await decoding(task.source, toColorPixels(stage.apply(picture.open())));
-  return createDecoded(pixels, picture.frames, stage.isGrey);
+    ? await runPages(stage, picture)
+    : await decoding(picture.file, toColorPixels(stage.apply(picture.open())));
+  return createDecoded(pixels, picture.pages, stage.isGrey);
 }
 
-/** The pixels of all frames after an operation, with the size of one. */
-async function runFrames(stage: Stage, picture: DecodedPicture): Promise<ColorPixels> {
-  if (picture.frames > 1 && stage.operation.framesTogether) {
+/** The pixels of all pages after an operation, with the size of one. */
+async function runPages(stage: Stage, picture: DecodedPicture): Promise<ColorPixels> {
+  if (picture.pages > 1 && stage.operation.pagesTogether) {
     return { ...(await runStill(stage, sheetOf(picture))), size: stage.size };
   }
-  const first = await runStill(stage, frameOf(picture, 0));
-  if (picture.frames === 1) return first;
-  const frames = [first.data];
-  for (let index = 1; index < picture.frames; index += 1) {
-    frames.push((await runStill(stage, frameOf(picture, index))).data);
+  const first = await runStill(stage, pageOf(picture, 0));
+  if (picture.pages === 1) return first;
+  const pages = [first.data];
+  for (let page = 1; page < picture.pages; page += 1) {
+    pages.push((await runStill(stage, pageOf(picture, page))).data);
   }
-  return { ...first, data: Buffer.concat(frames) };
+  return { ...first, data: Buffer.concat(pages) };
 }
 
 async function runStill({ operation, apply }: Stage, picture: DecodedPicture): Promise<ColorPixels> {
@@ -228,13 +227,13 @@ async function runStill({ operation, apply }: Stage, picture: DecodedPicture): P
   return { data: joinChannels(data, 3, alpha), size, channels: 4 };
 }
 
-/** Writes a picture that no operation is left for. */
+/** Writes a picture that needs no further operation. */
 async function writePicture(
   picture: PipelinePicture,
   source: SourcePicture,
   task: TransformTask,
-): Promise<TransformResult> {
-  const { output } = task.pipeline;
+): Promise<TransformOutcome> {
+  const { output } = task.params;
   const image = hasKeptMetadata(picture, source)
     ? picture.open()
     : await openWithMetadata(picture, source.kept);
@@ -246,25 +245,21 @@ async function writePicture(
 
 async function write(
   image: ReturnType<Apply>,
-  { size, frames, isGrey }: Pick<PipelinePicture, 'size' | 'frames' | 'isGrey'>,
-  source: SourcePicture,
-  { source: file, pipeline: { operations, output }, outputPath }: TransformTask,
-): Promise<TransformResult> {
+  { size, pages, isGrey }: Pick<PipelinePicture, 'size' | 'pages' | 'isGrey'>,
+  { file, timeline, kept }: SourcePicture,
+  { params: { operations, output }, outputPath }: TransformTask,
+): Promise<TransformOutcome> {
   if (!fits(size, output.format)) {
     const { name, maxSide } = FORMATS[output.format];
-    throw parameterError(
-      '/output/format',
-      `a format that holds ${size.width}×${size.height} pixels (${name}: at most ${maxSide} a side)`,
-      output.format,
-      'output_too_large',
-    );
+    const expected = `a format that holds ${size.width}×${size.height} pixels (${name}: at most ${maxSide} per side)`;
+    throw parameterError('/output/format', expected, output.format, 'output_too_large');
   }
   const encoding = encode(image, {
     output,
-    timeline: frames > 1 ? source.timeline : undefined,
-    isGrey: isGrey && source.kept.icc === undefined,
+    timeline: pages > 1 ? timeline : undefined,
+    isGrey: isGrey && kept.icc === undefined,
     reusesPalette: operations.length === 0,
-    pixels: size.width * size.height * frames,
+    pixels: size.width * size.height * pages,
     path: outputPath,
   });
   return decoding(file, encoding);

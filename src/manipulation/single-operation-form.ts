@@ -10,8 +10,8 @@ import { InputSchema, type PipelineRequest } from './pipeline.ts';
 const PLACES = /^\/(operations\/0|input|output)(?=\/|$)/;
 
 /**
- * The form of a request for a single operation, or for a conversion alone: the parameters of the operation, how the picture is read
- * and how the result is encoded, side by side. It is the same in a body and in a query.
+ * The form of a request for a single operation or for a conversion: side by side, the parameters of the operation, of reading the
+ * picture and of encoding the result. It is the same in a body and in a query.
  *
  * @throws Error if two of them have the same name
  */

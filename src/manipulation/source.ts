@@ -6,26 +6,26 @@ import type { KeptMetadata } from './metadata-carrier.ts';
 import type { Output } from './output.ts';
 import type { Pipeline } from './pipeline.ts';
 
-/** How long each frame is shown, in milliseconds, and how often all of them are; 0 is for ever. */
+/** How long each page of an animation is shown, in milliseconds, and how often it plays; 0 is for ever. */
 export interface Timeline {
   delays: number[];
   loop: number;
 }
 
-/** A picture in a file, nothing of it decoded yet. */
+/** A picture in a file; nothing is decoded yet. */
 export interface SourcePicture extends PictureFile {
   /** A new sharp pipeline that starts with it. */
   open(): Sharp;
-  /** Of an animation of which all frames are read. */
+  /** Set if all pages of an animation are read. */
   timeline: Timeline | undefined;
-  /** What of its metadata goes into the result. Its colours stay in the space of a profile that is kept. */
+  /** The metadata that goes into the result. If a profile is kept, the colours stay in its space. */
   kept: KeptMetadata;
 }
 
 /**
  * Opens the picture that a pipeline starts from.
  *
- * @throws AppError what `openPicture` throws
+ * @throws AppError as `openPicture`
  */
 export async function openSource(
   file: SourceFile,
@@ -34,7 +34,7 @@ export async function openSource(
   limits: ImageLimits,
 ): Promise<SourcePicture> {
   const picture = await openPicture(file, { page, autoOrient: auto_orient, limits, pagePath: '/input/page' });
-  const { header, frames } = picture;
+  const { header, pages } = picture;
   const { space, hasProfile, exif, xmp, icc } = header;
   const keepsProfile = color_profile === 'keep' && hasProfile && /^(s?rgb|rgb16)$/.test(space);
   return {
@@ -45,7 +45,7 @@ export async function openSource(
       if (keep_metadata) image = image.keepExif().keepXmp();
       return image;
     },
-    timeline: frames > 1 ? timelineOf(header, frames) : undefined,
+    timeline: pages > 1 ? timelineOf(header, pages) : undefined,
     kept: {
       ...(keep_metadata ? { exif: exif && (isTurned(picture) ? uprightExif(exif) : exif), xmp } : {}),
       ...(keepsProfile ? { icc } : {}),
@@ -53,6 +53,6 @@ export async function openSource(
   };
 }
 
-function timelineOf({ delay = [], loop = 0 }: Metadata, frames: number): Timeline {
-  return { delays: Array.from({ length: frames }, (_, index) => Math.min(delay[index] ?? 0, 65_535)), loop };
+function timelineOf({ delay = [], loop = 0 }: Metadata, pages: number): Timeline {
+  return { delays: Array.from({ length: pages }, (_, index) => Math.min(delay[index] ?? 0, 65_535)), loop };
 }

@@ -5,11 +5,11 @@ import { readingAt } from './read-at.ts';
 import type { SourceFile } from './types.ts';
 
 /**
- * What reading a client's file gives, with sharp or otherwise. All reading of clients' files goes through here.
+ * Awaits the result of reading a client's file, with sharp or otherwise. All reading of clients' files goes through here.
  *
- * @throws AppError `undecodable_image`, saying what the decoder found, in place of sharp's errors about the file's bytes;
- *   `storage_unavailable` if the disk is full or broken. Other failures of the service itself come as they are:
- *   a missing or unreadable file, no memory, a fault in the code.
+ * @throws AppError `undecodable_image`, with the decoder's message, instead of sharp's errors about the file's bytes;
+ *   `storage_unavailable` if the disk is full or broken. Other failures of the service itself are passed on: a missing or
+ *   unreadable file, a lack of memory, a fault in the code.
  */
 export async function decoding<Result>(file: SourceFile, result: Promise<Result>): Promise<Result> {
   try {
@@ -20,9 +20,9 @@ export async function decoding<Result>(file: SourceFile, result: Promise<Result>
 }
 
 /**
- * What reading a file gives that this service wrote, such as a label map: nobody else is to blame if it is damaged.
+ * Awaits the result of reading a file that this service wrote, such as a label map: no client is to blame if it is damaged.
  *
- * @throws Error in place of `undecodable_image`
+ * @throws Error instead of `undecodable_image`
  */
 export async function readingOwn<Result>(result: Promise<Result>): Promise<Result> {
   try {
@@ -33,19 +33,19 @@ export async function readingOwn<Result>(result: Promise<Result>): Promise<Resul
   }
 }
 
-/** A refusal of a client's file for what is in it. */
+/** The refusal of a client's file because of its content. */
 export function undecodable(format: ImageFormat, reason: string, cause?: unknown): AppError {
   const detail = `The ${FORMATS[format].name} image cannot be decoded: ${reason}`;
   return new AppError('undecodable_image', detail, { cause });
 }
 
-/** What the system says of a full or broken disk; libvips passes it on after `system error: `. */
+/** The system's messages about a full or broken disk; libvips passes them on after `system error: `. */
 const STORAGE_FAILURE =
   /No space left on device|Disk quota exceeded|Input\/output error|Read-only file system|Too many open files/i;
 
 /**
- * Failures that libvips reports of the system, not of the file's bytes. Memory: vips_tracked, libjpeg, libheif, libtiff. An
- * allocation past a limit of libheif or libtiff is the file's fault.
+ * Failures of the system, not of the file's bytes, as libvips reports them. The messages about memory are those of vips_tracked,
+ * libjpeg, libheif and libtiff. If an allocation exceeds a limit of libheif or libtiff, the file is at fault.
  */
 const SYSTEM_FAILURES = [
   /^Input file is missing/,
@@ -54,11 +54,11 @@ const SYSTEM_FAILURES = [
 ];
 
 function toDecodeFailure(file: SourceFile, error: unknown): unknown {
-  // sharp throws plain errors; a TypeError or a RangeError is a fault of this code or a lack of memory.
+  // sharp throws plain errors; a TypeError or a RangeError means a fault in this code or a lack of memory.
   if (!(error instanceof Error) || error.name !== 'Error' || error instanceof AppError) return error;
   if ('syscall' in error) return toStorageError(error) ?? error;
   const { message } = error;
-  // The result is written where the source is read, so that a full disk comes this way, too.
+  // The same sharp pipeline writes the result, so a full disk is also reported here.
   if (STORAGE_FAILURE.test(message)) return storageUnavailable(error);
   if (SYSTEM_FAILURES.some((pattern) => pattern.test(message))) return error;
   const failure = readThrough(file.path);
@@ -69,15 +69,15 @@ function toDecodeFailure(file: SourceFile, error: unknown): unknown {
 const CHUNK_BYTES = 1024 * 1024;
 
 /**
- * What keeps a file from being read; undefined if it can be. sharp says of a directory, a file that the disk cannot read and an
- * empty one what it says of a bad picture: "Input file contains unsupported image format".
+ * The reason why a file cannot be read; undefined if it can. For a directory, an unreadable file or an empty one, sharp gives the
+ * same message as for a bad picture: "Input file contains unsupported image format".
  */
 function readThrough(path: string): unknown {
   try {
     return readingAt(path, (readAt) => {
       let length = 0;
       for (let more = CHUNK_BYTES; more > 0; length += more) more = readAt(length, CHUNK_BYTES).length;
-      // What was accepted for its first bytes had some.
+      // The file was accepted because of its first bytes, so it was not empty then.
       return length === 0 ? new Error(`${path} is empty`) : undefined;
     });
   } catch (error) {
@@ -85,7 +85,7 @@ function readThrough(path: string): unknown {
   }
 }
 
-/** What sharp and libvips say around the reason itself. */
+/** Text that sharp and libvips put around the reason. */
 const NOISE = [
   /^Input file (has corrupt header|contains unsupported image format):?\s*/,
   /^Warning treated as error due to failOn setting$/,
@@ -95,7 +95,7 @@ const NOISE = [
   /^(source input):\s*/,
 ];
 
-/** Characters kept of a decoder's message. */
+/** Characters that are kept of a decoder's message. */
 const MAX_REASON = 200;
 
 function toReason(message: string): string {
@@ -105,7 +105,7 @@ function toReason(message: string): string {
     .map((line) => line.replace(/\p{Cc}/gu, ' ').replace(/(?:[A-Za-z]:)?[/\\]\S*/g, 'the file'))
     .filter((line) => line !== '');
   const [first = 'its header is corrupt or of an unsupported kind'] = lines;
-  // What libpng's reader says at the end of a cut-off file, and of damaged data.
+  // libpng says the same about a file that is cut off and about damaged data.
   if (first === 'libpng read error') return 'its data ends early or is damaged';
   return first.slice(0, MAX_REASON).toWellFormed();
 }

@@ -2,8 +2,8 @@ import type { ImageDetails } from './metadata.ts';
 import { type TiffEntry, TiffReader } from './tiff.ts';
 
 /**
- * Reads the EXIF fields that are shown, and those alone: a general reader expands every entry that a file declares, and thousands of
- * overlapping ones take it seconds and gigabytes.
+ * Only the EXIF fields that are shown are read. A general reader expands every entry that a file declares, and thousands of
+ * overlapping ones would take seconds and gigabytes.
  *
  * Format: CIPA DC-008 (Exif 2.32), TIFF 6.0 for the directory structure.
  */
@@ -31,20 +31,19 @@ const GPS_DIRECTORY = 0x8825;
 const OFFSET_TIME_ORIGINAL = 0x9011;
 const GPS = { latitudeRef: 1, latitude: 2, longitudeRef: 3, longitude: 4, altitudeRef: 5, altitude: 6 };
 
-/** Of a directory; real ones have fewer than 100. */
+/** Maximum entries of a directory; real ones have fewer than 100. */
 const MAX_ENTRIES = 1000;
-/** Read of one entry; a coordinate has 3. */
+/** Numbers that are read of one entry; a coordinate has 3. */
 const MAX_NUMBERS = 4;
-/** Characters kept of a text. */
+/** Characters that are kept of a text. */
 const MAX_TEXT = 200;
 
 type Value = string | number[];
 type Directory = Map<number, Value>;
 
 /**
- * The known EXIF fields as text and finite numbers, and the place as decimal degrees and metres. What is malformed
- * is left out; nothing throws. Texts hold no control characters and no lone surrogates, so that PostgreSQL's jsonb
- * takes them.
+ * The known EXIF fields as text and finite numbers, and the place as decimal degrees and metres. Malformed fields are left
+ * out; nothing throws. Texts have no control characters and no lone surrogates, so that PostgreSQL's jsonb accepts them.
  *
  * @param bytes an EXIF block, with or without its `Exif\0\0` prefix
  */
@@ -68,12 +67,12 @@ export function readExif(bytes: Buffer): Pick<ImageDetails, 'exif' | 'gps'> {
   };
 }
 
-/** EXIF data, with or without its prefix, as the TIFF structure that it is. A JPEG puts the prefix before it, a PNG does not. */
+/** EXIF data as the TIFF structure that it is. In a JPEG it has a prefix, in a PNG it does not. */
 export function withoutExifPrefix(bytes: Buffer): Buffer {
   return bytes.toString('latin1', 0, 6) === 'Exif\0\0' ? bytes.subarray(6) : bytes;
 }
 
-/** The TIFF structure of EXIF data with the orientation set to 1, for a picture that has been turned. */
+/** The TIFF structure of EXIF data with the orientation set to 1, for a picture that has been turned upright. */
 export function uprightExif(bytes: Buffer): Buffer {
   const tiff = Buffer.from(withoutExifPrefix(bytes));
   const reader = readerOf(tiff);
@@ -89,7 +88,7 @@ function readerOf(tiff: Buffer): TiffReader {
   return new TiffReader((offset, length) => tiff.subarray(offset, offset + length));
 }
 
-/** The values of a directory; none if it is not in the block. */
+/** The values of a directory; empty if it is not in the block. */
 function readDirectory(tiff: TiffReader, offset = 0): Directory {
   const entries = offset < 8 ? [] : tiff.directory(offset).entries.slice(0, MAX_ENTRIES);
   return new Map(
@@ -99,7 +98,7 @@ function readDirectory(tiff: TiffReader, offset = 0): Directory {
   );
 }
 
-/** The first numbers of an entry; NaN for one that is cut off or of a type that no known field has. */
+/** The first numbers of an entry; NaN if one is cut off or of a type that no known field has. */
 function readNumbers(tiff: TiffReader, entry: TiffEntry): number[] {
   const { type, count, length } = entry;
   const size = length / count;
@@ -130,22 +129,18 @@ function pick(directory: Directory, tags: Readonly<Record<number, string>>): Rec
   const fields: Record<string, string | number> = {};
   for (const [tag, name] of Object.entries(tags)) {
     const value = directory.get(Number(tag));
-    const field = typeof value === 'string' ? value : value?.[0];
-    if (field !== undefined && field !== '' && !isBadNumber(field)) fields[name] = field;
+    const field = typeof value === 'string' ? value || undefined : numberOf(value);
+    if (field !== undefined) fields[name] = field;
   }
   return fields;
 }
 
-function isBadNumber(field: string | number): boolean {
-  return typeof field === 'number' && !Number.isFinite(field);
-}
-
 function numberOf(value: Value | undefined): number | undefined {
   const number = typeof value === 'string' ? undefined : value?.[0];
-  return number !== undefined && Number.isFinite(number) ? number : undefined;
+  return Number.isFinite(number) ? number : undefined;
 }
 
-/** Meant to be ASCII; UTF-8 is common. Ends at the first NUL. */
+/** A text, which ends at the first NUL. EXIF says ASCII, but UTF-8 is common. */
 function readText(tiff: TiffReader, entry: TiffEntry): string {
   const bytes = tiff.valuesOf(entry, 4 * MAX_TEXT);
   const end = bytes.indexOf(0);
@@ -154,13 +149,13 @@ function readText(tiff: TiffReader, entry: TiffEntry): string {
   return [...printable].slice(0, MAX_TEXT).join('');
 }
 
-/** `2024:05:30 15:56:01` to `2024-05-30T15:56:01`, with the offset (`+02:00`) if there is one. */
+/** `2024:05:30 15:56:01` as `2024-05-30T15:56:01`, with the offset (`+02:00`) if there is one. */
 function toIsoTime(text: string, offset: Value | undefined): string | undefined {
   const match = /^(\d{4}):(\d\d):(\d\d) (\d\d):(\d\d):(\d\d)$/.exec(text);
   if (match === null) return undefined;
   const [, year, month, day, hour, minute, second] = match;
   const local = `${year}-${month}-${day}T${hour}:${minute}:${second}`;
-  // Cameras without a set clock write zeros; Date refuses or shifts those and every impossible day.
+  // Cameras write zeros if their clock is not set. Date refuses or shifts these, as it does impossible days.
   const date = new Date(`${local}Z`);
   if (Number.isNaN(date.getTime()) || !date.toISOString().startsWith(local)) return undefined;
   const hasOffset = typeof offset === 'string' && /^[+-]\d\d:\d\d$/.test(offset);
@@ -180,7 +175,7 @@ function toPlace(directory: Directory): ImageDetails['gps'] {
   };
 }
 
-/** Degrees, minutes and seconds to decimal degrees, to 7 places (1 cm). */
+/** Degrees, minutes and seconds as decimal degrees, to 7 places (1 cm). */
 function toDegrees(
   value: Value | undefined,
   ref: Value | undefined,
@@ -188,7 +183,7 @@ function toDegrees(
   limit: number,
 ): number | undefined {
   if (value === undefined || typeof value === 'string') return undefined;
-  // A seconds field of 0/0 is how some writers say that there is none.
+  // Some writers give seconds of 0/0 if they have none.
   const [degrees = Number.NaN, minutes = 0, seconds = 0] = value;
   const magnitude = degrees + minutes / 60 + (Number.isNaN(seconds) ? 0 : seconds / 3600);
   if (!(magnitude <= limit)) return undefined;

@@ -4,7 +4,7 @@ import { PNG_SIGNATURE } from './png.ts';
 export const IMAGE_FORMATS = ['jpeg', 'png', 'webp', 'gif', 'tiff', 'avif'] as const;
 export type ImageFormat = (typeof IMAGE_FORMATS)[number];
 
-/** What a picture format is called, how it is recognized and read, and what it can hold. */
+/** The name of a picture format, how it is recognized and read, and what it can hold. */
 export interface FormatTraits {
   name: string;
   /** IANA media type. */
@@ -15,14 +15,14 @@ export interface FormatTraits {
   isStart(head: string): boolean;
   /** libvips' loader class (`vips -l foreign`), which covers files, buffers and streams. */
   loader: string;
-  /** Estimated bytes of memory for each pixel while a frame is decoded (docs/benchmarks.md); 0 if it streams. */
+  /** Estimated bytes of memory per pixel while a page is decoded (docs/benchmarks.md); 0 if it streams. */
   decodeBytes(header: Metadata): number;
   alpha: boolean;
-  /** As this project writes it: one channel for a grey picture. */
+  /** Whether this project writes a grey picture in one channel. */
   oneChannel: boolean;
-  /** As this project writes it: several frames with times. */
+  /** Whether this project writes several pages with times. */
   animation: boolean;
-  /** As this project reads it: several pictures in one file, or frames. */
+  /** Whether this project reads several pages. */
   pages: boolean;
   /** Largest width and height that an encoder can write, in pixels. */
   maxSide: number;
@@ -34,15 +34,15 @@ export const FORMATS = {
     mediaType: 'image/jpeg',
     extensions: ['jpg', 'jpeg'],
     isStart: (head) => head.startsWith('\xff\xd8\xff'),
-    // Ultra HDR JPEGs are read by it, too, since `VipsForeignLoadUhdr` stays blocked.
+    // Also reads Ultra HDR JPEGs, because `VipsForeignLoadUhdr` stays blocked.
     loader: 'VipsForeignLoadJpeg',
-    // The scans of a progressive one refine the same 16-bit DCT coefficients, one for each sample.
+    // The scans of a progressive JPEG refine the same 16-bit DCT coefficients, one per sample.
     decodeBytes: (header) => (header.isProgressive ? 2 * jpegSamplesPerPixel(header) : 0),
     alpha: false,
     oneChannel: true,
     animation: false,
     pages: false,
-    // JPEG has room for 65,535; libjpeg's JPEG_MAX_DIMENSION is less.
+    // JPEG allows 65,535; libjpeg's JPEG_MAX_DIMENSION is less.
     maxSide: 65_500,
   },
   png: {
@@ -65,7 +65,7 @@ export const FORMATS = {
     extensions: ['webp'],
     isStart: (head) => head.startsWith('RIFF') && head.startsWith('WEBP', 8),
     loader: 'VipsForeignLoadWebp',
-    // An animation also holds the canvas that the next frame is drawn on.
+    // An animation also needs the canvas on which the next page is drawn.
     decodeBytes: ({ pages = 1 }) => (pages > 1 ? 12 : 8),
     alpha: true,
     oneChannel: false,
@@ -90,7 +90,7 @@ export const FORMATS = {
     name: 'TIFF',
     mediaType: 'image/tiff',
     extensions: ['tiff', 'tif'],
-    // The byte order, and 42 for a classic TIFF or 43 for BigTIFF. Canon's CR2 is a TIFF of previews and undecodable sensor data.
+    // The byte order, and 42 for a classic TIFF or 43 for BigTIFF. Canon's CR2 is a TIFF with undecodable sensor data.
     isStart: (head) =>
       ['II*\0', 'MM\0*', 'II+\0', 'MM\0+'].includes(head.slice(0, 4)) && !head.startsWith('CR', 8),
     loader: 'VipsForeignLoadTiff',
@@ -120,8 +120,7 @@ export const FORMATS = {
 const HEAD_BYTES = 256;
 
 /**
- * The format that a file's first bytes announce, or undefined if it is not an accepted one. Names and declared media types play no
- * part.
+ * The format that a file's first bytes announce, or undefined if it is not accepted. Names and declared media types are ignored.
  *
  * @param head the first 256 bytes of the file, or all of a shorter one
  */
@@ -130,15 +129,15 @@ export function sniffImageFormat(head: Uint8Array): ImageFormat | undefined {
   return IMAGE_FORMATS.find((format) => FORMATS[format].isStart(text));
 }
 
-/** The format with a media type, or undefined if it is not an accepted one. Case and parameters (`; q=0.8`) do not matter. */
+/** The format of a media type, or undefined if it is not accepted. Case and parameters (`; q=0.8`) are ignored. */
 export function formatOfMediaType(mediaType: string): ImageFormat | undefined {
   const essence = mediaType.split(';', 1)[0]?.trim().toLowerCase();
   return IMAGE_FORMATS.find((format) => FORMATS[format].mediaType === essence);
 }
 
 /**
- * ISO/IEC 14496-12 file type box: size, `ftyp`, major brand, minor version, compatible brands. HEIC with HEVC names
- * `heic` or `hevc` brands only; `mif1` alone says nothing of the codec.
+ * ISO/IEC 14496-12 file type box: size, `ftyp`, major brand, minor version, compatible brands. HEIC with HEVC has only `heic` or
+ * `hevc` brands; `mif1` does not tell the codec.
  */
 function isAvif(head: string): boolean {
   if (!head.startsWith('ftyp', 4)) return false;

@@ -6,12 +6,12 @@ const EXTENSION = 0x21;
 const IMAGE = 0x2c;
 
 /**
- * Checks that a GIF has its blocks in full, up to its trailer or to what is not a block. libnsgif takes an animation that is cut off
- * for a shorter one, and paints the last frame as far as it goes.
+ * Checks that all blocks of a GIF are complete, up to its trailer or to anything that is not a block. libnsgif reads a truncated
+ * animation as a shorter one and draws its last page in part.
  *
  * Format: GIF89a, sections 15 to 27.
  *
- * @throws Error if it ends within a block
+ * @throws Error if the file ends within a block
  */
 export function checkGifBlocks(readAt: ReadAt): void {
   let window = readAt(0, WINDOW_BYTES);
@@ -40,7 +40,7 @@ export function checkGifBlocks(readAt: ReadAt): void {
   for (;;) {
     const kind = byteAt(offset);
     if (kind === EXTENSION) offset = afterSubBlocks(offset + 2);
-    // Its place, size and flags, a table of colours, and the size of the first code before the data.
+    // Place, size and flags, then a table of colours, and the size of the first code before the data.
     else if (kind === IMAGE) offset = afterSubBlocks(afterTable(offset + 10, required(offset + 9)) + 1);
     else return;
   }

@@ -8,19 +8,19 @@ import { readingAt } from './read-at.ts';
 import './restrict-loaders.ts';
 import type { SourceFile } from './types.ts';
 
-/** Headers of the files that were opened last, since several results are often made from one picture. */
+/** Headers of the files that were opened last, because several results are often made from one picture. */
 const headers = new LRUCache<string, Metadata>({
   maxSize: 4 * 1024 * 1024,
   maxEntrySize: 256 * 1024,
-  // Its numbers, and the blocks that it carries.
+  // The numbers and the metadata blocks.
   sizeCalculation: ({ exif, icc, iptc, xmp }) =>
     [exif, icc, iptc, xmp].reduce((sum, block) => sum + (block?.length ?? 0), 2048),
 });
 
 /**
- * The header of a page; pages of a TIFF may differ in all ways. Nothing is decoded and no limit is checked.
+ * The header of a page; the pages of a TIFF may differ in everything. Nothing is decoded and no limit is checked.
  *
- * @throws AppError `undecodable_image`; other failures to read as `decoding`
+ * @throws AppError as `decoding`
  */
 export function readHeader(file: SourceFile, page = 0): Promise<Metadata> {
   return decoding(file, findHeader(file, page));
@@ -39,17 +39,14 @@ async function findHeader(file: SourceFile, page: number): Promise<Metadata> {
   return header;
 }
 
-/** Frames of an animation or pages of a TIFF. What libheif counts are pictures beside the primary one, which alone is read. */
+/** Number of pages. In AVIF, libheif also counts other pictures than the primary one, which alone is read. */
 export function pagesOf({ format }: SourceFile, { pages = 1 }: Metadata): number {
   return FORMATS[format].pages ? pages : 1;
 }
 
 export interface AlphaFacts {
   hasAlpha: boolean;
-  /**
-   * Whether a TIFF stores more than colours and alpha. Which of the others is alpha, if any, is not told, so none is taken for it,
-   * and `toPixels` leaves all of them out.
-   */
+  /** Whether a TIFF stores more than colours and alpha. None of the others is known to be alpha, so `toPixels` drops them all. */
   hasExtraBands: boolean;
 }
 
@@ -64,9 +61,9 @@ export function isGreySpace(space: string): boolean {
 }
 
 /**
- * Another one for each file and for each time that it is written. Synchronous, because the thread pool would take longer.
+ * Changes with the file and each time that it is written. Synchronous, because the thread pool would take longer.
  *
- * @throws Error of the file system, and for what is not a regular file: a decoder would wait at a named pipe for ever
+ * @throws Error of the file system, or if the path is not a regular file: a decoder would wait for ever at a named pipe
  */
 function fileIdentity(path: string): string {
   const stat = statSync(path, { bigint: true });

@@ -11,34 +11,35 @@ import { countPages } from './page-count.ts';
 import './restrict-loaders.ts';
 import type { ImageLimits, SourceFile } from './types.ts';
 
-/** Frames of an animation or pages of a TIFF. */
+/** Maximum pages of an animation or a TIFF. */
 export const MAX_PAGES = 10_000;
 
-/** Buffers of codec, libvips and the file, besides what grows with the frame. */
+/** Buffers of codec, libvips and the file, besides the memory that grows with the page. */
 const BASE_DECODE_BYTES = 32 * 1024 * 1024;
 
-/** How much each side is reduced on the way to the sink. libvips' shrink takes at most 1,000,000. */
+/** Reduction of each side on the way to the sink. libvips reduces by at most 1,000,000. */
 const SINK_SHRINK = 512;
 
-export interface InspectTask {
+/**
+ * Reads a picture's metadata and decodes all of it once, so that truncated and corrupt files, which have good headers, are
+ * refused. The limits are checked first, from the header.
+ *
+ * @throws AppError `undecodable_image`, with the decoder's message; `too_many_pixels`, also for too many pages or too much
+ *   memory
+ */
+export async function inspectImage({
+  file,
+  limits,
+}: {
   file: SourceFile;
   limits: ImageLimits;
-}
-
-/**
- * Reads a picture's metadata and decodes all of it once, so that truncated and corrupt files, which have good
- * headers, are refused. Limits are checked from the header first.
- *
- * @throws AppError `undecodable_image`, saying what the decoder found; `too_many_pixels`, also for too many pages
- *   or too much memory
- */
-export async function inspectImage({ file, limits }: InspectTask): Promise<ImageMetadata> {
-  // Before libvips opens it.
+}): Promise<ImageMetadata> {
+  // Checked before libvips opens the file, which takes long if there are many pages.
   if ((await decoding(file, countPages(file, MAX_PAGES))) > MAX_PAGES) throw tooManyPages();
   const header = await readHeader(file);
   const pages = pagesOf(file, header);
   if (pages > MAX_PAGES) throw tooManyPages();
-  checkFrame(file, header, pages, limits);
+  checkPage(file, header, pages, limits);
   await decodeAll(file, header, pages, limits);
   return {
     format: file.format,
@@ -55,7 +56,7 @@ export async function inspectImage({ file, limits }: InspectTask): Promise<Image
   };
 }
 
-/** Decodes every frame into a sink of a few pixels, in constant memory if the format streams. */
+/** Decodes every page into a sink of a few pixels, in constant memory if the format streams. */
 async function decodeAll(
   file: SourceFile,
   header: Metadata,
@@ -71,7 +72,7 @@ async function decodeAll(
   }
 }
 
-/** A TIFF whose pages differ in size or kind is not opened as one by libvips. */
+/** Whether libvips refuses to open a TIFF as a whole because its pages differ in size or kind. */
 function isOfMixedPages(error: unknown): boolean {
   const cause = error instanceof AppError ? error.cause : undefined;
   return cause instanceof Error && /page \d+ differs from page 0/.test(cause.message);
@@ -86,7 +87,7 @@ async function decodePageByPage(
   let totalPixels = 0;
   for (let page = 0; page < pages; page += 1) {
     const header = await readHeader(file, page);
-    checkFrame(file, header, 1, limits, `page ${page}`);
+    checkPage(file, header, 1, limits, `page ${page}`);
     totalPixels += header.width * header.height;
     checkTotalPixels(totalPixels, limits);
     await decoding(file, decodeToSink(file, header, { ...options, page }));
@@ -94,9 +95,9 @@ async function decodePageByPage(
 }
 
 /**
- * A box filter down to a 512th reads every pixel once (`kernel: 'nearest'` would skip rows). JPEG and WebP shrink while loading,
- * which still decodes the entropy-coded data, where damage shows, and takes a fraction of the time. Profiles are not applied:
- * they cost more than the decoding, and sharp does without a bad one.
+ * A box filter reads every pixel once (`kernel: 'nearest'` would skip rows). JPEG and WebP shrink while loading, which is faster
+ * and still decodes the entropy-coded data, where damage shows. Profiles are not applied: they cost more than the decoding, and
+ * sharp ignores a bad one.
  */
 async function decodeToSink(
   { path }: SourceFile,
@@ -109,14 +110,14 @@ async function decodeToSink(
     .toBuffer();
 }
 
-function checkFrame(
+function checkPage(
   file: SourceFile,
   header: Metadata,
-  frames: number,
+  pages: number,
   limits: ImageLimits,
   name?: string,
 ): void {
-  checkPixels(header, frames, limits, name);
+  checkPixels(header, pages, limits, name);
   const { name: format, decodeBytes } = FORMATS[file.format];
   const bytes = BASE_DECODE_BYTES + header.width * header.height * decodeBytes(header);
   if (bytes <= limits.maxDecodeBytes) return;
@@ -128,7 +129,7 @@ function checkFrame(
 }
 
 function tooManyPages(): AppError {
-  return tooManyPixels(`at most ${MAX_PAGES} frames or pages`, 'more');
+  return tooManyPixels(`at most ${MAX_PAGES} pages`, 'more');
 }
 
 function toMiB(bytes: number): number {

@@ -2,41 +2,34 @@ import { AppError } from '../core/errors.ts';
 import { mismatch, Words } from '../core/faults.ts';
 import type { ImageLimits, Size } from './types.ts';
 
-/** What a picture is held to before it is decoded. */
+/** The limits that are checked before a picture is decoded. */
 export type PixelLimits = Pick<ImageLimits, 'maxPixels' | 'maxTotalPixels'>;
 
 /**
- * Holds one frame, and all frames together, to the limits.
+ * Checks the limits for one page, and for all pages together.
  *
- * @param frames number of frames of this size
+ * @param pages number of pages of this size
  * @param name what has this size, for the refusal
  * @throws AppError `too_many_pixels`
  */
-export function checkPixels(
-  { width, height }: Size,
-  frames: number,
-  limits: PixelLimits,
-  name = 'one',
-): void {
+export function checkPixels({ width, height }: Size, pages: number, limits: PixelLimits, name = 'one'): void {
   const pixels = width * height;
   if (pixels > limits.maxPixels) {
-    throw tooManyPixels(
-      `a picture of at most ${limits.maxPixels} pixels`,
-      `${name} of ${width}×${height} = ${pixels}`,
-    );
+    const expected = `a picture of at most ${limits.maxPixels} pixels`;
+    throw tooManyPixels(expected, `${name} of ${width}×${height} = ${pixels}`);
   }
-  checkTotalPixels(pixels * frames, limits);
+  checkTotalPixels(pixels * pages, limits);
 }
 
 /**
- * Holds the pixels of all frames or pages to the limit.
+ * Checks the limit for all pages together.
  *
- * @param pixels of all of them, or of those that have been counted so far
+ * @param pixels of all pages, or of those that have been counted so far
  * @throws AppError `too_many_pixels`
  */
 export function checkTotalPixels(pixels: number, { maxTotalPixels }: PixelLimits): void {
   if (pixels > maxTotalPixels) {
-    throw tooManyPixels(`at most ${maxTotalPixels} pixels in all frames together`, `at least ${pixels}`);
+    throw tooManyPixels(`at most ${maxTotalPixels} pixels in all pages together`, `at least ${pixels}`);
   }
 }
 

@@ -2,9 +2,9 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Nullable, StringEnum } from '../core/schema.ts';
 import { IMAGE_FORMATS } from './formats.ts';
 
-/** What a picture's bytes say besides its size: not in every file. */
+/** Facts about a picture that not every file gives. */
 export const ImageDetailsSchema = Type.Object({
-  /** Milliseconds that each frame of an animation is shown. */
+  /** Milliseconds that each page of an animation is shown. */
   delays: Type.Optional(Type.Array(Type.Integer())),
   /** How often an animation plays; 0 is for ever. */
   loop: Type.Optional(Type.Integer()),
@@ -12,7 +12,7 @@ export const ImageDetailsSchema = Type.Object({
   has_profile: Type.Optional(Type.Boolean()),
   /** A subset of EXIF: make, model, lens, exposure, f_number, iso, focal_length, taken_at, software, … */
   exif: Type.Optional(Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]))),
-  /** Decimal degrees and metres. Apart from `exif`, so that it is shown only if it is asked for. */
+  /** Decimal degrees and metres. Separate from `exif`, because it is shown only on request. */
   gps: Type.Optional(
     Type.Object({
       latitude: Type.Number(),
@@ -23,10 +23,10 @@ export const ImageDetailsSchema = Type.Object({
 });
 export type ImageDetails = Static<typeof ImageDetailsSchema>;
 
-/** What a picture's bytes say of it, read by decoding it once in full. */
+/** The metadata of a picture, read by decoding it once in full. */
 export const ImageMetadataSchema = Type.Object({
   format: StringEnum(IMAGE_FORMATS),
-  /** Of one frame in pixels as it is seen, after EXIF orientation. */
+  /** Of one page in pixels as it is displayed, after EXIF orientation. */
   width: Type.Integer(),
   height: Type.Integer(),
   /** 1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha or CMYK, 5 CMYK and alpha. */
@@ -34,7 +34,7 @@ export const ImageMetadataSchema = Type.Object({
   /** libvips band format: `uchar` (8-bit), `ushort` (16-bit), `float`, … */
   depth: Type.String(),
   has_alpha: Type.Boolean(),
-  /** Frames of an animation, pages of a TIFF; 1 for a still picture. */
+  /** Pages of an animation or a TIFF; 1 for a still picture. */
   pages: Type.Integer(),
   /** EXIF orientation, 1 to 8, if the file has one. */
   orientation: Nullable('integer'),
@@ -46,20 +46,19 @@ export const ImageMetadataSchema = Type.Object({
 });
 export type ImageMetadata = Static<typeof ImageMetadataSchema>;
 
-/** What is known of a picture that was made. */
 export const PictureResultSchema = Type.Object(
   {
     format: StringEnum(IMAGE_FORMATS, { description: 'Format of the file.' }),
-    width: Type.Integer({ description: 'Pixels of one frame.' }),
-    height: Type.Integer({ description: 'Pixels of one frame.' }),
+    width: Type.Integer({ description: 'Width of one page, in pixels.' }),
+    height: Type.Integer({ description: 'Height of one page, in pixels.' }),
     channels: Type.Integer({ description: '1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha.' }),
     has_alpha: Type.Boolean({ description: 'Whether the file has an alpha channel.' }),
-    pages: Type.Integer({ description: 'Frames of an animation; 1 for a still picture.' }),
+    pages: Type.Integer({ description: 'Pages of an animation; 1 for a still picture.' }),
   },
   {
     $id: 'PictureResult',
     additionalProperties: false,
-    description: 'What is known of a picture that was made.',
+    description: 'Facts about a picture that was made.',
     examples: [{ format: 'jpeg', width: 800, height: 653, channels: 3, has_alpha: false, pages: 1 }],
   },
 );

@@ -1,16 +1,16 @@
 import type { Sharp } from 'sharp';
 import type { Size } from './types.ts';
 
-/** Decoded pixels, not encoded: H×W×channels, row-major, alpha not multiplied in. */
+/** Decoded pixels: H×W×channels, row-major, alpha not premultiplied. */
 export interface Pixels {
-  /** Unsigned samples of 8 or 16 bits, these in the byte order of the machine. */
+  /** Unsigned samples of 8 or 16 bits, in the byte order of the machine. */
   data: Buffer;
   size: Size;
   /** 1 grey, 2 grey and alpha, 3 red, green, blue, 4 with alpha. */
   channels: 1 | 2 | 3 | 4;
 }
 
-/** Runs a sharp pipeline to pixels. What reads a client's file is to be run by `decoding`. */
+/** Runs a sharp pipeline to pixels. If it reads a client's file, run it in `decoding`. */
 export async function toPixels(image: Sharp, bitDepth: 8 | 16 = 8): Promise<Pixels> {
   const { data, info } = await image
     .raw({ depth: bitDepth === 16 ? 'ushort' : 'uchar' })
@@ -21,7 +21,7 @@ export async function toPixels(image: Sharp, bitDepth: 8 | 16 = 8): Promise<Pixe
   return { data: colorBands(data, channels, bitDepth / 8), size, channels: 3 };
 }
 
-/** The samples that `toPixels` gave; the memory is shared. */
+/** The samples in the data from `toPixels`; the memory is shared. */
 export function samplesOf(
   { buffer, byteOffset, length }: Buffer,
   bitDepth: 8 | 16,
@@ -31,7 +31,7 @@ export function samplesOf(
     : new Uint8Array(buffer, byteOffset, length);
 }
 
-/** Of a TIFF with more samples than colours and one alpha channel; what the others are is not known. */
+/** The colours of a TIFF with samples beyond colours and one alpha channel, whose meaning is not known. */
 function colorBands(data: Buffer, channels: number, sampleBytes: number): Buffer {
   const [from, to] = [channels * sampleBytes, 3 * sampleBytes];
   const out = Buffer.allocUnsafe((data.length / from) * to);

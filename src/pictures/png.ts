@@ -16,7 +16,7 @@ export function pngChunk(type: string, data: Uint8Array = new Uint8Array()): Buf
   return Buffer.concat(pngChunkParts(type, data));
 }
 
-/** The same in parts, so that many bytes of data are not copied. */
+/** The same chunk in parts, so that the data is not copied. */
 export function pngChunkParts(type: string, data: Uint8Array): [Uint8Array, Uint8Array, Uint8Array] {
   const head = Buffer.alloc(8);
   head.writeUInt32BE(data.length, 0);
@@ -38,7 +38,7 @@ export function pngHeader(width: number, height: number, bitDepth: number, color
 
 export const PNG_END = pngChunk('IEND');
 
-/** Whether each colour of a table of 256 × RGB is the grey level itself, so that a grey picture says the same. */
+/** Whether a table of 256 RGB colours maps each level to the same grey, so that a grey picture is equal. */
 export function isGreyTable(table: Uint8Array): boolean {
   return table.every((value, index) => value === Math.floor(index / 3));
 }

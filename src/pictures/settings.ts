@@ -9,14 +9,14 @@ export const pictureSettings = {
     100_000_000,
   ),
   MAX_DECODE_BYTES: count(
-    'Maximum memory for decoding one image, in bytes, as estimated from its header (progressive JPEG, interlaced PNG).',
+    'Maximum memory for decoding one image, in bytes, estimated from its header (progressive JPEG, interlaced PNG).',
     2 * GIB,
   ),
 };
 
 export type PictureSettings = Settings<typeof pictureSettings>;
 
-/** The limits that image tasks are held to. */
+/** The limits of image tasks. */
 export function imageLimits(settings: PictureSettings): ImageLimits {
   return {
     maxPixels: settings.MAX_PIXELS,

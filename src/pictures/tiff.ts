@@ -1,43 +1,26 @@
 import type { ReadAt } from './read-at.ts';
 
-/** An entry of an image file directory: a tag and where its values are. */
+/** An entry of an image file directory: a tag and the place of its values. */
 export interface TiffEntry {
   tag: number;
-  /** Of its values: 2 is text, 3 a 16-bit number, … */
+  /** Type of its values: 2 is text, 3 a 16-bit number, … */
   type: number;
   count: number;
-  /** Of its first value, from the start of the structure. */
+  /** Offset of its first value from the start of the structure. */
   offset: number;
   /** Bytes of all its values. */
   length: number;
 }
 
-/** Bytes of a value by its type: TIFF 6.0, its Technical Note 1 (13), and BigTIFF (16 to 18). */
-const TYPE_BYTES: Partial<Record<number, number>> = {
-  1: 1,
-  2: 1,
-  3: 2,
-  4: 4,
-  5: 8,
-  6: 1,
-  7: 1,
-  8: 2,
-  9: 4,
-  10: 8,
-  11: 4,
-  12: 8,
-  13: 4,
-  16: 8,
-  17: 8,
-  18: 8,
-};
+/** Bytes of a value by its type, 0 if there is not one: TIFF 6.0, its Technical Note 1 (13), and BigTIFF (16 to 18). */
+const TYPE_BYTES: readonly number[] = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4, 0, 0, 8, 8, 8];
 
-/** Read at once: the entries of the largest directory of a classic TIFF, which counts them by 16 bits. */
+/** Maximum bytes that are read at once: the entries of the largest directory that a classic TIFF can have. */
 const MAX_BYTES = 65_535 * 20;
 
 /** Reads the numbers and directories of a TIFF structure: 32-bit offsets in TIFF 6.0, 64-bit ones in BigTIFF. */
 export class TiffReader {
-  /** Where the first directory begins; 0 without one. */
+  /** Offset of the first directory; 0 if there is not one. */
   readonly first: number;
   readonly #readAt: ReadAt;
   readonly #isLittleEndian: boolean;
@@ -60,12 +43,12 @@ export class TiffReader {
     return this.#isLittleEndian ? bytes.readUIntLE(offset, size) : bytes.readUIntBE(offset, size);
   }
 
-  /** The bytes of an entry's values; at most so many, and fewer if the structure ends before. */
-  valuesOf({ offset, length }: TiffEntry, most: number): Buffer {
-    return this.#readAt(offset, Math.min(length, most));
+  /** The bytes of an entry's values, up to a maximum; fewer if the structure ends before. */
+  valuesOf({ offset, length }: TiffEntry, maximum: number): Buffer {
+    return this.#readAt(offset, Math.min(length, maximum));
   }
 
-  /** A directory's entries as far as they are there, whether all of it and of its values is, and where the next one begins, or 0. */
+  /** A directory's entries that can be read, whether it and all its values are complete, and the offset of the next one, or 0. */
   directory(start: number): { entries: TiffEntry[]; isWhole: boolean; next: number } {
     const [countSize, entrySize, offsetSize] = this.#isBig ? ([8, 20, 8] as const) : ([2, 12, 4] as const);
     const count = this.uint(this.#readAt(start, countSize), 0, countSize);
@@ -78,29 +61,29 @@ export class TiffReader {
       const values = this.uint(bytes, at + 4, offsetSize);
       const length = (TYPE_BYTES[type] ?? 0) * values;
       const place = at + 4 + offsetSize;
-      // A value that does not fit its entry lies elsewhere.
+      // If the values do not fit into the entry, it holds their offset.
       const offset = length > offsetSize ? this.uint(bytes, place, offsetSize) : first + place;
       entries.push({ tag: this.uint(bytes, at, 2), type, count: values, offset, length });
       end = Math.max(end, offset + length);
     }
     const isWhole = entries.length === count && this.#readAt(end - 1, 1).length === 1;
-    // Some writers leave the last link out.
+    // Some writers omit the last link.
     const next = this.uint(this.#readAt(first + bytes.length, offsetSize), 0, offsetSize) || 0;
     return { entries, isWhole, next };
   }
 }
 
 /**
- * The entries of each image file directory of a TIFF, one for each page.
+ * The entries of each image file directory of a TIFF, which has one for each page.
  *
- * @throws Error for a file that ends before what a directory refers to, and if the links run in a circle; libtiff does without the
- *   pages and texts that it does not find
+ * @throws Error if a directory refers to data past the end of the file, or if the links form a cycle; libtiff silently skips pages
+ *   and texts that it does not find
  */
 export function* tiffDirectories(readAt: ReadAt): Generator<TiffEntry[]> {
   const tiff = new TiffReader(readAt);
   const seen = new Set<number>();
   for (let offset = tiff.first; offset !== 0; ) {
-    if (seen.has(offset)) throw new Error('the list of its pages runs in a circle');
+    if (seen.has(offset)) throw new Error('the list of its pages forms a cycle');
     seen.add(offset);
     const { entries, isWhole, next } = tiff.directory(offset);
     if (!isWhole) throw new Error('its data ends early');

@@ -1,18 +1,18 @@
 import type { ImageFormat } from './formats.ts';
 
-/** Width and height of one frame, in pixels. */
+/** Width and height of one page, in pixels. */
 export interface Size {
   width: number;
   height: number;
 }
 
-/** Bounds that every image task is held to. Pixels are width × height, summed over frames if it says total. */
+/** The limits of every image task. Pixels are width × height. */
 export interface ImageLimits {
-  /** Of one frame of an input. */
+  /** Of one page of an input. */
   maxPixels: number;
-  /** Over all frames of an input. */
+  /** Of all pages of an input together. */
   maxTotalPixels: number;
-  /** Of a result over all frames, and of every step on the way to it. */
+  /** Of all pages of a result together, and of every step that leads to it. */
   maxOutputPixels: number;
   /** Estimated memory for decoding, in bytes. */
   maxDecodeBytes: number;

@@ -12,7 +12,7 @@ import { SAMPLES, WATERMARK } from './samples.ts';
 
 const DELAYS = [100, 250, 70, 70, 500];
 
-/** What is shown when: the delays of frames, neighbours that look the same taken as one. */
+/** What is shown when: the delays of pages, neighbours that look the same taken as one. */
 async function timelineOf(
   file: string,
 ): Promise<{ steps: number[]; loop: number | undefined; total: number }> {
@@ -20,11 +20,11 @@ async function timelineOf(
   const steps: number[] = [];
   let before: Awaited<ReturnType<typeof decodePixels>> | undefined;
   for (let page = 0; page < pages; page += 1) {
-    const frame = await decodePixels(file, { page });
-    const isSame = before !== undefined && differenceOf(frame, before).max === 0;
+    const pixels = await decodePixels(file, { page });
+    const isSame = before !== undefined && differenceOf(pixels, before).max === 0;
     if (isSame) steps.push((steps.pop() ?? 0) + (delay[page] ?? 0));
     else steps.push(delay[page] ?? 0);
-    before = frame;
+    before = pixels;
   }
   return { steps, loop, total: delay.reduce((sum, value) => sum + value, 0) };
 }
@@ -47,10 +47,10 @@ async function sources(folder: string): Promise<string[]> {
   ];
 }
 
-/** A WebP whose frames are all equal is a still picture, so the crop takes in what moves. */
+/** A WebP whose pages are all equal is a still picture, so the crop takes in what moves. */
 const STEPS = { ...SAMPLES, crop: { op: 'crop', aspect_ratio: '1:1' } };
 
-t.test('each operation keeps the frames and their times, or says how to take one frame', async (t) => {
+t.test('each operation keeps the pages and their times, or says how to take one page', async (t) => {
   const folder = t.testdir();
   const inputs = {
     [referenceKey(WATERMARK)]: sourceOf(await paintFile(folder, 'mark.png', { width: 8, height: 8 })),
@@ -66,7 +66,7 @@ t.test('each operation keeps the frames and their times, or says how to take one
       }
       const result = await running;
       await keepsTimeline(t, result.path, file, name);
-      if (file.endsWith('gif')) t.equal(result.pages, pages, `${name}: every frame`);
+      if (file.endsWith('gif')) t.equal(result.pages, pages, `${name}: every page`);
       const still = await transform(
         folder,
         file,
@@ -76,13 +76,13 @@ t.test('each operation keeps the frames and their times, or says how to take one
       t.match(
         [still.pages, still.width, still.height],
         [1, result.width, result.height],
-        `${name}: one frame`,
+        `${name}: one page`,
       );
     }
   }
 });
 
-t.test('frames are what the operation makes of each frame by itself', async (t) => {
+t.test('pages are what the operation makes of each page by itself', async (t) => {
   const folder = t.testdir();
   const file = await animateFile(folder, 'animated.webp', DELAYS);
   const { pages = 1 } = await sharp(file).metadata();
@@ -91,7 +91,7 @@ t.test('frames are what the operation makes of each frame by itself', async (t) 
   };
   const output = { format: 'webp', lossless: true };
   for (const op of OPERATION_NAMES.filter(
-    (name) => OPERATIONS[name].animated && !OPERATIONS[name].framesTogether,
+    (name) => OPERATIONS[name].animated && !OPERATIONS[name].pagesTogether,
   )) {
     const all = await transform(folder, file, { operations: [SAMPLES[op]], output }, { inputs });
     const { pages: found = 1 } = await sharp(all.path).metadata();
@@ -104,7 +104,7 @@ t.test('frames are what the operation makes of each frame by itself', async (t) 
         { inputs },
       );
       const { max } = differenceOf(await decodePixels(all.path, { page }), await decodePixels(one.path));
-      t.ok(max <= 1, `${op}, frame ${page}: ${max} levels apart`);
+      t.ok(max <= 1, `${op}, page ${page}: ${max} levels apart`);
     }
   }
 });
@@ -143,7 +143,7 @@ t.test('an animation in a format without is refused', async (t) => {
   } catch (error) {
     t.match(
       error,
-      { detail: /one frame .* from 0 to 4, since trim .* and PNG .* for page / },
+      { detail: /one page .* from 0 to 4, since trim .* and PNG .* for page / },
       'all reasons, and the way out',
     );
   }
@@ -161,7 +161,7 @@ t.test('an animation in a format without is refused', async (t) => {
   }
 });
 
-t.test('page picks a frame, and there must be one', async (t) => {
+t.test('page picks a page, which must exist', async (t) => {
   const folder = t.testdir();
   const file = await animateFile(folder, 'animated.gif', DELAYS);
   for (const page of [0, 3]) {
@@ -189,7 +189,7 @@ t.test('page picks a frame, and there must be one', async (t) => {
   );
 });
 
-t.test('an animation is held to the limits over all frames', async (t) => {
+t.test('an animation is held to the limits over all pages', async (t) => {
   const folder = t.testdir();
   const file = await animateFile(folder, 'animated.gif', DELAYS);
   const pixels = 48 * 40 * DELAYS.length;

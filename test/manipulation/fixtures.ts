@@ -4,6 +4,7 @@ import { deflateSync } from 'node:zlib';
 import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import { PNG_END, pngChunk, pngHeader, RGB } from '../../src/pictures/png.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
+import type { Task } from '../../src/work/operation.ts';
 
 /** Public test pictures beside the project; tests that need them are skipped where it is absent. */
 export const SHARED_DATA = fileURLToPath(new URL('../../../shared/data', import.meta.url));
@@ -23,36 +24,47 @@ export function sourceOf(file: string): SourceFile {
   return { path: file, format };
 }
 
+/** A task on pictures that writes no document. */
+export function taskOf<Params>(
+  sources: readonly SourceFile[],
+  params: Params,
+  limits: ImageLimits,
+  outputPath: string,
+): Task<Params> {
+  const inputs = sources.map((source) => ({ ...source, documentPath: null, filename: 'picture' }));
+  return { inputs, params, limits, outputPath, documentPath: `${outputPath}.json` };
+}
+
 /** A PNG that claims a size and holds `data`, compressed, as its scanlines. */
 export function makePng(width: number, height: number, data: Buffer): Buffer {
   return Buffer.concat([pngHeader(width, height, 8, RGB), pngChunk('IDAT', deflateSync(data)), PNG_END]);
 }
 
-/** A GIF of `frames` frames of 1×1 on a canvas; 23 bytes each, however large the canvas that each is drawn on. */
-export function makeGif(frames: number, width: number, height: number): Buffer {
+/** A GIF of `pages` pages of 1×1 on a canvas; 23 bytes each, however large the canvas that each is drawn on. */
+export function makeGif(pages: number, width: number, height: number): Buffer {
   const head = Buffer.from([...Buffer.from('GIF89a'), 0, 0, 0, 0, 0x80, 0, 0, 0, 0, 0, 255, 255, 255]);
   head.writeUInt16LE(width, 6);
   head.writeUInt16LE(height, 8);
   const control = [0x21, 0xf9, 4, 0, 1, 0, 0, 0];
   const picture = [0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0];
-  const frame = Buffer.from([...control, ...picture]);
-  return Buffer.concat([head, ...Array<Buffer>(frames).fill(frame), Buffer.from([0x3b])]);
+  const page = Buffer.from([...control, ...picture]);
+  return Buffer.concat([head, ...Array<Buffer>(pages).fill(page), Buffer.from([0x3b])]);
 }
 
 /** A WebP animation that repeats a still picture. */
-export function makeAnimatedWebp(still: Buffer, frames: number): Buffer {
+export function makeAnimatedWebp(still: Buffer, pages: number): Buffer {
   const chunk = (type: string, payload: Buffer) => {
     const header = Buffer.alloc(8);
     header.write(type, 'latin1');
     header.writeUInt32LE(payload.length, 4);
     return Buffer.concat([header, payload, Buffer.alloc(payload.length % 2)]);
   };
-  const frameHeader = Buffer.alloc(16);
+  const pageHeader = Buffer.alloc(16);
   const body = Buffer.concat([
     Buffer.from('WEBP'),
     chunk('VP8X', Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0, 0])),
     chunk('ANIM', Buffer.alloc(6)),
-    ...Array<Buffer>(frames).fill(chunk('ANMF', Buffer.concat([frameHeader, still.subarray(12)]))),
+    ...Array<Buffer>(pages).fill(chunk('ANMF', Buffer.concat([pageHeader, still.subarray(12)]))),
   ]);
   return chunk('RIFF', body);
 }

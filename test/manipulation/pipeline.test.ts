@@ -281,7 +281,7 @@ t.test('equal work is equal data', async (t) => {
   ];
   for (const [name, first, second, format] of equal)
     t.same(canonical(first, format), canonical(second, format), name);
-  t.notSame(canonical({ input: { page: 0 } }, 'gif'), canonical({}, 'gif'), 'one frame is not the animation');
+  t.notSame(canonical({ input: { page: 0 } }, 'gif'), canonical({}, 'gif'), 'one page is not the animation');
   for (const format of IMAGE_FORMATS) {
     const once = canonical({ operations: Object.values(SAMPLES), output: { format } }, 'png');
     t.same(canonical(once, 'png'), once, `canonical ${format} stays as it is`);

@@ -4,11 +4,17 @@ import path from 'node:path';
 import sharp from 'sharp';
 import type { Test } from 'tap';
 import { AppError } from '../../src/core/errors.ts';
-import type { TransformResult } from '../../src/manipulation/encode.ts';
-import { canonicalizePipeline, type PipelineRequest } from '../../src/manipulation/pipeline.ts';
+import { referenceKey } from '../../src/manipulation/operations/operation.ts';
+import {
+  canonicalizePipeline,
+  type PipelineRequest,
+  pipelineReferences,
+} from '../../src/manipulation/pipeline.ts';
 import { runTransform } from '../../src/manipulation/run-pipeline.ts';
+import type { PictureResult } from '../../src/pictures/metadata.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
-import { LIMITS, sourceOf } from './fixtures.ts';
+import type { WrittenFile } from '../../src/work/operation.ts';
+import { LIMITS, sourceOf, taskOf } from './fixtures.ts';
 
 /** A request as a client writes it: defaults left out. */
 export interface Request {
@@ -18,6 +24,7 @@ export interface Request {
 }
 
 export interface RunOptions {
+  /** By `referenceKey`. */
   inputs?: Record<string, SourceFile>;
   limits?: Partial<ImageLimits>;
   outputPath?: string;
@@ -29,17 +36,15 @@ export async function transform(
   file: string,
   request: Request,
   { inputs = {}, limits = {}, outputPath = path.join(folder, randomUUID()) }: RunOptions = {},
-): Promise<TransformResult & { path: string }> {
+): Promise<PictureResult & WrittenFile & { path: string }> {
   const source = sourceOf(file);
   const pipeline = canonicalizePipeline(request as PipelineRequest, { inputFormat: source.format });
-  const result = await runTransform({
-    source,
-    inputs,
-    pipeline,
-    outputPath,
-    limits: { ...LIMITS, ...limits },
-  });
-  return { ...result, path: outputPath };
+  const others = pipelineReferences(pipeline).flatMap((reference) => inputs[referenceKey(reference)] ?? []);
+  const { content, result } = await runTransform(
+    taskOf([source, ...others], pipeline, { ...LIMITS, ...limits }, outputPath),
+  );
+  if (content === undefined) throw new Error('A transform writes a file.');
+  return { ...result, ...content, path: outputPath };
 }
 
 /** Asserts that something fails with an AppError of this code whose first fault has this path. */
@@ -98,7 +103,7 @@ export async function paintFile(
   return file;
 }
 
-/** Writes an animation of painted frames; two neighbours among them are equal. */
+/** Writes an animation of painted pages; two neighbours among them are equal. */
 export async function animateFile(
   folder: string,
   name: 'animated.gif' | 'animated.webp',

@@ -307,12 +307,12 @@ t.test('too many pixels are refused before decoding, in one wording', async (t) 
   const total = { maxTotalPixels: 3 * WIDTH * HEIGHT - 1 };
   for (const user of users) {
     const read = user.read({ path: gif, format: 'gif' }, { limits: total });
-    // One frame alone is counted and segmented.
+    // One page alone is counted and segmented.
     if (user.pagePath === '/page') await t.resolves(read, user.name);
     else
       t.match(await refusalOf(read), {
         code: 'too_many_pixels',
-        detail: 'Expected at most 18431 pixels in all frames together but received at least 18432',
+        detail: 'Expected at most 18431 pixels in all pages together but received at least 18432',
       });
   }
 });

@@ -175,14 +175,14 @@ t.test('sizes over the limits are refused from the header', async (t) => {
     ],
     ['GIF of 2000 × 2000', makeGif(1, 2000, 2000), { maxPixels: 1_000_000 }, /2000×2000/],
     [
-      'GIF of 5,000 frames of 1000 × 1000',
+      'GIF of 5,000 pages of 1000 × 1000',
       makeGif(5000, 1000, 1000),
       {},
-      /in all frames together but received at least 5000000000/,
+      /in all pages together but received at least 5000000000/,
     ],
-    ['GIF of 100,000 frames', makeGif(100_000, 1, 1), {}, /at most 10000 frames or pages/],
-    ['WebP of 20,000 frames', makeAnimatedWebp(tinyWebp, 20_000), {}, /at most 10000 frames or pages/],
-    ['TIFF of 200,000 pages', makeTiff(Array(200_000).fill([1, 1])), {}, /at most 10000 frames or pages/],
+    ['GIF of 100,000 pages', makeGif(100_000, 1, 1), {}, /at most 10000 pages/],
+    ['WebP of 20,000 pages', makeAnimatedWebp(tinyWebp, 20_000), {}, /at most 10000 pages/],
+    ['TIFF of 200,000 pages', makeTiff(Array(200_000).fill([1, 1])), {}, /at most 10000 pages/],
     [
       'TIFF with a large second page',
       makeTiff([

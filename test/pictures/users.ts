@@ -6,7 +6,7 @@ import { inspectImage } from '../../src/pictures/inspect.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
 import { withDefaults } from '../histogram/support.ts';
-import { LIMITS } from '../manipulation/fixtures.ts';
+import { LIMITS, taskOf } from '../manipulation/fixtures.ts';
 import { resolveParams } from '../segmentation/support.ts';
 
 export interface Reading {
@@ -31,13 +31,8 @@ export function usersOfPictures(outputPath: string): User[] {
       // What may be an animation stays one.
       const format = ['gif', 'webp'].includes(source.format) ? 'webp' : 'png';
       const request = { ...input, operations, output: { format } };
-      return runTransform({
-        source,
-        inputs: {},
-        pipeline: canonicalizePipeline(request as PipelineRequest, { inputFormat: source.format }),
-        outputPath,
-        limits: { ...LIMITS, ...limits },
-      });
+      const pipeline = canonicalizePipeline(request as PipelineRequest, { inputFormat: source.format });
+      return runTransform(taskOf([source], pipeline, { ...LIMITS, ...limits }, outputPath));
     };
   return [
     {

@@ -4,7 +4,6 @@ import { defineOperation } from './operation.ts';
 export const blur = defineOperation({
   name: 'blur',
   summary: 'Blurs the picture with a Gaussian kernel.',
-  description: '',
   params: {
     sigma: Type.Number({
       description: 'Standard deviation of the kernel in pixels.',
@@ -17,6 +16,6 @@ export const blur = defineOperation({
   compile:
     ({ sigma }) =>
     (image) =>
-      // sharp's default cuts the kernel off at 0.2 of its height, 1.8 sigma from the middle; this is at 3.03.
+      // sharp's default cuts the kernel off at 1.8 sigma, where it is still visible; this is 3.03 sigma.
       image.blur({ sigma, minAmplitude: 0.01 }),
 });

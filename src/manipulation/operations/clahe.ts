@@ -14,12 +14,12 @@ const side = (name: 'width' | 'height') =>
 export const clahe = defineOperation({
   name: 'clahe',
   summary: 'Brings out local contrast (contrast limited adaptive histogram equalization).',
-  description: 'Each channel is equalized over a window around each pixel; transparency stays.',
+  description: 'Each channel is equalized over a window around each pixel; transparency is kept.',
   params: {
     width: side('width'),
     height: side('height'),
     max_slope: Type.Integer({
-      description: 'Limit of the contrast; 0 is none.',
+      description: 'Limit of the contrast; 0 means no limit.',
       minimum: 0,
       maximum: 100,
       default: 3,

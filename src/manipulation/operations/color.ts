@@ -43,7 +43,7 @@ export function parseColor(color: string): Rgba {
   };
 }
 
-/** The one spelling of a colour: lower case, two digits a component, alpha only if it is not opaque. */
+/** The one spelling of a colour: lower case, two digits per component, alpha only if it is not opaque. */
 export function canonicalColor(color: string): string {
   const digits = color.slice(1).toLowerCase();
   const full = digits.length <= 4 ? [...digits].map((digit) => digit + digit).join('') : digits;

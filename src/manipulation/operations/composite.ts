@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { parameterError, Words } from '../../core/faults.ts';
 import { StringEnum, Uuid } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
-import { type CompileContext, defineOperation, type ParameterFault, type Reference } from './operation.ts';
+import { type CompileContext, defineOperation, type Reference, type Report } from './operation.ts';
 import { type Box, clipBox, GRAVITIES, placeByGravity } from './placement.ts';
 
 /** Blend modes by their CSS and PDF names (W3C Compositing and Blending), and Porter–Duff operators. */
@@ -26,14 +26,14 @@ const BLENDS = [
   'dest-out',
 ] as const;
 
-/** These take from the picture's own opacity. */
+/** These reduce the picture's own opacity. */
 const CUTTING: readonly string[] = ['dest-in', 'dest-out'];
 
 const MAX_OFFSET = 65_535;
 
 const Overlay = Type.Unsafe<Reference>({
   type: 'object',
-  description: 'The picture to put on top: an image or an artifact. Of an animation, its first frame.',
+  description: 'The picture to put on top: an image or an artifact. An animation shows its first page.',
   properties: {
     image_id: Uuid({ description: 'An uploaded image.' }),
     artifact_id: Uuid({ description: 'An artifact that is a picture.' }),
@@ -44,48 +44,37 @@ const Overlay = Type.Unsafe<Reference>({
   examples: [{ image_id: '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11' }],
 });
 
+const offset = (description: string) =>
+  Type.Optional(Type.Integer({ description, minimum: -MAX_OFFSET, maximum: MAX_OFFSET, examples: [10] }));
+
 const CompositeParams = Type.Object({
   overlay: Overlay,
   gravity: Type.Optional(
     StringEnum(GRAVITIES, {
-      description: 'Where the overlay lies; `center` unless `left` and `top` are given.',
+      description: 'Position of the overlay; `center` unless `left` and `top` are given.',
       examples: ['southeast'],
     }),
   ),
   margin: Type.Integer({
-    description: 'Pixels kept from the edges that `gravity` names.',
+    description: 'Distance in pixels from the edges that `gravity` names.',
     minimum: 0,
     maximum: MAX_OFFSET,
     default: 0,
     examples: [16],
   }),
-  left: Type.Optional(
-    Type.Integer({
-      description: "The overlay's left edge in pixels from the picture's left; may be negative.",
-      minimum: -MAX_OFFSET,
-      maximum: MAX_OFFSET,
-      examples: [10],
-    }),
-  ),
-  top: Type.Optional(
-    Type.Integer({
-      description: "The overlay's top edge in pixels from the picture's top; may be negative.",
-      minimum: -MAX_OFFSET,
-      maximum: MAX_OFFSET,
-      examples: [10],
-    }),
-  ),
+  left: offset("The overlay's left edge in pixels from the picture's left; may be negative."),
+  top: offset("The overlay's top edge in pixels from the picture's top; may be negative."),
   scale: Type.Optional(
     Type.Number({
       description:
-        "Width of the overlay as a part of the picture's width; without it, it keeps its own size.",
+        "Width of the overlay as a fraction of the picture's width. Without it, the overlay keeps its own size.",
       exclusiveMinimum: 0,
       maximum: 1,
       examples: [0.25],
     }),
   ),
   opacity: Type.Number({
-    description: 'From 0 (not to be seen) to 1.',
+    description: 'Opacity of the overlay, from 0 (invisible) to 1.',
     minimum: 0,
     maximum: 1,
     default: 1,
@@ -93,12 +82,12 @@ const CompositeParams = Type.Object({
   }),
   blend: StringEnum(BLENDS, {
     description:
-      'How colours mix. `dest-in` keeps the picture only where the overlay is opaque, `dest-out` only where it is not.',
+      'How colours are blended. `dest-in` keeps the picture only where the overlay is opaque, `dest-out` only where it is not.',
     default: 'over',
     examples: ['multiply'],
   }),
   tile: Type.Boolean({
-    description: 'Repeat the overlay over all of the picture, starting at `gravity`.',
+    description: 'Repeat the overlay over the whole picture, starting at `gravity`.',
     default: false,
     examples: [true],
   }),
@@ -110,12 +99,12 @@ export const composite = defineOperation({
   name: 'composite',
   summary: 'Puts another picture on top, for example a watermark.',
   description:
-    'Placed by `gravity` and `margin`, or by `left` and `top`. What juts out of the picture is cut off; an overlay wholly outside is refused.',
+    'The overlay is placed by `gravity` and `margin`, or by `left` and `top`. It is cut off at the edges of the picture; one that lies wholly outside is refused.',
   params: CompositeParams.properties,
   addsAlpha: ({ blend }) => CUTTING.includes(blend),
   grey: () => 'loses',
   inputs: ({ overlay }) => [overlay],
-  validate: faultsOf,
+  validate: checkPlacement,
   canonicalize({ gravity, overlay, ...rest }) {
     const params = { ...rest, overlay: inLowerCase(overlay) };
     return rest.left === undefined ? { ...params, gravity: gravity ?? 'center' } : params;
@@ -131,23 +120,20 @@ export const composite = defineOperation({
         ? { tile, gravity: gravity === 'center' ? 'centre' : gravity }
         : { left: box.left, top: box.top }),
     };
-    // sharp's result always has an alpha channel; here it is opaque.
+    // sharp always adds an alpha channel.
     const isOpaque = !context.hasAlpha && !CUTTING.includes(blend);
     return (image) => (isOpaque ? image.composite([overlay]).removeAlpha() : image.composite([overlay]));
   },
 });
 
-/** An id has one spelling. */
+/** Ids have one spelling in a canonical pipeline. */
 function inLowerCase(reference: Reference): Reference {
   return 'image_id' in reference
     ? { image_id: reference.image_id.toLowerCase() }
     : { artifact_id: reference.artifact_id.toLowerCase() };
 }
 
-function faultsOf({ gravity, margin, left, top, tile }: CompositeParams): ParameterFault[] {
-  const faults: ParameterFault[] = [];
-  const report = (parameter: string, expected: string, received: unknown) =>
-    faults.push({ parameter, expected, received });
+function checkPlacement({ gravity, margin, left, top, tile }: CompositeParams, report: Report): void {
   const hasOffset = left !== undefined || top !== undefined;
   if (hasOffset && left === undefined) report('left', 'a value together with top', left);
   if (hasOffset && top === undefined) report('top', 'a value together with left', top);
@@ -155,10 +141,9 @@ function faultsOf({ gravity, margin, left, top, tile }: CompositeParams): Parame
   if (hasOffset && tile) report('tile', 'false together with left and top', tile);
   if (hasOffset && margin > 0) report('margin', '0 together with left and top', margin);
   else if (tile && margin > 0) report('margin', '0 together with tile=true', margin);
-  return faults;
 }
 
-/** The part of the overlay that lies in the picture, H×W×4, row-major, and where it lies. */
+/** The part of the overlay that lies in the picture (H×W×4, row-major), and its place there. */
 async function overlayPixels(
   params: CompositeParams,
   context: CompileContext,
@@ -189,7 +174,7 @@ function scaledTo(size: Size, width: number): Size {
   return { width, height: Math.max(1, Math.round((size.height * width) / size.width)) };
 }
 
-/** `box` is in the picture, `part` is the same in the overlay. */
+/** The visible part of the overlay: `box` in the picture's coordinates, `part` in the overlay's. */
 function visiblePart(
   params: CompositeParams,
   overlay: Size,
@@ -205,7 +190,7 @@ function visiblePart(
     const parameter = params.left === undefined ? 'margin' : box.width < 1 ? 'left' : 'top';
     throw parameterError(
       at(parameter),
-      `a value that leaves some of the overlay of ${overlay.width}×${overlay.height} in the picture of ${size.width}×${size.height}`,
+      `a value that leaves a part of the overlay of ${overlay.width}×${overlay.height} in the picture of ${size.width}×${size.height}`,
       params[parameter],
     );
   }

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
 import { StringEnum } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
-import { type At, defineOperation, type ParameterFault } from './operation.ts';
+import { type At, defineOperation, type Report } from './operation.ts';
 import {
   type Box,
   checkSides,
@@ -15,29 +15,14 @@ import {
 
 const MAX_SIDE = 65_535;
 
+const length = (description: string, minimum: number, example: number) =>
+  Type.Optional(Type.Integer({ description, minimum, maximum: MAX_SIDE, examples: [example] }));
+
 const CropParams = Type.Object({
-  left: Type.Optional(
-    Type.Integer({
-      description: 'Left edge of the box, in pixels from the left.',
-      minimum: -MAX_SIDE,
-      maximum: MAX_SIDE,
-      examples: [10],
-    }),
-  ),
-  top: Type.Optional(
-    Type.Integer({
-      description: 'Top edge of the box, in pixels from the top.',
-      minimum: -MAX_SIDE,
-      maximum: MAX_SIDE,
-      examples: [20],
-    }),
-  ),
-  width: Type.Optional(
-    Type.Integer({ description: 'Width in pixels.', minimum: 1, maximum: MAX_SIDE, examples: [320] }),
-  ),
-  height: Type.Optional(
-    Type.Integer({ description: 'Height in pixels.', minimum: 1, maximum: MAX_SIDE, examples: [240] }),
-  ),
+  left: length('Left edge of the box, in pixels from the left.', -MAX_SIDE, 10),
+  top: length('Top edge of the box, in pixels from the top.', -MAX_SIDE, 20),
+  width: length('Width in pixels.', 1, 320),
+  height: length('Height in pixels.', 1, 240),
   aspect_ratio: Type.Optional(
     Type.String({
       description: 'Width to height, for example `16:9`.',
@@ -48,12 +33,12 @@ const CropParams = Type.Object({
   position: Type.Optional(
     StringEnum(POSITIONS, {
       description:
-        'What is kept, where no box is given: a compass point (`center` by default), `attention` (the part that draws the eye) or `entropy` (the part with most detail).',
+        'The part to keep if no box is given: a compass point (`center` by default), `attention` (the part that draws the eye) or `entropy` (the part with the most detail).',
       examples: ['attention'],
     }),
   ),
   clip: Type.Boolean({
-    description: 'Cut the box to the picture instead of refusing one that juts out.',
+    description: 'Cut the box to the picture instead of refusing one that extends beyond it.',
     default: false,
     examples: [true],
   }),
@@ -65,16 +50,16 @@ export const crop = defineOperation({
   name: 'crop',
   summary: 'Cuts a part out of the picture.',
   description:
-    'One of three forms: a box (`left`, `top`, `width`, `height`; with `clip`, what juts out of the picture is left off instead of refused); ' +
-    'the largest part with an `aspect_ratio`, kept at `position`; or a part of `width` × `height` kept at `position`, which may be `attention` or `entropy`.',
+    'Takes one of three forms: a box (`left`, `top`, `width`, `height`; with `clip`, one that extends beyond the picture is cut to it instead of refused); ' +
+    'the largest part with an `aspect_ratio`, at `position`; or a part of `width` × `height` at `position`, which may be `attention` or `entropy`.',
   params: CropParams.properties,
 
   needsStill: ({ position }) =>
     position !== undefined && isStrategy(position)
-      ? `crop with position ${position} would cut each frame elsewhere`
+      ? `crop with position ${position} would cut each page at a different place`
       : undefined,
 
-  validate: faultsOf,
+  validate: checkForm,
   canonicalize: ({ position, aspect_ratio, ...rest }) => ({
     ...rest,
     ...(aspect_ratio === undefined ? {} : { aspect_ratio: lowestTerms(aspect_ratio) }),
@@ -88,7 +73,7 @@ export const crop = defineOperation({
   compile(params, { size, at }) {
     const { strategy, ...box } = partOf(size, params, at);
     if (strategy === undefined) return (image) => image.extract(box);
-    // Without reduction nothing is scaled, so that `cover` only cuts.
+    // `withoutReduction` keeps the scale, so that `cover` only cuts.
     const { width, height } = box;
     return (image) =>
       image.resize({ width, height, fit: 'cover', position: strategy, withoutReduction: true });
@@ -99,42 +84,35 @@ function isBox({ left, top }: Pick<CropParams, 'left' | 'top'>): boolean {
   return left !== undefined || top !== undefined;
 }
 
-function faultsOf(params: CropParams): ParameterFault[] {
+function checkForm(params: CropParams, report: Report): void {
   const { aspect_ratio, clip } = params;
-  const missing = (names: readonly (keyof CropParams)[], form: string): ParameterFault[] =>
-    names
-      .filter((name) => params[name] === undefined)
-      .map((name) => ({ parameter: name, expected: `a value (${form})`, received: undefined }));
-  const excess = (names: readonly (keyof CropParams)[], form: string): ParameterFault[] =>
-    names
-      .filter((name) => params[name] !== undefined)
-      .map((name) => ({
-        parameter: name,
-        expected: `no value together with ${form}`,
-        received: params[name],
-      }));
+  const needs = (names: readonly (keyof CropParams)[], form: string) => {
+    for (const name of names) if (params[name] === undefined) report(name, `a value (${form})`, undefined);
+  };
+  const excludes = (names: readonly (keyof CropParams)[], form: string) => {
+    for (const name of names) {
+      if (params[name] !== undefined) report(name, `no value together with ${form}`, params[name]);
+    }
+  };
 
   if (isBox(params) && aspect_ratio === undefined) {
-    return [
-      ...missing(['left', 'top', 'width', 'height'], 'a box needs left, top, width and height'),
-      ...excess(['position'], 'left and top'),
-    ];
+    needs(['left', 'top', 'width', 'height'], 'a box needs left, top, width and height');
+    excludes(['position'], 'left and top');
+    return;
   }
-  const unclipped = clip
-    ? [{ parameter: 'clip', expected: 'false without a box (left, top, width, height)', received: clip }]
-    : [];
   if (aspect_ratio !== undefined) {
-    return [...excess(['left', 'top', 'width', 'height'], 'aspect_ratio'), ...unclipped];
+    excludes(['left', 'top', 'width', 'height'], 'aspect_ratio');
+  } else if (params.width === undefined && params.height === undefined) {
+    report('width', 'a box (left, top, width, height), an aspect_ratio, or a width and a height', undefined);
+    return;
+  } else {
+    needs(['width', 'height'], 'width and height belong together');
   }
-  if (params.width === undefined && params.height === undefined) {
-    const expected = 'a box (left, top, width, height), an aspect_ratio, or a width and a height';
-    return [{ parameter: 'width', expected, received: undefined }];
-  }
-  return [...missing(['width', 'height'], 'width and height go together'), ...unclipped];
+  if (clip) report('clip', 'false without a box (left, top, width, height)', clip);
 }
 
 interface Part extends Box {
-  /** How the place is found if the pixels tell; `left` and `top` are 0 then. */
+  /** How the place is found if it depends on the pixels; `left` and `top` are then 0. */
   strategy?: Strategy;
 }
 
@@ -174,15 +152,13 @@ function wholeBox(size: Size, box: Box, at: At): Box {
 
 function clippedBox(size: Size, box: Box, at: At): Box {
   const clipped = clipBox(box, size);
-  if (clipped.width < 1 || clipped.height < 1) {
-    const side = clipped.width < 1 ? 'left' : 'top';
-    throw parameterError(
-      at(side),
-      `a box that overlaps the picture of ${size.width}×${size.height}`,
-      box[side],
-    );
-  }
-  return clipped;
+  if (clipped.width >= 1 && clipped.height >= 1) return clipped;
+  const edge = clipped.width < 1 ? 'left' : 'top';
+  throw parameterError(
+    at(edge),
+    `a box that overlaps the picture of ${size.width}×${size.height}`,
+    box[edge],
+  );
 }
 
 function largestPart(size: Size, aspectRatio: string): Size {

@@ -33,20 +33,14 @@ export const extend = defineOperation({
   },
   addsAlpha: ({ mode, background }) => mode === 'background' && isTranslucent(background),
   grey: ({ mode, background }) => (mode === 'background' && !isGreyColor(background) ? 'loses' : 'keeps'),
-  validate: ({ top, right, bottom, left }) =>
-    top + right + bottom + left > 0
-      ? []
-      : [
-          {
-            parameter: 'top',
-            expected: 'at least one of top, right, bottom and left above 0',
-            received: top,
-          },
-        ],
+  validate({ top, right, bottom, left }, report) {
+    if (top + right + bottom + left === 0) {
+      report('top', 'at least one of top, right, bottom and left above 0', top);
+    }
+  },
   sizedBy: ({ top, right, bottom, left }) => {
-    const sides = { top, right, bottom, left };
-    const largest = Math.max(top, right, bottom, left);
-    return Object.entries(sides).find(([, pixels]) => pixels === largest)?.[0] ?? '';
+    const sides = Object.entries({ top, right, bottom, left });
+    return sides.reduce((largest, side) => (side[1] > largest[1] ? side : largest))[0];
   },
   measure: ({ width, height }, { top, right, bottom, left }) => ({
     width: width + left + right,

@@ -3,8 +3,7 @@ import { defineOperation } from './operation.ts';
 
 export const flatten = defineOperation({
   name: 'flatten',
-  summary: 'Puts the picture on a background and takes its transparency away.',
-  description: '',
+  summary: 'Puts the picture on a background and removes its transparency.',
   params: {
     background: OpaqueColor('The background.', { default: '#ffffff' }),
   },

@@ -3,7 +3,6 @@ import { defineOperation } from './operation.ts';
 export const flip = defineOperation({
   name: 'flip',
   summary: 'Mirrors the picture top to bottom.',
-  description: '',
   params: {},
   compile: () => (image) => image.flip(),
 });

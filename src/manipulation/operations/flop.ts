@@ -3,7 +3,6 @@ import { defineOperation } from './operation.ts';
 export const flop = defineOperation({
   name: 'flop',
   summary: 'Mirrors the picture left to right.',
-  description: '',
   params: {},
   compile: () => (image) => image.flop(),
 });

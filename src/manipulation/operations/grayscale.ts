@@ -2,9 +2,9 @@ import { defineOperation } from './operation.ts';
 
 export const grayscale = defineOperation({
   name: 'grayscale',
-  summary: 'Turns the picture to shades of grey.',
+  summary: 'Turns the picture into shades of grey.',
   description:
-    'The luminance (Rec. 709, linear light). JPEG, PNG and TIFF results have one channel, and alpha where there is any.',
+    'The luminance (Rec. 709, linear light). JPEG, PNG and TIFF results have one channel, and alpha if the picture has it.',
   params: {},
   leavesAlpha: true,
   grey: () => 'makes',

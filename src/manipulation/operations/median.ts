@@ -2,13 +2,13 @@ import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
 import { defineOperation } from './operation.ts';
 
-/** Odd, so that the window has a middle; the time grows with the square. */
+/** Odd, so that the window has a middle. The time grows with the square. */
 const SIZES = [3, 5, 7, 9, 11, 13, 15, 17, 19, 21];
 
 export const median = defineOperation({
   name: 'median',
-  summary: 'Replaces each pixel by the median around it.',
-  description: 'Takes away specks and keeps edges; each channel by itself, transparency stays.',
+  summary: 'Replaces each pixel by the median of the pixels around it.',
+  description: 'Removes specks and keeps edges. Each channel is filtered separately; transparency is kept.',
   params: {
     size: Type.Unsafe<number>({
       type: 'integer',
@@ -19,16 +19,16 @@ export const median = defineOperation({
     }),
   },
   leavesAlpha: true,
-  measure(size, params, at) {
-    const most = Math.min(size.width, size.height);
-    if (params.size > most) {
+  measure(picture, { size }, at) {
+    const shorter = Math.min(picture.width, picture.height);
+    if (size > shorter) {
       throw parameterError(
         at('size'),
-        `an odd integer of at most ${most}, the picture's shorter side,`,
-        params.size,
+        `an odd integer of at most ${shorter}, the picture's shorter side,`,
+        size,
       );
     }
-    return size;
+    return picture;
   },
   compile:
     ({ size }) =>

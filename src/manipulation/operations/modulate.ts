@@ -1,27 +1,18 @@
 import { Type } from '@sinclair/typebox';
 import { defineOperation } from './operation.ts';
 
+const factor = (description: string, example: number) =>
+  Type.Number({ description, minimum: 0, maximum: 10, default: 1, examples: [example] });
+
 export const modulate = defineOperation({
   name: 'modulate',
   summary: 'Changes brightness, saturation, hue and lightness.',
-  description: 'In CIE LCh: brightness and lightness work on L*, saturation on chroma.',
+  description: 'In CIE LCh: brightness and lightness change L*, saturation changes chroma.',
   params: {
-    brightness: Type.Number({
-      description: 'Factor of the lightness; 1 changes nothing.',
-      minimum: 0,
-      maximum: 10,
-      default: 1,
-      examples: [1.2],
-    }),
-    saturation: Type.Number({
-      description: 'Factor of the chroma; 0 is grey, 1 changes nothing.',
-      minimum: 0,
-      maximum: 10,
-      default: 1,
-      examples: [0.5],
-    }),
+    brightness: factor('Factor of the lightness; 1 changes nothing.', 1.2),
+    saturation: factor('Factor of the chroma; 0 is grey, 1 changes nothing.', 0.5),
     hue: Type.Integer({
-      description: 'Degrees by which hues turn.',
+      description: 'Degrees by which hues are rotated.',
       minimum: -360,
       maximum: 360,
       default: 0,
@@ -36,8 +27,5 @@ export const modulate = defineOperation({
     }),
   },
   canonicalize: ({ hue, ...rest }) => ({ ...rest, hue: ((hue % 360) + 360) % 360 }),
-  compile:
-    ({ brightness, saturation, hue, lightness }) =>
-    (image) =>
-      image.modulate({ brightness, saturation, hue, lightness }),
+  compile: (params) => (image) => image.modulate(params),
 });

@@ -3,7 +3,7 @@ import { defineOperation } from './operation.ts';
 export const negate = defineOperation({
   name: 'negate',
   summary: 'Inverts the colours.',
-  description: 'Transparency stays.',
+  description: 'Transparency is kept.',
   params: {},
   compile: () => (image) => image.negate({ alpha: false }),
 });

@@ -22,13 +22,9 @@ export const normalize = defineOperation({
       examples: [98],
     }),
   },
-  framesTogether: true,
-  validate: ({ lower, upper }) =>
-    lower < upper
-      ? []
-      : [{ parameter: 'lower', expected: `an integer below upper (${upper})`, received: lower }],
-  compile:
-    ({ lower, upper }) =>
-    (image) =>
-      image.normalize({ lower, upper }),
+  pagesTogether: true,
+  validate({ lower, upper }, report) {
+    if (lower >= upper) report('lower', `an integer below upper (${upper})`, lower);
+  },
+  compile: (params) => (image) => image.normalize(params),
 });

@@ -6,30 +6,26 @@ import type { Size } from '../../pictures/types.ts';
 /** A JSON Pointer to a parameter of the operation at hand, for faults. `at('')` is the operation itself. */
 export type At = (parameter: string) => string;
 
-/** What is wrong with one parameter, for `parameterFault`. */
-export interface ParameterFault {
-  parameter: string;
-  expected: string;
-  received: unknown;
-}
+/** Reports a fault of one parameter, worded as by `mismatch`. */
+export type Report = (parameter: string, expected: string, received: unknown) => void;
 
 /** Another image or artifact that an operation needs. */
 export type Reference = { image_id: string } | { artifact_id: string };
 
-/** The key of a reference in `TransformTask.inputs`. */
+/** The one key of a reference, to compare it with others. */
 export function referenceKey(reference: Reference): string {
   return 'image_id' in reference ? `image:${reference.image_id}` : `artifact:${reference.artifact_id}`;
 }
 
-/** What an operation may know while it is made ready for a picture. */
+/** What an operation is told about the picture that it is compiled for. */
 export interface CompileContext {
-  /** Of the picture before the operation (one frame of it). */
+  /** Size of one page of the picture before the operation. */
   size: Size;
   hasAlpha: boolean;
   at: At;
-  /** Most pixels of anything that is made on the way. */
+  /** Maximum pixels of anything that is made on the way. */
   maxPixels: number;
-  /** Opens another input as a still sRGB picture, upright; it is decoded under the same limits as the picture. */
+  /** Opens another input as a still, upright sRGB picture, under the same limits as the picture. */
   openInput(reference: Reference): Promise<{ image: Sharp; size: Size }>;
 }
 
@@ -37,8 +33,8 @@ export interface CompileContext {
 export type Apply = (image: Sharp) => Sharp;
 
 /**
- * One operation: its parameters as data, and what it does to a picture. Methods get parameters that fit the schema
- * with every default filled in.
+ * One operation: its parameters as data, and what it does to a picture. Methods get parameters that fit the schema, with
+ * every default filled in.
  */
 export interface Operation<Name extends string, Params> {
   name: Name;
@@ -50,26 +46,26 @@ export interface Operation<Name extends string, Params> {
   params: TObject;
   /** The parameters with `op`, a shared schema by its `$id`. */
   step: TObject;
-  /** Whether an animation keeps its frames and their times. */
+  /** Whether an animation keeps its pages and their times. */
   animated: boolean;
   /** Which parameters need a still picture although the operation is `animated`, and why. */
   needsStill?(params: Params): string | undefined;
-  /** Looks at all frames of an animation at once, so that they stay alike; else each frame is a picture of its own. */
-  framesTogether: boolean;
-  /** Works on the colours alone and leaves the alpha channel as it is. */
+  /** Whether it works on all pages of an animation at once, so that they stay alike, instead of on each page alone. */
+  pagesTogether: boolean;
+  /** Whether it works on the colours only and leaves the alpha channel as it is. */
   leavesAlpha: boolean;
   /** Whether it may give a picture without alpha an alpha channel. */
   addsAlpha(params: Params): boolean;
-  /** What becomes of a picture in shades of grey, or to any picture. */
+  /** Whether it keeps a grey picture grey, makes any picture grey, or gives a grey one colours. */
   grey(params: Params): 'keeps' | 'makes' | 'loses';
   /** The other pictures that it needs. */
   inputs(params: Params): Reference[];
-  /** Faults among the parameters that can be told without pixels. */
-  validate(params: Params): ParameterFault[];
+  /** Reports the faults among the parameters that can be told without pixels. */
+  validate(params: Params, report: Report): void;
   /** One spelling for parameters that mean the same. */
   canonicalize(params: Params): Params;
   /**
-   * Size of a frame after the operation; the largest possible one if only the pixels tell.
+   * Size of a page after the operation; the largest possible one if only the pixels tell.
    *
    * @throws AppError `validation_failed` if the parameters do not fit a picture of this size
    */
@@ -79,18 +75,16 @@ export interface Operation<Name extends string, Params> {
   compile(params: Params, context: CompileContext): Apply | Promise<Apply>;
 }
 
-/**
- * What an operation does unless it says otherwise: it keeps animations, frame by frame, the size, the alpha channel or the lack of
- * it, and grey.
- */
+/** By default, an operation works on one page after the other, and keeps the size, grey, and the alpha channel or its absence. */
 const DEFAULTS = {
+  description: '',
   animated: true,
-  framesTogether: false,
+  pagesTogether: false,
   leavesAlpha: false,
   addsAlpha: () => false,
   grey: () => 'keeps' as const,
   inputs: () => [],
-  validate: () => [],
+  validate: () => undefined,
   canonicalize: <Params>(given: Params) => given,
   measure: (size: Size) => size,
   sizedBy: () => '',
@@ -106,7 +100,7 @@ type Definition<Name extends string, Properties extends TProperties> = Omit<
 export function defineOperation<const Name extends string, Properties extends TProperties>(
   definition: Definition<Name, Properties>,
 ) {
-  const { name, summary, description, params: properties } = definition;
+  const { name, summary, description = '', params: properties } = definition;
   const title = titleOf(name);
   const params = ObjectWithDefaults(properties, { title: `${title} parameters`, description });
   const op = Type.Literal(name, { description: 'The operation.' });

@@ -17,11 +17,10 @@ export const GRAVITIES = [
 export type Gravity = (typeof GRAVITIES)[number];
 
 /** Ways to find the interesting part of a picture (libvips `smartcrop`). */
-export const STRATEGIES = ['attention', 'entropy'] as const;
+const STRATEGIES = ['attention', 'entropy'] as const;
 export type Strategy = (typeof STRATEGIES)[number];
 
 export const POSITIONS = [...GRAVITIES, ...STRATEGIES] as const;
-export type Position = (typeof POSITIONS)[number];
 
 export function isStrategy(position: string): position is Strategy {
   return (STRATEGIES as readonly string[]).includes(position);
@@ -33,7 +32,7 @@ export interface Box extends Size {
   top: number;
 }
 
-/** The part of a box that is in the picture; its width or height is not positive if there is none. */
+/** The part of a box that is in the picture; its width or height is not positive if they do not overlap. */
 export function clipBox({ left, top, width, height }: Box, picture: Size): Box {
   const [x, y] = [Math.max(0, left), Math.max(0, top)];
   return {
@@ -47,20 +46,17 @@ export function clipBox({ left, top, width, height }: Box, picture: Size): Box {
 /** @throws AppError `validation_failed` for a box that is larger than the picture */
 export function checkSides(box: Size, picture: Size, at: At): void {
   for (const side of ['width', 'height'] as const) {
-    if (box[side] > picture[side]) {
-      throw parameterError(
-        at(side),
-        `an integer of at most ${picture[side]}, the picture's ${side},`,
-        box[side],
-      );
+    const limit = picture[side];
+    if (box[side] > limit) {
+      throw parameterError(at(side), `an integer of at most ${limit}, the picture's ${side},`, box[side]);
     }
   }
 }
 
 /**
- * Top left corner of a box that lies in a picture by gravity, in pixels; negative if the box is larger.
+ * Top left corner of a box that is placed in a picture by gravity, in pixels; negative if the box is larger.
  *
- * @param margin pixels kept from the edges that the gravity names
+ * @param margin distance in pixels from the edges that the gravity names
  */
 export function placeByGravity(
   outer: Size,
@@ -70,8 +66,7 @@ export function placeByGravity(
 ): { left: number; top: number } {
   const along = (space: number, atStart: boolean, atEnd: boolean) => {
     if (atStart) return margin;
-    if (atEnd) return space - margin;
-    return Math.floor(space / 2);
+    return atEnd ? space - margin : Math.floor(space / 2);
   };
   return {
     left: along(outer.width - box.width, gravity.endsWith('west'), gravity.endsWith('east')),

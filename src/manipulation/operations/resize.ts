@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { StringEnum } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
 import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
-import { defineOperation, type ParameterFault } from './operation.ts';
+import { defineOperation } from './operation.ts';
 import { isStrategy, POSITIONS } from './placement.ts';
 
 const FITS = ['cover', 'contain', 'fill', 'inside', 'outside'] as const;
@@ -22,7 +22,7 @@ const KERNELS = [
 const side = (name: string, example: number) =>
   Type.Optional(
     Type.Integer({
-      description: `${name} of the result in pixels; without it, it follows from the other side and the aspect ratio.`,
+      description: `${name} of the result in pixels. Without it, it follows from the other side and the aspect ratio.`,
       minimum: 1,
       maximum: 65_535,
       examples: [example],
@@ -34,14 +34,14 @@ const ResizeParams = Type.Object({
   height: side('Height', 600),
   fit: StringEnum(FITS, {
     description:
-      'How the picture fits a box of both width and height. `cover`: fill the box, cut what juts out. `contain`: fit inside, fill the rest with `background`. ' +
+      'How the picture fits a box of both width and height. `cover`: fill the box and cut off the rest. `contain`: fit inside and fill the rest with `background`. ' +
       '`fill`: stretch. `inside`: as large as fits in the box. `outside`: as small as covers the box.',
     default: 'cover',
     examples: ['inside'],
   }),
   position: StringEnum(POSITIONS, {
     description:
-      'What `cover` keeps and where `contain` puts the picture. `attention` keeps the part that draws the eye, `entropy` the part with most detail (`cover` only).',
+      'The part that `cover` keeps, or the place where `contain` puts the picture. With `cover` only: `attention` keeps the part that draws the eye, `entropy` the part with the most detail.',
     default: 'center',
     examples: ['attention'],
   }),
@@ -50,7 +50,7 @@ const ResizeParams = Type.Object({
     default: 'lanczos3',
     examples: ['lanczos3'],
   }),
-  background: Color('What `contain` fills the rest with.', { default: '#00000000' }),
+  background: Color('Colour with which `contain` fills the rest.', { default: '#00000000' }),
   without_enlargement: Type.Boolean({
     description: 'Leave a smaller picture as it is.',
     default: false,
@@ -67,36 +67,26 @@ export const resize = defineOperation({
   name: 'resize',
   summary: 'Resizes the picture to a width, a height or both.',
   description:
-    'At least one of `width` and `height` is needed. Where both are given, `fit` says what happens to the aspect ratio.',
+    'At least one of `width` and `height` is needed. If both are given, `fit` says what happens to the aspect ratio.',
   params: ResizeParams.properties,
 
   needsStill: ({ position, fit }) =>
     fit === 'cover' && isStrategy(position)
-      ? `resize with position ${position} would cut each frame elsewhere`
+      ? `resize with position ${position} would cut each page at a different place`
       : undefined,
   addsAlpha: ({ fit, background }) => fit === 'contain' && isTranslucent(background),
   grey: ({ fit, background }) => (fit === 'contain' && !isGreyColor(background) ? 'loses' : 'keeps'),
 
-  validate({ width, height, fit, position, without_enlargement, without_reduction }) {
-    const faults: ParameterFault[] = [];
+  validate({ width, height, fit, position, without_enlargement, without_reduction }, report) {
     if (width === undefined && height === undefined) {
-      faults.push({ parameter: 'width', expected: 'a width, a height or both', received: undefined });
+      report('width', 'a width, a height or both', undefined);
     }
     if (isStrategy(position) && fit !== 'cover') {
-      faults.push({
-        parameter: 'position',
-        expected: `a compass point together with fit=${fit}`,
-        received: position,
-      });
+      report('position', `a compass point together with fit=${fit}`, position);
     }
     if (without_enlargement && without_reduction) {
-      faults.push({
-        parameter: 'without_reduction',
-        expected: 'false together with without_enlargement=true',
-        received: true,
-      });
+      report('without_reduction', 'false together with without_enlargement=true', true);
     }
-    return faults;
   },
 
   sizedBy: ({ width }) => (width === undefined ? 'height' : 'width'),
@@ -117,8 +107,7 @@ export const resize = defineOperation({
     const { width, height, fit, position, kernel, background, without_enlargement, without_reduction } =
       params;
     if (width === undefined || height === undefined || !BOX_FITS.includes(fit)) {
-      // Both sides are given, since JPEG's shrink-on-load rounds on the way: sharp makes 500×333 to width 100 into 66
-      // rows, not 67.
+      // Both sides are given, because JPEG's shrink-on-load rounds on the way, so that sharp may give one row less.
       return (image) => image.resize({ ...scaledSize(size, params), fit: 'fill', kernel });
     }
     return (image) =>
@@ -135,7 +124,7 @@ export const resize = defineOperation({
   },
 });
 
-/** Size of the picture before it is cut or put on a background; as sharp computes it, up to one pixel. */
+/** Size of the picture before it is cut or put on a background, to within one pixel of sharp's. */
 function scaledSize(size: Size, { width, height, fit, ...limits }: Static<typeof ResizeParams>): Size {
   const wanted = {
     x: width === undefined ? undefined : width / size.width,

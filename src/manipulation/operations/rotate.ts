@@ -8,7 +8,7 @@ export const rotate = defineOperation({
   name: 'rotate',
   summary: 'Rotates the picture by any angle.',
   description:
-    'Clockwise, in degrees. Multiples of 90 move pixels and change none; at other angles the picture grows to hold all of it and its corners show `background`.',
+    'Multiples of 90 degrees move pixels without changing them. At other angles the picture grows to hold all of it, and its corners show `background`.',
   params: {
     angle: Type.Number({
       description: 'Degrees clockwise.',
@@ -17,7 +17,7 @@ export const rotate = defineOperation({
       default: 90,
       examples: [90],
     }),
-    background: Color('What the corners show.', { default: '#00000000' }),
+    background: Color('Colour of the corners.', { default: '#00000000' }),
   },
   addsAlpha: ({ angle, background }) => !isQuarterTurn(angle) && isTranslucent(background),
   grey: ({ angle, background }) => (isQuarterTurn(angle) || isGreyColor(background) ? 'keeps' : 'loses'),

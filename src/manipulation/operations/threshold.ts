@@ -4,17 +4,17 @@ import { defineOperation } from './operation.ts';
 export const threshold = defineOperation({
   name: 'threshold',
   summary: 'Makes each pixel black or white.',
-  description: 'At or above the threshold is white; transparency stays.',
+  description: 'Values at or above the threshold become white; transparency is kept.',
   params: {
     threshold: Type.Integer({
-      description: 'Value from 1 to 255 at which white starts.',
+      description: 'Lowest value that becomes white.',
       minimum: 1,
       maximum: 255,
       default: 128,
       examples: [128],
     }),
     grayscale: Type.Boolean({
-      description: 'Judge the luminance; else each channel by itself.',
+      description: 'Apply the threshold to the luminance; if false, to each channel separately.',
       default: true,
       examples: [true],
     }),

@@ -4,7 +4,7 @@ import { defineOperation } from './operation.ts';
 export const tint = defineOperation({
   name: 'tint',
   summary: 'Colours the picture with one hue.',
-  description: 'Keeps the luminance; midtones take most of the colour.',
+  description: 'Keeps the luminance; midtones take on most of the colour.',
   params: {
     color: OpaqueColor('The colour.', { default: '#704214', examples: ['#704214'] }),
   },

@@ -4,12 +4,12 @@ import { defineOperation } from './operation.ts';
 
 export const trim = defineOperation({
   name: 'trim',
-  summary: 'Cuts borders of one colour away.',
-  description: 'A picture that is all border stays as it is.',
+  summary: 'Cuts off borders of one colour.',
+  description: 'A picture that is all border is left as it is.',
   params: {
-    background: Type.Optional(Color("The border's colour; without it, that of the top left pixel.")),
+    background: Type.Optional(Color("The border's colour. Default: that of the top left pixel.")),
     threshold: Type.Number({
-      description: 'How far a pixel may differ from the background, from 0 to 255, and still be border.',
+      description: 'How much a pixel of the border may differ from the background, from 0 to 255.',
       minimum: 0,
       maximum: 255,
       default: 10,
@@ -25,9 +25,9 @@ export const trim = defineOperation({
   },
   animated: false,
   compile({ background, threshold, margin }, { size }) {
-    // sharp takes none of less than three pixels each way.
+    // sharp refuses to trim a picture that is smaller than three pixels in both directions.
     if (size.width < 3 && size.height < 3) return (image) => image;
-    // Else libvips smooths what it compares in windows of 3×3 pixels.
+    // Without this, libvips smooths the picture in windows of 3×3 pixels before it compares.
     const lineArt = size.width < 3 || size.height < 3;
     const color = background === undefined ? {} : { background: parseColor(background) };
     return (image) => image.trim({ ...color, threshold, margin, lineArt });
