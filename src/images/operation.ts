@@ -19,7 +19,7 @@ export const inspect = defineOperation({
   async load() {
     const { inspectImage } = await import('../pictures/inspect.ts');
     return async ({ inputs: [file], limits }) => ({
-      result: await inspectImage({ file: pictureFile(file), limits }),
+      result: await inspectImage(pictureFile(file), limits),
     });
   },
 });

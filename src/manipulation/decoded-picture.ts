@@ -18,18 +18,11 @@ export interface ColorPixels extends Pixels {
 }
 
 /** A picture from the pixels of all its pages, one below the other. */
-export function createDecoded(
-  { data, size, channels }: ColorPixels,
-  pages: number,
-  isGrey: boolean,
-): DecodedPicture {
+export function createDecoded(pixels: Omit<DecodedPicture, 'hasAlpha' | 'open'>): DecodedPicture {
+  const { data, size, channels, pages } = pixels;
   const { width, height } = size;
   return {
-    data,
-    size,
-    channels,
-    pages,
-    isGrey,
+    ...pixels,
     hasAlpha: channels === 4,
     open: () =>
       sharp(data, {
@@ -51,16 +44,15 @@ export async function toColorPixels(image: Sharp): Promise<ColorPixels> {
 
 /** One page as a still picture; the pixels are shared, not copied. */
 export function pageOf(picture: DecodedPicture, index: number): DecodedPicture {
-  const { size, channels, isGrey } = picture;
-  const bytes = size.width * size.height * channels;
+  const bytes = picture.size.width * picture.size.height * picture.channels;
   const data = picture.data.subarray(index * bytes, (index + 1) * bytes);
-  return createDecoded({ data, size, channels }, 1, isGrey);
+  return createDecoded({ ...picture, data, pages: 1 });
 }
 
 /** All pages as one still picture, one below the other. */
-export function sheetOf({ data, size, channels, pages, isGrey }: DecodedPicture): DecodedPicture {
-  const { width, height } = size;
-  return createDecoded({ data, size: { width, height: height * pages }, channels }, 1, isGrey);
+export function sheetOf(picture: DecodedPicture): DecodedPicture {
+  const { width, height } = picture.size;
+  return createDecoded({ ...picture, size: { width, height: height * picture.pages }, pages: 1 });
 }
 
 /** The colours of an RGBA picture, and its alpha channel (H×W). */
@@ -74,10 +66,7 @@ export function splitAlpha(picture: DecodedPicture): { color: DecodedPicture; al
     color[to + 2] = picture.data[from + 2] ?? 0;
     alpha[pixel] = picture.data[from + 3] ?? 0;
   }
-  return {
-    color: createDecoded({ data: color, size: picture.size, channels: 3 }, picture.pages, picture.isGrey),
-    alpha,
-  };
+  return { color: createDecoded({ ...picture, data: color, channels: 3 }), alpha };
 }
 
 /** RGB or RGBA pixels from one or three colour channels and, if given, an alpha channel. */

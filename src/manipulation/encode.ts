@@ -30,8 +30,8 @@ export async function encode(image: Sharp, options: EncodeOptions): Promise<Outc
   const encoder = withFormat(image, options);
   const { info, sha256 } =
     options.pixels > BUFFERED_PIXELS ? await toFile(encoder, path) : await toBufferedFile(encoder, path);
-  // Only the file tells how many pages it has, since the WebP encoder merges equal neighbours, whether a GIF has a transparent
-  // colour, and whether a WebP has alpha, which the encoder leaves out if all is opaque.
+  // Some facts are only in the file: the WebP encoder merges equal neighbouring pages and drops the alpha of an opaque picture,
+  // and a GIF may have no transparent colour.
   const mayLoseAlpha = output.format === 'gif' || (output.format === 'webp' && info.hasAlpha);
   const isTold = options.timeline === undefined && !mayLoseAlpha;
   const { channels, hasAlpha, pages = 1 } = isTold ? info : await sharp(path).metadata();

@@ -114,7 +114,7 @@ export function canonicalizePipeline(
     if (step.op === 'convert') {
       const { op: _op, ...options } = step;
       if (index < request.operations.length - 1) {
-        report(at('op'), 'an operation other than convert, which goes last,', step.op);
+        report(at('op'), 'an operation other than convert, which comes last,', step.op);
       }
       if (request.output !== undefined) {
         report('/output', 'no value together with a convert operation, which says the same,', request.output);

@@ -196,14 +196,14 @@ const STRIPPED = { keep_metadata: false, color_profile: 'srgb' } as const;
 
 async function decode({ file, open, size, pages, isGrey }: SourcePicture): Promise<DecodedPicture> {
   const pixels = await decoding(file, toColorPixels(open()));
-  return createDecoded({ ...pixels, size }, pages, isGrey);
+  return createDecoded({ ...pixels, size, pages, isGrey });
 }
 
 async function run(stage: Stage, picture: PipelinePicture): Promise<DecodedPicture> {
   const pixels = isDecoded(picture)
     ? await runPages(stage, picture)
     : await decoding(picture.file, toColorPixels(stage.apply(picture.open())));
-  return createDecoded(pixels, picture.pages, stage.isGrey);
+  return createDecoded({ ...pixels, pages: picture.pages, isGrey: stage.isGrey });
 }
 
 /** The pixels of all pages after an operation, with the size of one. */

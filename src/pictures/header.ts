@@ -39,7 +39,7 @@ async function findHeader(file: SourceFile, page: number): Promise<Metadata> {
   return header;
 }
 
-/** Number of pages. In AVIF, libheif also counts other pictures than the primary one, which alone is read. */
+/** Number of pages. In AVIF, libheif also counts pictures other than the primary one, the only one that is read. */
 export function pagesOf({ format }: SourceFile, { pages = 1 }: Metadata): number {
   return FORMATS[format].pages ? pages : 1;
 }

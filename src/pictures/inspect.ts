@@ -27,13 +27,7 @@ const SINK_SHRINK = 512;
  * @throws AppError `undecodable_image`, with the decoder's message; `too_many_pixels`, also for too many pages or too much
  *   memory
  */
-export async function inspectImage({
-  file,
-  limits,
-}: {
-  file: SourceFile;
-  limits: ImageLimits;
-}): Promise<ImageMetadata> {
+export async function inspectImage(file: SourceFile, limits: ImageLimits): Promise<ImageMetadata> {
   // Checked before libvips opens the file, which takes long if there are many pages.
   if ((await decoding(file, countPages(file, MAX_PAGES))) > MAX_PAGES) throw tooManyPages();
   const header = await readHeader(file);

@@ -98,7 +98,7 @@ t.test('a TIFF whose last page or last text is cut off is refused at its upload'
     .tiff()
     .toBuffer();
   for (const bytes of [lost, text.subarray(0, -20)]) {
-    const read = inspectImage({ file: { path: save('cut.tif', bytes), format: 'tiff' }, limits: LIMITS });
+    const read = inspectImage({ path: save('cut.tif', bytes), format: 'tiff' }, LIMITS);
     t.match(await refusalOf(read), { code: 'undecodable_image', detail: /its data ends early$/ });
   }
 });

@@ -26,7 +26,7 @@ const folder = t.testdir();
 async function inspectFile(file: string, limits: Partial<ImageLimits> = {}): Promise<ImageMetadata> {
   const format = sniffImageFormat(readFileSync(file));
   if (format === undefined) throw new AppError('unsupported_image_format', 'not an accepted format');
-  return inspectImage({ file: { path: file, format }, limits: { ...LIMITS, ...limits } });
+  return inspectImage({ path: file, format }, { ...LIMITS, ...limits });
 }
 
 async function inspectBytes(bytes: Buffer, limits: Partial<ImageLimits> = {}): Promise<ImageMetadata> {
@@ -143,15 +143,13 @@ t.test('a picture cut off anywhere is refused, with its header still good', asyn
 t.test('a file whose bytes are of another format than sniffed is refused', async (t) => {
   const file = path.join(folder, 'other');
   writeFileSync(file, await photo('png'));
-  const { code, detail } = await refusal(() =>
-    inspectImage({ file: { path: file, format: 'jpeg' }, limits: LIMITS }),
-  );
+  const { code, detail } = await refusal(() => inspectImage({ path: file, format: 'jpeg' }, LIMITS));
   t.equal(code, 'undecodable_image');
   t.match(detail, 'its content is png');
 });
 
 t.test('a missing file is not blamed on the picture', async (t) => {
-  const missing = inspectImage({ file: { path: path.join(folder, 'none'), format: 'jpeg' }, limits: LIMITS });
+  const missing = inspectImage({ path: path.join(folder, 'none'), format: 'jpeg' }, LIMITS);
   const error = await missing.catch((error: unknown) => error);
   t.notOk(error instanceof AppError);
 });

@@ -38,7 +38,7 @@ export function usersOfPictures(outputPath: string): User[] {
     {
       name: 'inspect',
       pagePath: undefined,
-      read: (file, { limits } = {}) => inspectImage({ file, limits: { ...LIMITS, ...limits } }),
+      read: (file, { limits } = {}) => inspectImage(file, { ...LIMITS, ...limits }),
     },
     { name: 'convert', pagePath: '/input/page', read: transform() },
     { name: 'resize', pagePath: '/input/page', read: transform({ op: 'resize', width: 20 }) },

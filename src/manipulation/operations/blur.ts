@@ -16,6 +16,6 @@ export const blur = defineOperation({
   compile:
     ({ sigma }) =>
     (image) =>
-      // sharp's default cuts the kernel off at 1.8 sigma, where it is still visible; this is 3.03 sigma.
+      // sharp's default cuts the kernel off at 1.8 sigma, which shows; this is 3.03 sigma.
       image.blur({ sigma, minAmplitude: 0.01 }),
 });

@@ -82,7 +82,7 @@ const CompositeParams = Type.Object({
   }),
   blend: StringEnum(BLENDS, {
     description:
-      'How colours are blended. `dest-in` keeps the picture only where the overlay is opaque, `dest-out` only where it is not.',
+      'How colours are blended. `dest-in` keeps the picture only under opaque parts of the overlay, `dest-out` only under transparent ones.',
     default: 'over',
     examples: ['multiply'],
   }),
