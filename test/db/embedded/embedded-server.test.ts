@@ -245,7 +245,7 @@ t.test('data that cannot be used are refused, with the way out', async (t) => {
   await writeFile(file('data/PG_VERSION'), '15\n');
   await refused(/made by PostgreSQL 15; this is PostgreSQL 18/);
   await rm(file('data/PG_VERSION'));
-  await refused(/holds no PostgreSQL data/);
+  await refused(/does not contain PostgreSQL data/);
   t.notOk((await readdir(file('data'))).includes('postmaster.pid'), 'no server is left running');
 });
 
