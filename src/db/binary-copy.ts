@@ -8,10 +8,10 @@ const HEADER_BYTES = 11 + 4 + 4;
 export type BinaryRow = (Buffer | null)[];
 
 /**
- * Runs a query that gives at most one row, and returns that row's fields unconverted: less than half the time that `pg` needs for
- * `bytea`, which it reads as text only. The query takes no parameters, because COPY does not.
+ * Runs a query that gives at most one row, and returns that row's fields unconverted. `pg` itself is much slower for `bytea`,
+ * because it reads it as text. The query cannot have parameters, because COPY does not take any.
  *
- * @param settings statements that hold for this query alone, as `SET LOCAL …`
+ * @param settings statements for this query only, such as `SET LOCAL …`
  */
 export async function queryBinaryRow(
   pool: Pool,
