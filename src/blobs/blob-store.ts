@@ -1,19 +1,15 @@
-/** A complete local file whose bytes are to become a blob. */
-export interface StagedFile {
-  path: string;
-  /** SHA-256 of its bytes, 32 bytes. */
-  sha256: Buffer;
-  /** Bytes. */
-  size: number;
-  mediaType: string;
-}
-
 /** A blob as rows name it. */
 export interface BlobRef {
   /** 32 bytes. */
   sha256: Buffer;
   /** Bytes. */
   size: number;
+}
+
+/** A complete local file whose bytes are to become a blob. */
+export interface StagedFile extends BlobRef {
+  path: string;
+  mediaType: string;
 }
 
 /** A range of bytes that includes `start` and excludes `end`. */

@@ -15,7 +15,7 @@ export interface Lease {
 export interface DiskCacheOptions {
   /** Folder for the caches of all processes. Each has its own subfolder, which is swept after its death. */
   root: string;
-  /** Maximum bytes of all files. Leased files are never removed, so many large ones at once may exceed it. */
+  /** Maximum bytes of all files. Leased files are never removed, so large ones may exceed it. */
   maxBytes: number;
   blobs: Pick<BlobStore, 'read'>;
 }

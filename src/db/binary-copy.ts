@@ -19,19 +19,17 @@ export async function queryBinaryRow(
   settings?: string,
 ): Promise<BinaryRow | undefined> {
   const client = await pool.connect();
-  let failure: Error | undefined;
+  let isDone = false;
   try {
     const pieces: Buffer[] = [];
     if (settings !== undefined) await client.query(`BEGIN; ${settings}`);
     for await (const piece of client.query(copyTo(`COPY (${query}) TO STDOUT (FORMAT binary)`)))
       pieces.push(piece);
     if (settings !== undefined) await client.query('COMMIT');
+    isDone = true;
     return parseRow(Buffer.concat(pieces));
-  } catch (error) {
-    failure = error instanceof Error ? error : new Error(String(error));
-    throw error;
   } finally {
-    client.release(failure);
+    client.release(!isDone);
   }
 }
 

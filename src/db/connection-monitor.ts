@@ -38,6 +38,7 @@ export interface ConnectionMonitorOptions {
  * All times are counted in ticks of the event loop's timer, so that a blocked loop does not blame its own delay on the database.
  */
 export class ConnectionMonitor {
+  isReachable = true;
   readonly #options: ConnectionMonitorOptions;
   readonly #sockets = new Set<Socket>();
   /** Sockets that have not received anything yet, with their age in ticks. */
@@ -49,20 +50,15 @@ export class ConnectionMonitor {
   #bytesRead = 0;
   #sinceProbe = 0;
   #idle = 0;
-  #reachable = true;
 
   constructor(options: ConnectionMonitorOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  get isReachable(): boolean {
-    return this.#reachable;
-  }
-
   /** A socket for a new connection of the pool. */
   newSocket(): Socket {
-    if (!this.#reachable) return new FailingSocket();
+    if (!this.isReachable) return new FailingSocket();
     const socket = new Socket();
     this.#sockets.add(socket);
     this.#silent.set(socket, 0);
@@ -97,7 +93,7 @@ export class ConnectionMonitor {
     this.#idle = busy ? 0 : this.#idle + 1;
     if (this.#idle >= IDLE_TICKS) this.#endProbe();
     this.#sinceProbe += 1;
-    if (!this.#reachable || (busy && this.#sinceProbe >= PROBE_EVERY_TICKS)) this.#startProbe();
+    if (!this.isReachable || (busy && this.#sinceProbe >= PROBE_EVERY_TICKS)) this.#startProbe();
   }
 
   #checkFirstBytes(): void {
@@ -126,7 +122,7 @@ export class ConnectionMonitor {
   #startProbe(age = 0): void {
     this.#probeAge = age;
     this.#sinceProbe = 0;
-    const isNew = this.#probe === undefined || !this.#reachable;
+    const isNew = this.#probe === undefined || !this.isReachable;
     if (isNew) {
       this.#probe?.socket.destroy();
       const socket = new Socket();
@@ -174,9 +170,9 @@ export class ConnectionMonitor {
     this.#probe = undefined;
   }
 
-  #setReachable(reachable: boolean): void {
-    if (this.#reachable === reachable) return;
-    this.#reachable = reachable;
-    this.#options.onChange(reachable);
+  #setReachable(isReachable: boolean): void {
+    if (this.isReachable === isReachable) return;
+    this.isReachable = isReachable;
+    this.#options.onChange(isReachable);
   }
 }

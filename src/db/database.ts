@@ -42,11 +42,6 @@ export interface Database {
   close(): Promise<void>;
 }
 
-function whereIs(config: pg.ClientConfig): string {
-  const { host, port } = new pg.Client(config);
-  return host.startsWith('/') ? host : `${host}:${port}`;
-}
-
 /**
  * Connects to a database. If the database goes away later, calls fail within 2 s with `database_unavailable` (see `toAppError`).
  * Within 1 s of its return they succeed again.
@@ -107,10 +102,12 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
     await pool.query('SELECT 1');
   } catch (error) {
     await close();
+    const { host, port } = new pg.Client(client);
+    const address = host.startsWith('/') ? host : `${host}:${port}`;
     const reason = error instanceof AggregateError ? error.errors.map(String).join(', ') : String(error);
     throw new AppError(
       'database_unavailable',
-      `The database at ${whereIs(client)} cannot be used: ${reason}. Is it running, and is DATABASE_URL right?`,
+      `The database at ${address} cannot be used: ${reason}. Is it running, and is DATABASE_URL right?`,
       { cause: error, retryAfter: 2 },
     );
   }

@@ -80,7 +80,7 @@ function checkHistory(applied: readonly AppliedMigration[], migrations: readonly
   }
 }
 
-/** Applies and records a migration in one transaction, so that one that fails leaves no trace and the next start retries it. */
+/** Applies and records a migration in one transaction: one that fails leaves no trace, and the next start retries it. */
 async function applyOnce(client: PoolClient, { name, sql, checksum }: Migration): Promise<void> {
   try {
     await client.query('BEGIN');

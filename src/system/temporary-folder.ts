@@ -13,8 +13,8 @@ export interface TemporaryFolder {
   remove(): Promise<void>;
 }
 
-const NAME = /^process-[0-9a-f]{16}$/;
-const LOCK_NAME = /^(process-[0-9a-f]{16})\.lock$/;
+/** The name of a folder, which is also the beginning of its lock's name. */
+const NAME = /^(process-[0-9a-f]{16})(?:\.lock)?$/;
 
 /**
  * Creates a folder for this process below `root`, and removes those that dead processes have left there. A folder `process-…`
@@ -58,14 +58,9 @@ function claimName(root: string): { name: string; lock: FileLock } {
 
 async function sweep(root: string): Promise<void> {
   const entries = await readdir(root);
-  const names = entries.flatMap((entry) => LOCK_NAME.exec(entry)?.[1] ?? (NAME.test(entry) ? entry : []));
-  for (const name of new Set(names)) {
-    try {
-      await removeAbandoned(root, name);
-    } catch {
-      // It belongs to another user, or something in it cannot be removed. That must not prevent a start.
-    }
-  }
+  const names = entries.flatMap((entry) => NAME.exec(entry)?.[1] ?? []);
+  // A folder of another user, or one that cannot be removed, must not prevent a start.
+  for (const name of new Set(names)) await removeAbandoned(root, name).catch(() => undefined);
 }
 
 async function removeAbandoned(root: string, name: string): Promise<void> {

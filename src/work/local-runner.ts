@@ -5,17 +5,14 @@ import type { Attempt, Runner } from './runner.ts';
 import type { WorkSettings } from './settings.ts';
 import type { Work } from './work.ts';
 
-/** Processes that run a task by the name of its operation. */
-interface TaskPool {
-  run(name: string, task: Task, options: { timeoutMs: number; signal: AbortSignal }): Promise<Outcome>;
-}
-
 /** Called after each attempt with `ok` or the error's code, and its duration including the wait. */
 type ObserveWork = (operation: string, outcome: string, seconds: number) => void;
 
 interface LocalRunnerOptions {
   operations: ReadonlyMap<string, Operation>;
-  pool: TaskPool;
+  pool: {
+    run(name: string, task: Task, options: { timeoutMs: number; signal: AbortSignal }): Promise<Outcome>;
+  };
   settings: PictureSettings & Pick<WorkSettings, 'OPERATION_TIMEOUT_MS'>;
   observe: ObserveWork;
 }

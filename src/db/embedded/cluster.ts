@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { EmbeddedServerError } from './embedded-server-error.ts';
 import type { PostgresBinaries } from './postgres-binaries.ts';
 import type { ServerUser } from './server-user.ts';
@@ -49,23 +49,6 @@ export async function handOver(file: string, mode: number, user: ServerUser | un
   if (user) await chown(file, user.uid, user.gid);
 }
 
-async function run(program: string, args: readonly string[], cwd: string, user: ServerUser | undefined) {
-  const child = spawn(program, args, {
-    ...user,
-    cwd,
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
-  }
-  const [status]: unknown[] = await once(child, 'close');
-  return { status, output };
-}
-
 /**
  * Creates the data folder if it is missing: UTF-8, sorted by code point so that the order does not depend on the machine's locale,
  * with a random password that every connection needs. The folder appears complete or not at all.
@@ -91,25 +74,24 @@ export async function ensureCluster({ paths, binaries, user }: Cluster): Promise
   await rm(partial, { recursive: true, force: true });
   await mkdir(partial, { mode: 0o700 });
   await handOver(partial, 0o700, user);
-  const { status, output } = await run(
-    binaries.initdb,
-    [
-      `--pgdata=${partial}`,
-      `--username=${ROLE}`,
-      `--pwfile=${paths.password}`,
-      '--auth=scram-sha-256',
-      '--encoding=UTF8',
-      '--locale=C',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
-    ],
-    paths.root,
-    user,
-  );
-  if (status !== 0) {
+  const options = [
+    `--pgdata=${partial}`,
+    `--username=${ROLE}`,
+    `--pwfile=${paths.password}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--locale-provider=builtin',
+    '--builtin-locale=C.UTF-8',
+  ];
+  const env = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
+  try {
+    await promisify(execFile)(binaries.initdb, options, { ...user, cwd: paths.root, env });
+  } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw new EmbeddedServerError(
-      `PostgreSQL's data folder ${paths.data} could not be created: ${output.trim()}`,
+      `PostgreSQL's data folder ${paths.data} could not be created: ${error instanceof Error ? error.message : error}`,
+      { cause: error },
     );
   }
   await rename(partial, paths.data);

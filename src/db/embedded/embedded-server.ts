@@ -4,7 +4,7 @@ import { type FileLock, lockFile, tryLock } from '../../system/file-lock.ts';
 import { type ClusterPaths, clusterPaths, ensureCluster, handOver, readPassword } from './cluster.ts';
 import { EmbeddedServerError } from './embedded-server-error.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
-import type { ServerSettings } from './postmaster.ts';
+import { type ServerSettings, signal } from './postmaster.ts';
 import { adoptServer, START_TIMEOUT_MS, startServer, stopUnlessUsed, urlFor } from './server-lifecycle.ts';
 import { requireReachable, type ServerUser, serverUser } from './server-user.ts';
 
@@ -94,11 +94,7 @@ function closerOf(paths: ClusterPaths, pid: number, use: FileLock): () => Promis
   const onExit = () => {
     use.release();
     if (!tryLock(paths.changeLock, 'exclusive') || !tryLock(paths.useLock, 'exclusive')) return;
-    try {
-      process.kill(pid, 'SIGINT');
-    } catch {
-      // It has already ended.
-    }
+    signal(pid, 'SIGINT');
   };
   process.once('exit', onExit);
   let closing: Promise<void> | undefined;

@@ -123,7 +123,7 @@ async function endsWithin(pid: number, dataFolder: string, timeoutMs: number): P
   return false;
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {

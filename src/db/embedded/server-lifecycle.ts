@@ -112,16 +112,10 @@ export async function adoptServer(paths: ClusterPaths, password: string): Promis
       }
     }
     if (performance.now() > began + patience) {
-      const alone = tryLock(paths.useLock, 'exclusive');
-      if (!alone) {
+      if (!(await stopUnlessUsed(paths))) {
         throw new EmbeddedServerError(
           `The PostgreSQL server of ${paths.root} (process ${postmaster.pid}), which another process uses, does not answer.`,
         );
-      }
-      try {
-        await stopPostmaster(postmaster.pid, paths.data);
-      } finally {
-        alone.release();
       }
       began = performance.now();
     }
@@ -177,15 +171,16 @@ async function launch({ paths, binaries, user }: Cluster, settings: ServerSettin
   }
 }
 
-/** Stops the server if no other process uses it. */
-export async function stopUnlessUsed(paths: ClusterPaths): Promise<void> {
+/** Stops the server, or returns false if another process uses it. */
+export async function stopUnlessUsed(paths: ClusterPaths): Promise<boolean> {
   const alone = tryLock(paths.useLock, 'exclusive');
-  if (!alone) return;
+  if (!alone) return false;
   try {
     const postmaster = await readPostmaster(paths.data);
     if (postmaster && (await isPostmasterOf(postmaster.pid, paths.data))) {
       await stopPostmaster(postmaster.pid, paths.data);
     }
+    return true;
   } finally {
     alone.release();
   }
