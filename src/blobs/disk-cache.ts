@@ -13,7 +13,7 @@ export interface Lease {
 }
 
 export interface DiskCacheOptions {
-  /** Folder for the caches of all processes. Each has its own subfolder, which is swept after its death. */
+  /** Folder for the caches of all processes. Each has its own subfolder, which a later start removes after a crash. */
   root: string;
   /** Maximum bytes of all files. Leased files are never removed, so large ones may exceed it. */
   maxBytes: number;
