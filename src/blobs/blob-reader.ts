@@ -5,7 +5,7 @@ import type { BlobRef, ByteRange } from './blob-store.ts';
 import type { DiskCache } from './disk-cache.ts';
 import type { MemoryCache } from './memory-cache.ts';
 
-/** Blobs up to this size are read whole and kept in memory while they are hot. */
+/** Blobs up to this size are read whole and kept in memory while they are in demand. */
 const SMALL_BLOB_BYTES = 1024 * 1024;
 
 /**
@@ -21,7 +21,6 @@ export class BlobReader {
     this.#memoryCache = memoryCache;
   }
 
-  /** The bytes of a range. */
   open(blob: BlobRef, range: ByteRange): Promise<Buffer | Readable> {
     if (blob.size > SMALL_BLOB_BYTES) return this.#stream(blob, range);
     const whole = this.#memoryCache.get(blob.sha256, () => this.#readWhole(blob));
@@ -29,7 +28,7 @@ export class BlobReader {
     return end - start === blob.size ? whole : whole.then((bytes) => bytes.subarray(start, end));
   }
 
-  /** Drops the local copies of bytes that were deleted. */
+  /** Drops the local copies of deleted blobs. */
   forget(sha256s: readonly Buffer[]): void {
     for (const sha256 of sha256s) {
       this.#diskCache.forget(sha256);

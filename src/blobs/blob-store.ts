@@ -1,13 +1,3 @@
-/** A complete local file whose bytes are to become a blob. */
-export interface StagedFile {
-  path: string;
-  /** SHA-256 of its bytes, 32 bytes. */
-  sha256: Buffer;
-  /** Bytes. */
-  size: number;
-  mediaType: string;
-}
-
 /** A blob as rows name it. */
 export interface BlobRef {
   /** 32 bytes. */
@@ -16,39 +6,45 @@ export interface BlobRef {
   size: number;
 }
 
-/** A half-open range of bytes: `start` is the first one, `end` the one after the last. */
+/** A complete local file whose bytes are to become a blob. */
+export interface StagedFile extends BlobRef {
+  path: string;
+  mediaType: string;
+}
+
+/** A range of bytes that includes `start` and excludes `end`. */
 export interface ByteRange {
   start: number;
   end: number;
 }
 
-/** The transaction in which a row starts to name a blob, or the last row that names it goes. */
+/** The transaction that adds a row naming a blob, or deletes the last one. */
 export interface UnitOfWork {
-  /** Registers work for when the transaction has ended. It is left out if nobody can know how the transaction ended. */
+  /** Registers work for when the transaction has ended. It is skipped if the outcome of the transaction is unknown. */
   whenEnded(work: (isCommitted: boolean) => Promise<void>): void;
 }
 
 /**
- * Where bytes live for good. Blobs are immutable and named by their SHA-256. Which blobs there are, and who may see them, is
- * decided by the rows that name them (`BlobRegistry`), never here.
+ * Permanent storage of bytes. Blobs are immutable and named by their SHA-256. The rows that name them decide which blobs exist and
+ * who may see them (`BlobRegistry`).
  *
- * A store that keeps bytes in the database takes part in the transaction. Any other store uses `whenEnded`: it takes back a
- * `put` that was rolled back, and deletes only what a committed transaction has deleted.
+ * A store that keeps bytes in the database takes part in the transaction. Any other store uses `whenEnded`: it undoes a `put` that
+ * was rolled back, and deletes bytes only after the transaction has been committed.
  */
 export interface BlobStore<Transaction extends UnitOfWork = UnitOfWork> {
   /**
-   * Stores the bytes of a blob that is new in this transaction. The staged file is left where it is. Until the transaction
-   * ends, nobody else puts or deletes equal bytes; what a committed transaction deleted before may still be going.
+   * Stores the bytes of a blob that is new in this transaction, and leaves the staged file in place. Until the transaction ends,
+   * nobody else puts or deletes equal bytes, but an earlier deletion may still be in progress.
    *
-   * @throws Error if the file does not have the size that it should have
+   * @throws Error if the file does not have the stated size
    */
   put(file: StagedFile, transaction: Transaction): Promise<void>;
 
   /**
-   * Streams a range of a blob in chunks of at most 1 MiB, in order. Between chunks it holds no database connection, so that a
-   * slow reader costs nothing.
+   * Streams a range of a blob in chunks of at most 1 MiB. Between chunks it does not hold a database connection, so that a slow
+   * reader costs nothing.
    *
-   * @throws AppError `not_found` if there is no such blob
+   * @throws AppError `not_found` if the blob does not exist
    */
   read(sha256: Buffer, range?: ByteRange): AsyncIterable<Buffer>;
 

@@ -6,16 +6,16 @@ import { toStorageError } from '../system/storage-errors.ts';
 import { openTemporaryFolder, type TemporaryFolder } from '../system/temporary-folder.ts';
 import type { BlobStore } from './blob-store.ts';
 
-/** A blob as a local file, which stays where it is until `release()` is called. */
+/** A blob as a local file, which is kept until `release()` is called. */
 export interface Lease {
   path: string;
   release(): void;
 }
 
 export interface DiskCacheOptions {
-  /** Folder for the caches of all processes; each has a folder of its own in it, swept after its death. */
+  /** Folder for the caches of all processes. Each has its own subfolder, which a later start removes after a crash. */
   root: string;
-  /** Bytes that are kept. Leased files are never removed, so that many large ones at once may take more. */
+  /** Maximum bytes of all files. Leased files are never removed, so large ones may exceed it. */
   maxBytes: number;
   blobs: Pick<BlobStore, 'read'>;
 }
@@ -25,26 +25,28 @@ interface Entry {
   readonly size: number;
   readonly ready: Promise<void>;
   leases: number;
-  /** Neither kept nor counted: its file goes with the last lease. */
+  /** Whether it is no longer counted, and its file is removed after the last lease. */
   isDoomed: boolean;
 }
 
-/** Opens the cache in a new folder of this process. */
+/** Opens the cache in a new folder for this process. */
 export async function openDiskCache(options: DiskCacheOptions): Promise<DiskCache> {
   return new DiskCache(await openTemporaryFolder(options.root), options.maxBytes, options.blobs);
 }
 
 /** Blobs as local files, each fetched once. The least recently used are removed first. */
 export class DiskCache {
+  /** Bytes of all files that are kept. */
+  bytes = 0;
+  /** Leases whose file existed or was already being fetched. */
+  hits = 0;
+  misses = 0;
   readonly #folder: TemporaryFolder;
   readonly #maxBytes: number;
   readonly #blobs: Pick<BlobStore, 'read'>;
-  /** In order of use, the least recent first. */
+  /** In order of use, least recent first. */
   readonly #entries = new Map<string, Entry>();
   #fileCount = 0;
-  #bytes = 0;
-  #hits = 0;
-  #misses = 0;
 
   constructor(folder: TemporaryFolder, maxBytes: number, blobs: Pick<BlobStore, 'read'>) {
     this.#folder = folder;
@@ -52,32 +54,17 @@ export class DiskCache {
     this.#blobs = blobs;
   }
 
-  /** Bytes of all files that are kept. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Leases that found the file there or on its way. */
-  get hits(): number {
-    return this.#hits;
-  }
-
-  /** Leases that had to fetch it. */
-  get misses(): number {
-    return this.#misses;
-  }
-
   /**
-   * The blob as a local file, fetched once however many ask for it at the same time, with its size and hash verified. A blob
-   * that is larger than the whole cache is removed after its last lease.
+   * The blob as a local file with its size and hash verified, fetched once however many callers ask for it at the same time. A
+   * blob that is larger than the whole cache is removed after its last lease.
    *
-   * @throws AppError `not_found` if there is no such blob, `storage_unavailable` if the disk is full
+   * @throws AppError `not_found` if the blob does not exist, `storage_unavailable` if the disk is full
    */
   async lease(sha256: Buffer, size: number): Promise<Lease> {
     const key = sha256.toString('hex');
     const found = this.#entries.get(key);
-    if (found) this.#hits += 1;
-    else this.#misses += 1;
+    if (found) this.hits += 1;
+    else this.misses += 1;
     const entry = found ?? this.#add(key, size, (file) => this.#fetch(sha256, size, file));
     this.#use(key, entry);
     try {
@@ -88,7 +75,7 @@ export class DiskCache {
       throw error;
     }
     if (found && !isFile(entry.path, size)) {
-      // Something else has removed it, for example a cleaner of temporary folders.
+      // Another program has removed it, for example a cleaner of temporary folders.
       void this.#discard(key, entry);
       this.#release(key, entry);
       return this.lease(sha256, size);
@@ -103,14 +90,14 @@ export class DiskCache {
     };
   }
 
-  /** A path that nothing has yet, on the cache's file system: to adopt a file from there is to rename it. */
+  /** An unused path on the cache's file system, so that a file can be adopted by renaming it. */
   newPath(): string {
     return this.#folder.newPath();
   }
 
   /**
-   * Moves a file that holds exactly the blob's bytes into the cache, if there is a place for it. Never fails: a file that could
-   * not be moved is fetched when it is asked for. Whatever is left at its path is the caller's to remove.
+   * Moves a file with exactly the blob's bytes into the cache, if there is room for it. Never fails: a file that could not be moved
+   * is fetched when it is needed. The caller removes whatever is left at the path.
    */
   async adopt(file: string, sha256: Buffer, size: number): Promise<void> {
     const key = sha256.toString('hex');
@@ -121,7 +108,7 @@ export class DiskCache {
     this.#release(key, entry);
   }
 
-  /** Removes a blob's file, as soon as nobody leases it. */
+  /** Removes a blob's file as soon as nobody leases it. */
   forget(sha256: Buffer): void {
     const key = sha256.toString('hex');
     const entry = this.#entries.get(key);
@@ -131,18 +118,18 @@ export class DiskCache {
   /** Removes all files, leased or not. */
   async close(): Promise<void> {
     this.#entries.clear();
-    this.#bytes = 0;
+    this.bytes = 0;
     await this.#folder.remove();
   }
 
   #add(key: string, size: number, make: (file: string) => Promise<void>): Entry {
-    // Numbered, so that removing one file never meets the making of the next one for the same blob.
+    // Numbered, so that removing a file cannot conflict with creating the next one for the same blob.
     this.#fileCount += 1;
     const file = path.join(this.#folder.path, `${key}-${this.#fileCount}`);
     const isDoomed = size > this.#maxBytes;
     const entry = { path: file, size, ready: make(file), leases: 0, isDoomed };
     this.#entries.set(key, entry);
-    if (!isDoomed) this.#bytes += size;
+    if (!isDoomed) this.bytes += size;
     return entry;
   }
 
@@ -160,12 +147,12 @@ export class DiskCache {
     else this.#evict(this.#maxBytes);
   }
 
-  /** Takes an entry out of the cache; its file goes now or with its last lease. */
+  /** Takes an entry out of the cache; its file is removed now or after its last lease. */
   async #discard(key: string, entry: Entry): Promise<void> {
     if (this.#entries.get(key) === entry) this.#entries.delete(key);
-    if (!entry.isDoomed) this.#bytes -= entry.size;
+    if (!entry.isDoomed) this.bytes -= entry.size;
     entry.isDoomed = true;
-    // What cannot be removed goes with the folder.
+    // If this fails, the file is removed together with the folder.
     if (entry.leases === 0) await rm(entry.path, { force: true }).catch(() => undefined);
   }
 
@@ -173,7 +160,7 @@ export class DiskCache {
   #evict(maxBytes: number): Promise<void>[] {
     const removals: Promise<void>[] = [];
     for (const [key, entry] of this.#entries) {
-      if (this.#bytes <= maxBytes) break;
+      if (this.bytes <= maxBytes) break;
       if (entry.leases === 0) removals.push(this.#discard(key, entry));
     }
     return removals;
@@ -185,7 +172,7 @@ export class DiskCache {
     } catch (error) {
       await rm(file, { force: true });
       if (!toStorageError(error)) throw error;
-      // The disk may be full of what this cache keeps.
+      // The disk may be full because of this cache.
       await Promise.all(this.#evict(0));
       await this.#download(sha256, size, file).catch(async (again: unknown) => {
         await rm(file, { force: true });
@@ -208,14 +195,12 @@ export class DiskCache {
       await handle.close();
     }
     if (written !== size || !hash.digest().equals(sha256)) {
-      throw new Error(
-        `Blob ${sha256.toString('hex')} was read as ${written} bytes that do not fit its hash.`,
-      );
+      throw new Error(`Blob ${sha256.toString('hex')} has ${written} bytes that do not match its hash.`);
     }
   }
 }
 
-/** Synchronous, because the kernel answers from memory faster than the thread pool is reached. */
+/** Synchronous, because the kernel answers from memory faster than the thread pool can. */
 function isFile(file: string, size: number): boolean {
   try {
     return statSync(file, { throwIfNoEntry: false })?.size === size;

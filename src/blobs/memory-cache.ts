@@ -2,41 +2,34 @@ import { LRUCache } from 'lru-cache';
 
 type Load = () => Promise<Buffer>;
 
-/** Small blobs in memory, least recently used dropped first. */
+/** Small blobs in memory. The least recently used are dropped first. */
 export interface MemoryCache {
-  readonly hits: number;
-  readonly misses: number;
-  /** The blob's bytes, loaded once however many ask for it at the same time. They are shared: nobody may change them. */
+  hits: number;
+  misses: number;
+  /** The blob's bytes, loaded once however many callers ask for them at the same time. They are shared: do not change them. */
   get(sha256: Buffer, load: Load): Promise<Buffer>;
-  /** Drops a blob, also one that is being loaded. */
+  /** Drops a blob, even one that is being loaded. */
   forget(sha256: Buffer): void;
 }
 
-/** Keeps at most `maxBytes` bytes of blobs; blobs larger than `maxBlobBytes` are passed through. */
-export function createMemoryCache(maxBytes: number, maxBlobBytes: number = 1024 * 1024): MemoryCache {
+/** Keeps at most `maxBytes` bytes of blobs. */
+export function createMemoryCache(maxBytes: number): MemoryCache {
   const cached = new LRUCache<string, Buffer, Load>({
-    // lru-cache takes no limit of 0. Every blob counts as 2 bytes or more, so that a limit of 1 keeps nothing.
+    // lru-cache refuses a limit of 0. Every blob counts as at least 2 bytes, so that a limit of 1 keeps nothing.
     maxSize: Math.max(maxBytes, 1),
-    maxEntrySize: Math.max(Math.min(maxBytes, maxBlobBytes), 1),
     sizeCalculation: (bytes) => Math.max(bytes.length, 2),
     fetchMethod: (_key, _stale, { context: load }) => load(),
-    // Those who wait for a blob that is forgotten meanwhile get its bytes all the same.
+    // Callers waiting for a blob that is forgotten in the meantime still get its bytes.
     ignoreFetchAbort: true,
   });
-  let hits = 0;
-  let misses = 0;
   return {
-    get hits() {
-      return hits;
-    },
-    get misses() {
-      return misses;
-    },
+    hits: 0,
+    misses: 0,
     get(sha256, load) {
       const status: LRUCache.Status<string, Buffer, Load> = {};
       const bytes = cached.forceFetch(sha256.toString('hex'), { context: load, status });
-      if (status.fetch === 'miss') misses += 1;
-      else hits += 1;
+      if (status.fetch === 'miss') this.misses += 1;
+      else this.hits += 1;
       return bytes;
     },
     forget(sha256) {

@@ -1,70 +1,64 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
-import { connectionError } from './database-errors.ts';
+import { timeoutError } from './database-errors.ts';
 
 const TICK_MS = 250;
-/** Ticks that a server has for the first byte on a new connection. */
+/** Maximum ticks until the first byte on a new connection. */
 const FIRST_BYTE_TICKS = 6;
-/** Ticks between two probes while there is work. */
+/** Ticks between two probes while the database is in use. */
 const PROBE_EVERY_TICKS = 2;
-/** Ticks in which a server has to answer a probe, or to send anything else. */
+/** Maximum ticks until a server answers a probe or sends anything else. */
 const PROBE_TICKS = 4;
-/** Ticks without work after which the probe's connection is given back. */
+/** Ticks without use after which the probe's connection is closed. */
 const IDLE_TICKS = 240;
 
-/** A socket that fails as soon as it is to connect. */
+/** A socket that cannot connect. */
 class FailingSocket extends Socket {
   override connect(): this {
-    process.nextTick(() => this.destroy(connectionError('ETIMEDOUT', 'The database does not answer.')));
+    process.nextTick(() => this.destroy(timeoutError('The database does not answer.')));
     return this;
   }
 }
 
 export interface ConnectionMonitorOptions {
-  /** How the probe connects. */
   client: pg.ClientConfig;
   /** Whether anything is waiting for the database. */
   isBusy(): boolean;
-  /** Called when the database goes away (false) and when it is back (true). */
+  /** Called when the database becomes unreachable or reachable. */
   onChange(isReachable: boolean): void;
 }
 
 /**
- * Notices a database that neither answers nor closes its connections (a stopped process, a paused virtual machine, a
- * lost network), which a driver waits for without end. While there is work, `SELECT 1` goes over a connection of its
- * own every 0.5 s; unanswered for 1 s in which nothing comes on the other connections either, all connections are broken off,
- * so that what waits on them fails, and new ones fail at once until a probe succeeds. A timeout per query could not tell such a
- * database from a long query, and a machine with much work may let a probe wait for longer than queries.
+ * Detects a database that neither answers nor closes its connections (a stopped process, a paused virtual machine, a lost
+ * network). A driver would wait for it forever. While the database is in use, `SELECT 1` is sent every 0.5 s over a separate
+ * connection. If nothing arrives on any connection for 1 s, all connections are destroyed, so that pending queries fail, and new
+ * ones fail at once until a probe succeeds. A timeout per query could not distinguish such a database from a long query; and
+ * under load, a probe may have to wait longer than other queries.
  *
- * All times are counted in ticks of the event loop's timer: a loop that was blocked does not take its own delay for
- * the database's.
+ * All times are counted in ticks of the event loop's timer, so that a blocked loop does not blame its own delay on the database.
  */
 export class ConnectionMonitor {
+  isReachable = true;
   readonly #options: ConnectionMonitorOptions;
   readonly #sockets = new Set<Socket>();
-  /** Sockets on which nothing has come yet, with their age in ticks. */
+  /** Sockets that have not received anything yet, with their age in ticks. */
   readonly #silent = new Map<Socket, number>();
   readonly #timer: NodeJS.Timeout;
   #probe: { client: pg.Client; socket: Socket } | undefined;
   #probeAge: number | undefined;
-  /** Bytes that had come on the open connections at the last tick. */
+  /** Bytes received on the open connections until the last tick. */
   #bytesRead = 0;
   #sinceProbe = 0;
   #idle = 0;
-  #reachable = true;
 
   constructor(options: ConnectionMonitorOptions) {
     this.#options = options;
     this.#timer = setInterval(() => this.#tick(), TICK_MS).unref();
   }
 
-  get isReachable(): boolean {
-    return this.#reachable;
-  }
-
   /** A socket for a new connection of the pool. */
   newSocket(): Socket {
-    if (!this.#reachable) return new FailingSocket();
+    if (!this.isReachable) return new FailingSocket();
     const socket = new Socket();
     this.#sockets.add(socket);
     this.#silent.set(socket, 0);
@@ -75,10 +69,10 @@ export class ConnectionMonitor {
     return socket;
   }
 
-  /** Breaks off every connection: what waits on them fails. */
+  /** Destroys every connection, so that pending queries fail. */
   destroyConnections(): void {
     for (const socket of this.#sockets) {
-      socket.destroy(connectionError('ETIMEDOUT', 'The database does not answer.'));
+      socket.destroy(timeoutError('The database does not answer.'));
     }
   }
 
@@ -99,7 +93,7 @@ export class ConnectionMonitor {
     this.#idle = busy ? 0 : this.#idle + 1;
     if (this.#idle >= IDLE_TICKS) this.#endProbe();
     this.#sinceProbe += 1;
-    if (!this.#reachable || (busy && this.#sinceProbe >= PROBE_EVERY_TICKS)) this.#startProbe();
+    if (!this.isReachable || (busy && this.#sinceProbe >= PROBE_EVERY_TICKS)) this.#startProbe();
   }
 
   #checkFirstBytes(): void {
@@ -107,16 +101,16 @@ export class ConnectionMonitor {
       if (socket.bytesRead > 0) {
         this.#silent.delete(socket);
       } else if (age >= FIRST_BYTE_TICKS) {
-        // One lost packet can do that: new connections fail until the probe, which comes next, tells.
+        // A single lost packet can be the cause: new connections fail only until the next probe.
         this.#setReachable(false);
-        socket.destroy(connectionError('ETIMEDOUT', 'The database does not take connections.'));
+        socket.destroy(timeoutError('The database does not accept connections.'));
       } else {
         this.#silent.set(socket, age + 1);
       }
     }
   }
 
-  /** Whether anything has come since the last tick. */
+  /** Whether anything has been received since the last tick. */
   #hasAnswered(): boolean {
     let bytesRead = this.#probe?.socket.bytesRead ?? 0;
     for (const socket of this.#sockets) bytesRead += socket.bytesRead;
@@ -128,7 +122,7 @@ export class ConnectionMonitor {
   #startProbe(age = 0): void {
     this.#probeAge = age;
     this.#sinceProbe = 0;
-    const isNew = this.#probe === undefined || !this.#reachable;
+    const isNew = this.#probe === undefined || !this.isReachable;
     if (isNew) {
       this.#probe?.socket.destroy();
       const socket = new Socket();
@@ -153,11 +147,11 @@ export class ConnectionMonitor {
         const age = this.#probeAge;
         this.#endProbe();
         if (!isNew) {
-          // This connection is lost; whether the server is, only a new one can tell.
+          // This connection is lost. Only a new one can show whether the server is, too.
           this.#startProbe(age);
           return;
         }
-        // A server that answers with an error is there, unless it says that it is starting or stopping (57P0x).
+        // A server that answers with an error is reachable, unless it is starting or stopping (57P0x).
         if (error instanceof pg.DatabaseError && !error.code?.startsWith('57P')) this.#setReachable(true);
         else this.#probeFailed();
       },
@@ -176,9 +170,9 @@ export class ConnectionMonitor {
     this.#probe = undefined;
   }
 
-  #setReachable(reachable: boolean): void {
-    if (this.#reachable === reachable) return;
-    this.#reachable = reachable;
-    this.#options.onChange(reachable);
+  #setReachable(isReachable: boolean): void {
+    if (this.isReachable === isReachable) return;
+    this.isReachable = isReachable;
+    this.#options.onChange(isReachable);
   }
 }

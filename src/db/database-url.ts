@@ -1,4 +1,4 @@
-/** Values of SQLAlchemy's and asyncpg's `ssl`, which mean what libpq's `sslmode` means. */
+/** Values of SQLAlchemy's and asyncpg's `ssl`, each with the equivalent `sslmode` of libpq. */
 const SSL_MODES: Readonly<Record<string, string>> = {
   true: 'require',
   false: 'disable',
@@ -7,9 +7,8 @@ const SSL_MODES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The connection URL as `pg` takes it, from one as PostgreSQL, Prisma or a Python deployment writes it: the driver in
- * `postgresql+asyncpg://` is dropped, `ssl` becomes `sslmode`, which then means what it means to libpq
- * (`require` encrypts without asking for a known certificate).
+ * Converts a connection URL of PostgreSQL, Prisma or a Python deployment for `pg`: the driver in `postgresql+asyncpg://` is
+ * dropped, and `ssl` becomes `sslmode` with libpq's meaning (`require` encrypts without verifying the certificate).
  *
  * @throws Error if it is not a PostgreSQL URL; the message does not repeat the password
  */

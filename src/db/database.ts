@@ -10,16 +10,15 @@ import { ChangeFeed } from './row-cache/change-feed.ts';
 
 export { toAppError } from './database-errors.ts';
 
-/** Longest wait for a connection while all are in use and the database is there. */
+/** Maximum wait for a connection while all are in use and the database is reachable. */
 const POOL_WAIT_MS = 10_000;
-/** Longest single statement: far more than any should take, so that a forgotten one ends some day. */
+/** Maximum duration of a statement: far more than any should take, so that a forgotten one ends eventually. */
 const STATEMENT_TIMEOUT_MS = 300_000;
-/** Longest pause inside a transaction: its locks would hold up others. */
+/** Maximum pause inside a transaction, whose locks would block others. */
 const IDLE_IN_TRANSACTION_MS = 60_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 const TRANSACTION_ATTEMPTS = 5;
 
-/** The part of a logger that is used here; pino's and Fastify's fit. */
 export interface DatabaseLogger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -27,34 +26,27 @@ export interface DatabaseLogger {
 
 export interface DatabaseOptions {
   url: string;
-  /** Most connections at once. One more is used to see whether the database still answers, another to hear of changes. */
+  /** Maximum connections in the pool. One more checks whether the database answers, another receives notifications. */
   poolSize: number;
   logger?: DatabaseLogger;
 }
 
-/** One process's connections to PostgreSQL, which Prisma and plain queries share. */
+/** One process's connections to PostgreSQL. Prisma and plain queries share them. */
 export interface Database {
   pool: pg.Pool;
   prisma: PrismaClient;
-  /** Tells of changed and deleted rows. */
   changes: ChangeFeed;
-  /** Whether the database answers now, within 1.5 s. For health checks. */
+  /** Whether the database answers within 1.5 s. For health checks. */
   isReachable(): Promise<boolean>;
-  /** Lets running queries end, for 5 s at most, and closes all connections. */
+  /** Waits at most 5 s for running queries and closes all connections. */
   close(): Promise<void>;
 }
 
-function whereIs(config: pg.ClientConfig): string {
-  const { host, port } = new pg.Client(config);
-  return host.startsWith('/') ? host : `${host}:${port}`;
-}
-
 /**
- * Connects to a database. After that, if the database goes away, calls fail within 2 s with `database_unavailable` (see
- * `toAppError`). Within 1 s of its return they succeed again.
+ * Connects to a database. If the database goes away later, calls fail within 2 s with `database_unavailable` (see `toAppError`).
+ * Within 1 s of its return they succeed again.
  *
- * @throws AppError `database_unavailable` if it cannot be reached now; the message says where it was looked for and
- *   what came back
+ * @throws AppError `database_unavailable` if it cannot be reached now; the message names the address and the reason
  */
 export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): Promise<Database> {
   const client: pg.ClientConfig = {
@@ -81,7 +73,7 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
   });
   pool.on('error', (error) => logger?.warn({ err: error }, 'an idle database connection was lost'));
-  // A connection lost while it is in use, but between two queries, fails the next one; the event by itself would end the process.
+  // If a connection is lost between two queries, the next one fails; without a listener, the event would end the process.
   pool.on('connect', (connected) => connected.on('error', () => undefined));
   const prisma = new PrismaClient({ adapter: new PrismaPg(pool) });
   const changes = new ChangeFeed({
@@ -90,6 +82,14 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
     notify: (channel, payload) => pool.query('SELECT pg_notify($1, $2)', [channel, payload]),
     logger,
   });
+  const isReachable = async () => {
+    if (!monitor.isReachable) return false;
+    const query = pool.query('SELECT 1').then(
+      () => true,
+      () => false,
+    );
+    return Promise.race([query, sleep(1_500, false, { ref: false })]);
+  };
   const close = async () => {
     await changes.close();
     await Promise.race([
@@ -102,38 +102,25 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
     await pool.query('SELECT 1');
   } catch (error) {
     await close();
+    const { host, port } = new pg.Client(client);
+    const address = host.startsWith('/') ? host : `${host}:${port}`;
     const reason = error instanceof AggregateError ? error.errors.map(String).join(', ') : String(error);
     throw new AppError(
       'database_unavailable',
-      `The database at ${whereIs(client)} cannot be used: ${reason}. Is it running, and is DATABASE_URL right?`,
+      `The database at ${address} cannot be used: ${reason}. Is it running, and is DATABASE_URL right?`,
       { cause: error, retryAfter: 2 },
     );
   }
-  return {
-    pool,
-    prisma,
-    changes,
-    isReachable: () => answers(pool, monitor),
-    close,
-  };
-}
-
-async function answers(pool: pg.Pool, monitor: ConnectionMonitor): Promise<boolean> {
-  if (!monitor.isReachable) return false;
-  const query = pool.query('SELECT 1').then(
-    () => true,
-    () => false,
-  );
-  return Promise.race([query, sleep(1_500, false, { ref: false })]);
+  return { pool, prisma, changes, isReachable, close };
 }
 
 /** Serialization failure and deadlock. */
-export const CONFLICT_STATES: readonly string[] = ['40001', '40P01'];
+const CONFLICT_STATES: readonly string[] = ['40001', '40P01'];
 
-/** A new row refers to one that is not there. */
+/** A new row refers to one that does not exist. */
 export const FOREIGN_KEY_VIOLATION = '23503';
 
-/** There is a row with this key already. */
+/** A row with this key already exists. */
 export const UNIQUE_VIOLATION = '23505';
 
 /** Whether a statement failed with one of these SQLSTATEs. */
@@ -142,73 +129,62 @@ export function hasState(error: unknown, states: readonly string[]): boolean {
 }
 
 /**
- * Runs a transaction, and runs it again if it loses a conflict with others (serialization failure, deadlock), up to `attempts`
- * times in all.
+ * Runs a transaction, at most 5 times if it loses a conflict with others (serialization failure, deadlock).
  *
  * @throws what the last attempt threw
  */
-export async function retryConflicts<T>(
-  transaction: () => Promise<T>,
-  attempts = TRANSACTION_ATTEMPTS,
-): Promise<T> {
+export async function retryConflicts<T>(transaction: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await transaction();
     } catch (error) {
-      if (!hasState(error, CONFLICT_STATES) || attempt === attempts) throw error;
+      if (!hasState(error, CONFLICT_STATES) || attempt === TRANSACTION_ATTEMPTS) throw error;
       await sleep(Math.random() * 10 * 2 ** attempt);
     }
   }
 }
 
 /**
- * Runs `work` in a transaction, which is committed when `work` returns and rolled back when it throws. After a conflict with
- * others it is tried again (`retryConflicts`), so `work` must have no effect outside of the transaction, unless `attempts` is 1.
+ * Runs `work` in a transaction, which is committed when `work` returns and rolled back when it throws. After a conflict it is
+ * retried (`retryConflicts`), so `work` must not have effects outside the transaction.
  *
- * @param attempts how often it is tried in all, 5 times by default
- * @throws AppError for a lost database or a full disk (see `toAppError`); else what `work` threw
+ * @throws AppError for a lost database or a full disk (see `toAppError`); otherwise what `work` threw
  */
 export async function withTransaction<T>(
   pool: pg.Pool,
   work: (client: pg.PoolClient, transaction: Transaction) => Promise<T>,
-  { attempts }: { attempts?: number } = {},
 ): Promise<T> {
   try {
-    return await retryConflicts(() => runTransaction(pool, work), attempts);
+    return await retryConflicts(async () => {
+      const transaction = await beginTransaction(pool);
+      try {
+        const result = await work(transaction.client, transaction);
+        await transaction.commit();
+        return result;
+      } catch (error) {
+        await transaction.rollback();
+        throw error;
+      }
+    });
   } catch (error) {
     throw toAppError(error) ?? error;
   }
 }
 
-async function runTransaction<T>(
-  pool: pg.Pool,
-  work: (client: pg.PoolClient, transaction: Transaction) => Promise<T>,
-): Promise<T> {
-  const transaction = await beginTransaction(pool);
-  try {
-    const result = await work(transaction.client, transaction);
-    await transaction.commit();
-    return result;
-  } catch (error) {
-    await transaction.rollback();
-    throw error;
-  }
-}
-
-/** A transaction under way, on its own connection. It ends with `rollback`, or with a `commit` that succeeds. */
+/** An open transaction on its own connection. It ends with `rollback`, or with a `commit` that succeeds. */
 export interface Transaction {
   client: pg.PoolClient;
   /**
-   * Registers work for when the transaction has ended; its failure changes nothing. It is left out if the connection was lost
-   * while the commit was under way, because then nobody knows how the transaction ended.
+   * Registers work for when the transaction has ended. Failures of the work are ignored. It is skipped if the connection was
+   * lost during the commit, because then nobody knows how the transaction ended.
    */
   whenEnded(work: (isCommitted: boolean) => Promise<void>): void;
-  /** @throws what PostgreSQL says; `rollback` is then still to be called */
+  /** @throws PostgreSQL's error; the caller must then call `rollback` */
   commit(): Promise<void>;
   rollback(): Promise<void>;
 }
 
-/** Begins a transaction for callers that cannot put all their work into one function, as `withTransaction` requires. */
+/** Begins a transaction for callers that cannot put their work into one function, as `withTransaction` requires. */
 export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
   const client = await pool.connect();
   const endings: ((isCommitted: boolean) => Promise<void>)[] = [];
@@ -227,7 +203,7 @@ export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
   const commit = async () => {
     mayBeCommitted = true;
     const { command } = await client.query('COMMIT');
-    // PostgreSQL answers COMMIT with ROLLBACK if a statement failed and the work went on as if nothing had happened.
+    // PostgreSQL answers COMMIT with ROLLBACK if a statement failed and its error was ignored.
     if (command !== 'COMMIT')
       throw new Error('The transaction was rolled back: one of its statements failed.');
     client.release();

@@ -9,7 +9,7 @@ const FOLDER = path.resolve(import.meta.dirname, '../../prisma/migrations');
 /** The key of `prisma migrate`'s own advisory lock, so that it and this migrator exclude each other. */
 const ADVISORY_LOCK = 72_707_369;
 
-/** The table as `prisma migrate` makes it. */
+/** The table as `prisma migrate` creates it. */
 const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id                  VARCHAR(36) PRIMARY KEY NOT NULL,
   checksum            VARCHAR(64) NOT NULL,
@@ -21,13 +21,13 @@ const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   applied_steps_count INTEGER NOT NULL DEFAULT 0
 )`;
 
-/** The database and the migrations of this version do not go together. The message says how to go on. */
+/** The database and the migrations of this version do not match. The message says how to proceed. */
 export class MigrationError extends Error {
   override readonly name = 'MigrationError';
 }
 
 export interface Migration {
-  /** Name of its folder, for example `0001_initial`; migrations apply in the order of their names. */
+  /** Name of its folder, for example `0001_initial`. Migrations are applied in the order of their names. */
   name: string;
   sql: string;
   /** SHA-256 of the file, in hexadecimal, as `prisma migrate` computes it. */
@@ -40,7 +40,7 @@ interface AppliedMigration {
   finished_at: Date | null;
 }
 
-/** Reads the migrations of a folder (default: the project's), in the order in which they apply. */
+/** Reads the migrations of a folder, in the order in which they are applied. */
 export async function readMigrations(folder: string = FOLDER): Promise<Migration[]> {
   const entries = await readdir(folder, { withFileTypes: true });
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
@@ -56,31 +56,31 @@ export async function readMigrations(folder: string = FOLDER): Promise<Migration
   );
 }
 
-/** @throws MigrationError if what was applied is not the beginning of what there is */
+/** @throws MigrationError if an applied migration has failed, is unknown or was changed */
 function checkHistory(applied: readonly AppliedMigration[], migrations: readonly Migration[]): void {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
   for (const { migration_name: name, checksum, finished_at } of applied) {
     if (finished_at === null) {
       throw new MigrationError(
-        `The migration ${name} failed before and may be half applied. Repair the database, then mark it by ` +
+        `The migration ${name} failed earlier and may be half applied. Repair the database, then mark it with ` +
           `\`npx prisma migrate resolve\` (--applied or --rolled-back ${name}).`,
       );
     }
     const migration = known.get(name);
     if (!migration) {
       throw new MigrationError(
-        `The database has the migration ${name}, which this version of Coreframe does not know: it was used by a newer version. Start that one, or restore a backup.`,
+        `The database has the migration ${name}, which this version of Coreframe does not know: a newer version has used it. Start that version, or restore a backup.`,
       );
     }
     if (migration.checksum !== checksum) {
       throw new MigrationError(
-        `The migration ${name} was applied with other contents than prisma/migrations/${name}/migration.sql has now. Restore that file; changes belong in a new migration.`,
+        `The migration ${name} was applied with different contents than prisma/migrations/${name}/migration.sql has now. Restore that file; changes belong in a new migration.`,
       );
     }
   }
 }
 
-/** Record and changes in one transaction: a migration that fails leaves nothing, and is tried again by the next start. */
+/** Applies and records a migration in one transaction: one that fails leaves no trace, and the next start retries it. */
 async function applyOnce(client: PoolClient, { name, sql, checksum }: Migration): Promise<void> {
   try {
     await client.query('BEGIN');
@@ -99,7 +99,7 @@ async function applyOnce(client: PoolClient, { name, sql, checksum }: Migration)
 
 async function apply(client: PoolClient, migration: Migration): Promise<void> {
   try {
-    // Processes of the version before may still be at work, and lock the tables in another order.
+    // Processes of the previous version may still be running, and lock the tables in a different order.
     await retryConflicts(() => applyOnce(client, migration));
   } catch (error) {
     throw new MigrationError(
@@ -110,19 +110,18 @@ async function apply(client: PoolClient, migration: Migration): Promise<void> {
 }
 
 /**
- * Brings the database to this version's schema. Processes that start at once take turns, and each finds the work done
- * or does it. The records are those of `prisma migrate deploy`, which can be used in its place. A migration runs in a
- * transaction, so that it must not hold statements that refuse one (`CREATE INDEX CONCURRENTLY`).
+ * Brings the database to this version's schema. Processes that start at the same time take turns. The records are those of
+ * `prisma migrate deploy`, which can be used instead. A migration runs in a transaction, so it must not contain statements that
+ * refuse one (`CREATE INDEX CONCURRENTLY`).
  *
- * @returns the names of the migrations that were applied now
+ * @returns the names of the newly applied migrations
  * @throws MigrationError if the database is newer than the code, or an applied migration has failed or was changed
  */
 export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string } = {}): Promise<string[]> {
   const migrations = await readMigrations(folder);
   const client = await pool.connect();
-  let failure: unknown;
   try {
-    // Waiting for another process's migration, and a migration of a large table, may well take longer than a request.
+    // Waiting for another process's migration, or migrating a large table, may take longer than any request.
     await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0');
     await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
     await client.query(MIGRATIONS_TABLE);
@@ -134,11 +133,8 @@ export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string
     const pending = migrations.filter(({ name }) => !done.has(name));
     for (const migration of pending) await apply(client, migration);
     return pending.map(({ name }) => name);
-  } catch (error) {
-    failure = error;
-    throw error;
   } finally {
-    // The connection is not used again: its end gives back the lock and the session's settings in every case.
-    client.release(failure instanceof Error ? failure : true);
+    // The connection is closed, which always releases the lock and the session's settings.
+    client.release(true);
   }
 }

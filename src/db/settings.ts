@@ -5,8 +5,8 @@ export const databaseSettings = {
   DATABASE_URL: Type.Optional(
     Type.String({
       description:
-        'The PostgreSQL database to use (`postgresql://…` or `postgresql+asyncpg://…`). Without it, an embedded server runs with its data in DATA_DIR.',
+        'URL of a PostgreSQL database (`postgresql://…` or `postgresql+asyncpg://…`). If it is not set, an embedded server runs with its data in DATA_DIR.',
     }),
   ),
-  DATABASE_POOL_SIZE: count('Maximum connections of each process to PostgreSQL.', 10, 2, 1000),
+  DATABASE_POOL_SIZE: count('Maximum number of connections from each process to PostgreSQL.', 10, 2, 1000),
 };

@@ -4,29 +4,29 @@ import { AppError } from '../core/errors.ts';
 export interface QueueStats {
   running: number;
   waiting: number;
-  /** How many can be running or waiting at once; past it what comes is refused. */
+  /** Maximum number running or waiting; beyond that, work is refused. */
   capacity: number;
 }
 
 export interface AdmissionOptions {
-  /** What is admitted, in the plural: "image logs". */
+  /** The name of the work, in the plural: "image logs". */
   what: string;
-  /** How many run at the same time. */
+  /** Maximum number running at the same time. */
   concurrency: number;
-  /** How many may wait for their turn. */
+  /** Maximum number waiting. */
   queue: number;
 }
 
-/** Seconds after which to try again, while nothing has ended that could tell how long the queue takes. */
-const FIRST_RETRY_AFTER = 5;
-const MAX_RETRY_AFTER = 60;
+/** Until the first work has ended, the duration of the queue is unknown. */
+const FIRST_RETRY_AFTER_S = 5;
+const MAX_RETRY_AFTER_S = 60;
 
-/** A bounded number of places, and a bounded queue before them. */
+/** A bounded number of places with a bounded queue. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #waiting: { resolve: () => void; reject: (reason: unknown) => void }[] = [];
   #running = 0;
-  /** How long work takes, as a moving average. */
+  /** Moving average of how long work takes. */
   #meanMs: number | undefined;
   #isClosed = false;
 
@@ -35,14 +35,14 @@ export class Admission {
   }
 
   /**
-   * Runs work when its turn has come.
+   * Runs work as soon as a place is free.
    *
    * @throws AppError `overloaded` at once if the queue is full
    * @throws the signal's reason if it aborts while the work waits
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
     const turn = this.#enter(signal);
-    // What need not wait starts at once.
+    // If it need not wait, it starts synchronously.
     if (turn !== undefined) await turn;
     const start = performance.now();
     try {
@@ -59,22 +59,23 @@ export class Admission {
     return { running: this.#running, waiting: this.#waiting.length, capacity: concurrency + queue };
   }
 
-  /** Refuses what waits and what comes. What runs goes on. */
+  /** Refuses waiting and new work. Running work continues. */
   close(): void {
     this.#isClosed = true;
     for (const { reject } of this.#waiting.splice(0)) reject(this.overloaded('The service is shutting down'));
   }
 
-  /** What to refuse work with, and when to try again. */
+  /** The error for refused work, with the time after which to try again. */
   overloaded(why: string): AppError {
     const { concurrency } = this.#options;
     const turns = (this.#waiting.length + concurrency) / concurrency;
-    const seconds = this.#meanMs === undefined ? FIRST_RETRY_AFTER : Math.ceil((turns * this.#meanMs) / 1000);
-    const retryAfter = Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER);
+    const seconds =
+      this.#meanMs === undefined ? FIRST_RETRY_AFTER_S : Math.ceil((turns * this.#meanMs) / 1000);
+    const retryAfter = Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER_S);
     return new AppError('overloaded', `${why}; try again in ${retryAfter} s.`, { retryAfter });
   }
 
-  /** Takes a place. Gives a promise of it if all are taken. */
+  /** Takes a place, or returns a promise of one if all are taken. */
   #enter(signal: AbortSignal): Promise<void> | undefined {
     signal.throwIfAborted();
     const { what, concurrency, queue } = this.#options;
@@ -98,7 +99,7 @@ export class Admission {
     return promise.finally(() => signal.removeEventListener('abort', abort));
   }
 
-  /** Hands the place on to who waits longest. */
+  /** Hands the place to the one that has waited longest. */
   #leave(): void {
     const next = this.#waiting.shift();
     if (next) next.resolve();

@@ -4,23 +4,23 @@ import { AppError } from '../core/errors.ts';
 import type { Outcome, TaskRequest, WorkerMessage } from './messages.ts';
 
 export interface RunOptions {
-  /** Counted from when the task starts to run, in milliseconds. */
+  /** Counted from the start of the task, without the wait for a process. */
   timeoutMs: number;
   signal: AbortSignal;
 }
 
 export interface ChildEnd {
-  /** Its exit code or signal, and what it last wrote to stderr. */
+  /** Its exit code or signal, and the end of its stderr. */
   reason: string;
-  /** It was killed or dismissed by the pool. */
+  /** Whether the pool killed or dismissed it. */
   isIntended: boolean;
-  /** The task that it was running, if any. */
+  /** The name of the running task, if any. */
   task: string | undefined;
 }
 
 /**
- * What a child inherits: where programs, libraries and temporary files are, and nothing secret. LD_PRELOAD may bring
- * jemalloc; NODE_COMPILE_CACHE halves the time that a start takes.
+ * The variables that a child inherits: locations of programs, libraries and temporary files, but no secrets. LD_PRELOAD may load
+ * jemalloc; NODE_COMPILE_CACHE speeds up the start.
  */
 const INHERITED = [
   'PATH',
@@ -34,39 +34,37 @@ const INHERITED = [
   'TZ',
 ];
 
-/** Against the growth of resident memory; docs/benchmarks.md has the figures. The collector is called by an idle child. */
+/** These limit the growth of resident memory (docs/benchmarks.md, resize). An idle child calls the garbage collector. */
 const EXEC_ARGV = ['--max-semi-space-size=1', '--expose-gc'];
 const MEMORY_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', UV_THREADPOOL_SIZE: '2' };
 
-/** Characters kept of what a child writes to stderr, to explain its end. */
+/** Characters of a child's stderr that are kept to explain its end. */
 const STDERR_KEPT = 2000;
 
-/** An idle child leaves within a few milliseconds. */
+/** An idle child usually exits within a few milliseconds. */
 const DISMISSAL_MS = 1000;
 
-/**
- * A task that nobody wants any more may still end by itself for so long. A new process takes 0.35 s of CPU to start,
- * more than most tasks have left.
- */
+/** Time for an aborted task to end by itself. Most do, and that costs less than starting a new process. */
 const ABORT_GRACE_MS = 250;
 
 /** A child process that runs one task at a time. */
 export class Child<Task, Result> {
-  /** Resolves once it is gone. No answer comes after that. */
+  /** Resolves once the process has ended and all its messages have been read. */
   readonly ended: Promise<ChildEnd>;
   hasBeenReady = false;
   tasksDone = 0;
-  /** Its resident memory after the last task, in bytes. */
+  /** Resident memory after the last task, in bytes. */
   rss = 0;
   readonly #process: ChildProcess;
   #running: { name: string; settle(outcome: Outcome | ChildEnd): void } | undefined;
   #isEnding = false;
 
-  /** `onReady` is called when it has loaded its code and can be given tasks. */
+  /** `onReady` is called when it has loaded its code and is ready for tasks. */
   constructor(mainModule: URL, env: Readonly<Record<string, string>>, onReady: () => void) {
+    const inherited = Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]));
     this.#process = fork(fileURLToPath(mainModule), [], {
       serialization: 'advanced',
-      env: { ...inherited(process.env), ...MEMORY_ENVIRONMENT, ...env },
+      env: { ...inherited, ...MEMORY_ENVIRONMENT, ...env },
       execArgv: EXEC_ARGV,
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
@@ -98,15 +96,15 @@ export class Child<Task, Result> {
   /**
    * Runs a task in an idle child.
    *
-   * @throws AppError what the task threw; `internal_error` with the cause for the log; `operation_timeout` once the
-   *   child is killed; `decoder_crashed` if it died by itself
-   * @throws the signal's reason if it aborts, once nothing works on the task any more: at most 250 ms later
+   * @throws AppError what the task threw; `internal_error` with the cause for the log; `operation_timeout` after the child was
+   *   killed; `decoder_crashed` if it died by itself
+   * @throws the signal's reason if it aborts, once the task has stopped: at most 250 ms later
    */
   async run(name: string, task: Task, { timeoutMs, signal }: RunOptions): Promise<Result> {
     signal.throwIfAborted();
     let verdict: { reason: unknown } | undefined;
     let timer = setTimeout(() => {
-      const detail = `The operation took longer than the ${timeoutMs / 1000} s it may take`;
+      const detail = `The operation took longer than the allowed ${timeoutMs / 1000} s`;
       verdict = { reason: new AppError('operation_timeout', detail) };
       this.#kill();
     }, timeoutMs);
@@ -120,7 +118,7 @@ export class Child<Task, Result> {
     const outcome = await new Promise<Outcome | ChildEnd>((settle) => {
       this.#running = { name, settle };
       const request: TaskRequest = { name, task };
-      // A failure to send means that the child is going away, and `ended` reports that.
+      // If sending fails, the child is ending, and `ended` reports that.
       this.#process.send(request, () => {});
     });
     signal.removeEventListener('abort', abort);
@@ -128,12 +126,12 @@ export class Child<Task, Result> {
     this.#running = undefined;
     this.tasksDone += 1;
     if (verdict !== undefined) throw verdict.reason;
-    // What a child answers is what the code of its tasks gives.
+    // The code of the tasks guarantees the type of the result.
     if ('result' in outcome) return outcome.result as Result;
     throw toError(outcome);
   }
 
-  /** Lets an idle one leave by itself, and kills it if it does not. */
+  /** Lets an idle child exit by itself, and kills it if it does not. */
   dismiss(): void {
     this.#isEnding = true;
     if (this.#process.connected) this.#process.disconnect();
@@ -152,11 +150,11 @@ export class Child<Task, Result> {
     });
     const exited = new Promise<string>((resolve) => {
       this.#process.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
-      // If it cannot be started, there is no 'exit'.
+      // A process that cannot be started does not emit 'exit'.
       this.#process.once('error', (error) => this.#process.pid ?? resolve(error.message));
     });
-    // 'exit' may come before the last message has been read from the channel; none comes after 'disconnect'.
-    // ('close' would say both, but does not come after a disconnect from this side.)
+    // 'exit' may come before the last message has been read, 'disconnect' does not. ('close' would cover both, but it is not
+    // emitted after this side has disconnected.)
     const disconnected = new Promise<void>((resolve) => {
       if (this.#process.connected) this.#process.once('disconnect', resolve);
       else resolve();
@@ -171,12 +169,6 @@ export class Child<Task, Result> {
     this.#running?.settle(end);
     return end;
   }
-}
-
-function inherited(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    INHERITED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
-  );
 }
 
 function toError(outcome: Exclude<Outcome, { result: unknown }> | ChildEnd): AppError {

@@ -1,21 +1,16 @@
-import type { ErrorCode, Fault } from '../core/errors.ts';
+import type { AppError } from '../core/errors.ts';
 
-/** From the pool to a process that has nothing to do. */
+/** Sent by the pool to an idle process. */
 export interface TaskRequest {
   name: string;
   task: unknown;
 }
 
-/** An `AppError` as it crosses between processes. */
-export interface PublicFailure {
-  code: ErrorCode;
-  detail: string;
-  errors: readonly Fault[];
-  retryAfter: number | undefined;
-}
+/** An `AppError` as it is sent between processes. */
+type PublicFailure = Pick<AppError, 'code' | 'detail' | 'errors' | 'retryAfter'>;
 
-/** What came of a task. Any error but an `AppError` is for the log alone. */
+/** The outcome of a task. Any error but an `AppError` is only for the log. */
 export type Outcome = { result: unknown } | { failure: PublicFailure } | { error: Error };
 
-/** From a process to the pool: that it can be given tasks, or the answer to one, with its resident memory in bytes. */
+/** Sent by a process to the pool: it is ready for tasks, or the outcome of one, with its resident memory in bytes. */
 export type WorkerMessage = { isReady: true } | (Outcome & { rss: number });

@@ -1,54 +1,40 @@
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Admission, type QueueStats } from './admission.ts';
+import { Admission, type AdmissionOptions, type QueueStats } from './admission.ts';
 import { Child, type RunOptions } from './child.ts';
 
-export interface PoolOptions {
-  /** Main module of a process; it calls `serveTasks`. */
+/** `concurrency` is the number of processes, each with one task at a time. */
+export interface PoolOptions extends AdmissionOptions {
+  /** Main module of a process. It calls `serveTasks`. */
   mainModule: URL;
-  /** What its tasks are, in the plural: "image operations". */
-  what: string;
-  /** Processes, each with one task at a time. */
-  concurrency: number;
-  /** Tasks that may wait while all processes are busy; past it a task is refused at once. */
-  queue: number;
-  /** Variables for the environment of a process. It inherits nothing but where programs and files are. */
+  /** Environment variables for a process. It inherits only the locations of programs and files. */
   env?: Readonly<Record<string, string>>;
-  /** A process is replaced after so many tasks… */
+  /** A process is replaced after this many tasks… */
   maxTasks?: number;
-  /** …or if, between tasks, its resident memory is over this many bytes. */
+  /** …or if its resident memory exceeds this many bytes after a task. */
   maxRss?: number;
-  log?: PoolLog;
-}
-
-export interface PoolLog {
-  warn(details: object, message: string): void;
+  log?: { warn(details: object, message: string): void };
 }
 
 export interface PoolStats extends QueueStats {
-  /** Processes that were replaced after a crash, a timeout, an abort or as routine. */
+  /** Processes that were replaced, after a crash, a timeout or an abort, or routinely. */
   restarts: number;
-  /** Of the live processes. */
   pids: number[];
 }
 
-/**
- * Routine replacement is a safety net: over 1,000 resizes a process grew from 112 to 120 MiB; decoding large pictures in
- * full took up to 400 MiB for a while.
- */
+/** Routine replacement is a safety net against the growth of memory. */
 const DEFAULT_MAX_TASKS = 2000;
 const DEFAULT_MAX_RSS = 512 * 1024 * 1024;
-/** Between attempts to replace processes that die before they are ready; doubled each time. */
+/** Delay between attempts to replace processes that die before they are ready, doubled each time. */
 const FIRST_RESTART_DELAY_MS = 100;
-const LAST_RESTART_DELAY_MS = 5000;
-/** After so many in a row, with no process left, tasks do not wait for one. */
+const MAX_RESTART_DELAY_MS = 5000;
+/** If this many starts fail in a row and no process is left, tasks are refused. */
 const HOPELESS_START_FAILURES = 3;
 
 /**
- * Child processes, started ahead and replaced as soon as they end, with a bounded queue before them. Native code cannot
- * be stopped in the middle, so a process is killed if its task takes too long or is no longer wanted, and a crash costs
- * the one task that was running. One task at a time in as many processes as there are cores is the fastest of the
- * variants measured (docs/benchmarks.md, resize).
+ * Child processes with a bounded queue. They are started in advance and replaced as soon as they end. Native code cannot be
+ * interrupted, so a process is killed if its task takes too long or is no longer wanted, and a crash affects only the running
+ * task. One process per core with one task at a time is the fastest variant (docs/benchmarks.md, resize).
  */
 export class ProcessPool<Task, Result> {
   readonly #options: PoolOptions;
@@ -56,7 +42,7 @@ export class ProcessPool<Task, Result> {
   readonly #children = new Set<Child<Task, Result>>();
   /** Each keeps one process running. */
   readonly #places: Promise<void>[];
-  /** Emits 'change' when a child has become idle, or none will. */
+  /** Emits 'change' when a child has become idle, or when waiting for one has become pointless. */
   readonly #events = new EventEmitter().setMaxListeners(0);
   readonly #closing = new AbortController();
   #restarts = 0;
@@ -69,10 +55,10 @@ export class ProcessPool<Task, Result> {
   }
 
   /**
-   * Runs one task in a process of its own for the time being.
+   * Runs a task in a process that does nothing else in the meantime.
    *
    * @throws AppError `overloaded` at once if the queue is full or processes cannot be started
-   * @throws the signal's reason, at once if it aborts while the task waits
+   * @throws the signal's reason, at once if it aborts while the task is waiting
    * @throws what `Child.run` throws
    */
   run(name: string, task: Task, options: RunOptions): Promise<Result> {
@@ -97,7 +83,7 @@ export class ProcessPool<Task, Result> {
     };
   }
 
-  /** Refuses new tasks, hands waiting ones back as `overloaded`, lets running ones end, then ends the processes. */
+  /** Refuses new and waiting tasks as `overloaded`, waits for running ones, then ends the processes. */
   async close(): Promise<void> {
     this.#closing.abort();
     this.#admission.close();
@@ -106,7 +92,7 @@ export class ProcessPool<Task, Result> {
     await Promise.all(this.#places);
   }
 
-  /** Each task that is admitted finds one, unless a process is being replaced. */
+  /** Every admitted task finds an idle process, unless one is being replaced. */
   #findIdle(): Child<Task, Result> | undefined {
     const children = [...this.#children];
     const idle = children.find((child) => child.isIdle);
@@ -140,7 +126,7 @@ export class ProcessPool<Task, Result> {
     }
   }
 
-  /** From the start of a process to its end. False if it died before it was ready. */
+  /** Runs a process until it ends. False if it died before it was ready. */
   async #runOne(): Promise<boolean> {
     const { mainModule, env = {}, what, log } = this.#options;
     const child = new Child<Task, Result>(mainModule, env, () => {
@@ -154,9 +140,9 @@ export class ProcessPool<Task, Result> {
     return child.hasBeenReady || isIntended;
   }
 
-  /** If memory or process ids run out, to try again at once would not help. */
+  /** If memory or process ids have run out, retrying at once would not help. */
   async #delayRestart(): Promise<void> {
-    const delay = Math.min(FIRST_RESTART_DELAY_MS * 2 ** this.#startFailures, LAST_RESTART_DELAY_MS);
+    const delay = Math.min(FIRST_RESTART_DELAY_MS * 2 ** this.#startFailures, MAX_RESTART_DELAY_MS);
     this.#startFailures += 1;
     this.#events.emit('change');
     await sleep(delay, undefined, { signal: this.#closing.signal }).catch(() => {});

@@ -3,31 +3,30 @@ import { AppError } from '../core/errors.ts';
 import type { Outcome, TaskRequest, WorkerMessage } from './messages.ts';
 
 export interface TaskServerOptions<Task> {
-  /** Loads what nearly every task needs, before the first one comes. */
+  /** Loads the code that nearly every task needs, before the first one arrives. */
   prepare(): Promise<unknown>;
   run(name: string, task: Task): Promise<unknown>;
 }
 
-/** A process that has had nothing to do for so long frees the memory of its last tasks… */
+/** A process that has been idle for this long frees the memory of its last tasks… */
 const IDLE_MS = 200;
 /** …if their buffers take more bytes than this. */
 const KEPT_BUFFERS = 16 * 1024 * 1024;
 
-/** Makes this process one of a pool: it does one task after another, and may be killed at any moment. */
+/** Makes this process a member of a pool. It runs one task after another, and may be killed at any moment. */
 export async function serveTasks<Task>({ prepare, run }: TaskServerOptions<Task>): Promise<void> {
   let isBusy = false;
   let idleTimer: NodeJS.Timeout | undefined;
 
-  // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole process group; the pool decides when to end.
+  // A terminal's Ctrl-C and a service manager's SIGTERM reach the whole process group, but the pool decides when to end.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
-  // The parent is gone. An orderly exit would wait for libuv's threads, which may be busy for minutes.
+  // The parent has gone. An orderly exit would wait for libuv's threads, which may be busy for minutes.
   process.on('disconnect', () => {
     if (isBusy) process.kill(process.pid, 'SIGKILL');
     process.exit();
   });
 
-  // The pool sends whatever `run` takes.
   process.on('message', async ({ name, task }: TaskRequest & { task: Task }) => {
     isBusy = true;
     clearTimeout(idleTimer);
@@ -44,7 +43,7 @@ export async function serveTasks<Task>({ prepare, run }: TaskServerOptions<Task>
     // If memory runs out, Linux should end this process, not the API or the database.
     writeFileSync('/proc/self/oom_score_adj', '1000');
   } catch {
-    // Not Linux, or not allowed here.
+    // This is not Linux, or it is not allowed.
   }
 
   await prepare();
@@ -67,7 +66,7 @@ function toFailure(error: unknown): Outcome {
   return { error: error instanceof Error ? error : new Error(String(error)) };
 }
 
-/** Without new tasks, V8 would keep the buffers of past ones. It takes 20 ms, which a busy process never pays. */
+/** Without new tasks, V8 would keep the buffers of past ones. Only an idle process has time for a full collection. */
 function freeMemory(): void {
   if (process.memoryUsage().arrayBuffers > KEPT_BUFFERS) globalThis.gc?.();
 }

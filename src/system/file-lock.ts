@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export type LockMode = 'shared' | 'exclusive';
 
-/** A lock that this process holds. It ends with `release()` or with the process, however that ends. */
+/** A lock that this process holds. It ends with `release()` or with the process. */
 export interface FileLock {
   release(): void;
 }
@@ -13,21 +13,21 @@ export interface FileLock {
 const SQLITE_BUSY = 5;
 
 /**
- * Tries to lock a file, which is created where missing and stays empty: `exclusive` for one holder alone, `shared`
- * for any number of holders while nobody has it exclusively. Gives undefined where others' locks forbid it.
+ * Tries to lock a file, which is created if it is missing and stays empty: `exclusive` for a single holder, `shared` for any number
+ * of holders while nobody has it exclusively. Returns undefined if another lock prevents it.
  *
- * The kernel drops the lock when its process ends, so that there is nothing stale to recognise: no process ids, which
- * get used again, and no host names, which tell nothing across containers. Node has no `flock` or `fcntl`; SQLite's
- * file locks (https://www.sqlite.org/lockingv3.html) are the portable way to them that comes with it.
+ * The kernel releases the lock when its process ends, so that stale locks cannot exist. Process ids and host names would not work:
+ * ids are reused, and host names do not identify containers. Node lacks `flock` and `fcntl`, but it includes SQLite, whose file
+ * locks are portable (https://www.sqlite.org/lockingv3.html).
  *
- * @throws Error where the file cannot be opened (folder missing, not writable)
+ * @throws Error if the file cannot be opened (folder missing, not writable)
  */
 export function tryLock(file: string, mode: LockMode): FileLock | undefined {
-  // Made here for errors with a cause that SQLite does not tell (no room, no permission).
+  // SQLite would not report the cause of a failure (no room, no permission).
   if (!existsSync(file)) closeSync(openSync(file, 'a'));
   const database = new DatabaseSync(file, { timeout: 0 });
   try {
-    // Nothing is ever written, and no journal file is to lie about.
+    // Nothing is ever written, so a journal file is not needed.
     database.exec('PRAGMA journal_mode = MEMORY');
     database.exec(mode === 'exclusive' ? 'BEGIN EXCLUSIVE' : 'BEGIN; SELECT count(*) FROM sqlite_master');
   } catch (error) {
@@ -43,9 +43,9 @@ export function tryLock(file: string, mode: LockMode): FileLock | undefined {
 }
 
 /**
- * Waits for a lock, asking every 20 ms.
+ * Waits for a lock.
  *
- * @throws Error where it was not to be had within `timeoutMs`
+ * @throws Error if the lock is still held after `timeoutMs`
  */
 export async function lockFile(file: string, mode: LockMode, timeoutMs: number): Promise<FileLock> {
   const deadline = performance.now() + timeoutMs;

@@ -1,12 +1,12 @@
 import { AppError } from '../core/errors.ts';
 
-/** Errors of a file system that is full or broken, where the request is not at fault and a later one may succeed. */
+/** Errors of a full or broken file system: the request is not at fault, and a later one may succeed. */
 const STORAGE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO', 'ENFILE', 'EMFILE']);
 
-/** Seconds: space is made by people. */
-const RETRY_AFTER = 30;
+/** Long, because someone has to free space first. */
+const RETRY_AFTER_S = 30;
 
-/** The public explanation of a full or broken disk; undefined for any other error. */
+/** The public error for a full or broken disk; undefined for any other error. */
 export function toStorageError(error: unknown): AppError | undefined {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   return STORAGE_CODES.has(error.code) ? storageUnavailable(error) : undefined;
@@ -15,6 +15,6 @@ export function toStorageError(error: unknown): AppError | undefined {
 export function storageUnavailable(cause: unknown): AppError {
   return new AppError('storage_unavailable', 'There is no room to store more bytes at the moment.', {
     cause,
-    retryAfter: RETRY_AFTER,
+    retryAfter: RETRY_AFTER_S,
   });
 }

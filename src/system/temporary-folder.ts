@@ -5,24 +5,23 @@ import path from 'node:path';
 import { type FileLock, tryLock } from './file-lock.ts';
 import { toStorageError } from './storage-errors.ts';
 
-/** A folder of this process alone. */
+/** A folder that only this process uses. */
 export interface TemporaryFolder {
   readonly path: string;
-  /** A path in it that nothing has yet. */
+  /** An unused path in the folder. */
   newPath(): string;
-  /** Removes the folder with all that is in it. */
   remove(): Promise<void>;
 }
 
-const NAME = /^process-[0-9a-f]{16}$/;
-const LOCK_NAME = /^(process-[0-9a-f]{16})\.lock$/;
+/** The name of a folder, which is also the beginning of its lock's name. */
+const NAME = /^(process-[0-9a-f]{16})(?:\.lock)?$/;
 
 /**
- * Makes a folder of this process's own below `root` (made where missing), and removes those that dead processes have left
- * there. A folder `process-…` belongs to whoever holds the lock `process-….lock` beside it; the system drops the lock
- * with its process. Whatever else is in `root` is left alone.
+ * Creates a folder for this process below `root`, and removes those that dead processes have left there. A folder `process-…`
+ * belongs to the process that holds the lock `process-….lock` beside it; the lock ends with that process. Anything else in `root`
+ * is left alone.
  *
- * @throws AppError `storage_unavailable` where the disk is full
+ * @throws AppError `storage_unavailable` if the disk is full
  */
 export async function openTemporaryFolder(root: string): Promise<TemporaryFolder> {
   try {
@@ -45,13 +44,13 @@ export async function openTemporaryFolder(root: string): Promise<TemporaryFolder
   }
 }
 
-/** A new name and the lock on it. The lock comes before the folder, so that a folder without a held lock has no owner. */
+/** Locks a new name. This happens before the folder is created, so that a folder without a held lock is abandoned. */
 function claimName(root: string): { name: string; lock: FileLock } {
   for (;;) {
     const name = `process-${randomBytes(8).toString('hex')}`;
     const file = path.join(root, `${name}.lock`);
     const lock = tryLock(file, 'exclusive');
-    // Another process's sweep may come between the making of the file and its locking; it removes the file.
+    // The sweep of another process may remove the file before it is locked.
     if (lock && existsSync(file)) return { name, lock };
     lock?.release();
   }
@@ -59,14 +58,9 @@ function claimName(root: string): { name: string; lock: FileLock } {
 
 async function sweep(root: string): Promise<void> {
   const entries = await readdir(root);
-  const names = entries.flatMap((entry) => LOCK_NAME.exec(entry)?.[1] ?? (NAME.test(entry) ? entry : []));
-  for (const name of new Set(names)) {
-    try {
-      await removeAbandoned(root, name);
-    } catch {
-      // Another user's, or something in it cannot be removed: no reason not to start.
-    }
-  }
+  const names = entries.flatMap((entry) => NAME.exec(entry)?.[1] ?? []);
+  // A folder of another user, or one that cannot be removed, must not prevent a start.
+  for (const name of new Set(names)) await removeAbandoned(root, name).catch(() => undefined);
 }
 
 async function removeAbandoned(root: string, name: string): Promise<void> {

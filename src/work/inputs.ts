@@ -2,22 +2,19 @@ import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
 import type { ImageFormat } from '../pictures/formats.ts';
 
-/** An input that has a row of its own, so that an artifact can name it. */
+/** An input with its own row, which an artifact can name. */
 export type StoredRef = { type: 'image'; id: string } | { type: 'artifact'; id: string };
 
-/**
- * What work is done on. A staged file lies in a temporary folder of this process: what an upload has received and nobody
- * has checked yet.
- */
+/** An input of work. A staged file is in a temporary folder of this process: an upload that has not been checked yet. */
 export type InputRef =
   | StoredRef
   | { type: 'frame_set'; id: string }
   | { type: 'staged_file'; path: string; format: ImageFormat };
 
-/** The files that an input can have: its bytes, and the JSON that goes with them. */
+/** The files of an input: its bytes, and the JSON that belongs to them. */
 export type InputPart = 'content' | 'document';
 
-/** An input as its owner has it: what is known without reading its bytes. */
+/** The facts about an owner's input that are known without reading its bytes. */
 export interface Input {
   ref: InputRef;
   /** `image`, `frame_set`, `staged_file`, or the kind of the artifact. */
@@ -27,7 +24,7 @@ export interface Input {
   filename: string;
   content: BlobRef | null;
   document: BlobRef | null;
-  /** How it was made, if it is an artifact. */
+  /** The work that made it, if it is an artifact. */
   origin: { inputs: readonly StoredRef[]; parameters: object } | null;
 }
 
@@ -39,36 +36,36 @@ export interface InputFiles {
   filename: string;
 }
 
-/** Inputs as local files, which stay where they are until they are released. */
+/** Inputs as local files, which are kept until they are released. */
 export interface OpenedInputs {
   files: InputFiles[];
   release(): void;
 }
 
 export interface OpenOptions {
-  /** Of each input, the files that are read; the others need not be there. */
+  /** For each input, the files to open. */
   parts: readonly (readonly InputPart[])[];
-  /** Of the operation that reads them. */
+  /** The parameters of the work. */
   params: object;
-  /** Aborted when nobody waits for the work any more. */
+  /** Aborted when nobody waits for the work. */
   signal: AbortSignal;
 }
 
 /** Finds and opens inputs of one or several types. */
 export interface InputSource<Ref extends InputRef = InputRef> {
-  /** @throws AppError `not_found`, also for someone else's */
+  /** @throws AppError `not_found` if it does not exist or belongs to another owner */
   find(owner: OwnerId, ref: Ref): Promise<Input>;
   /**
-   * The inputs as local files, all or none of them.
+   * Opens all inputs as local files.
    *
-   * @throws AppError `not_found` if one has been deleted meanwhile
+   * @throws AppError `not_found` if one has been deleted in the meantime; then none is open
    */
   open(inputs: readonly Input[], options: OpenOptions): Promise<OpenedInputs>;
 }
 
-export type InputSources = { [Type in InputRef['type']]: InputSource<Extract<InputRef, { type: Type }>> };
+type InputSources = { [Type in InputRef['type']]: InputSource<Extract<InputRef, { type: Type }>> };
 
-/** Every type of input, each by the source that knows it. */
+/** Finds and opens inputs of every type by their sources. */
 export class Inputs implements InputSource {
   readonly #sources: InputSources;
 
@@ -83,11 +80,11 @@ export class Inputs implements InputSource {
   async open(inputs: readonly Input[], options: OpenOptions): Promise<OpenedInputs> {
     const [source, ...others] = new Set(inputs.map(({ ref }) => this.#sourceOf(ref)));
     if (source === undefined || others.length > 0)
-      throw new Error('Inputs of one work come from one source.');
+      throw new Error('The inputs of the work come from several sources.');
     return source.open(inputs, options);
   }
 
-  /** The table's type says that a source takes the references of its type. */
+  /** The type of the table guarantees that a source accepts the references of its type. */
   #sourceOf(ref: InputRef): InputSource {
     return this.#sources[ref.type] as InputSource;
   }

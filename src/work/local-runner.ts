@@ -5,22 +5,19 @@ import type { Attempt, Runner } from './runner.ts';
 import type { WorkSettings } from './settings.ts';
 import type { Work } from './work.ts';
 
-/** Processes that run a task by the name of its operation. */
-export interface TaskPool {
-  run(name: string, task: Task, options: { timeoutMs: number; signal: AbortSignal }): Promise<Outcome>;
-}
+/** Called after each attempt with `ok` or the error's code, and its duration including the wait. */
+type ObserveWork = (operation: string, outcome: string, seconds: number) => void;
 
-/** Called after each attempt with how long it took, waiting included, and `ok` or the error's code. */
-export type ObserveWork = (operation: string, outcome: string, seconds: number) => void;
-
-export interface LocalRunnerOptions {
+interface LocalRunnerOptions {
   operations: ReadonlyMap<string, Operation>;
-  pool: TaskPool;
+  pool: {
+    run(name: string, task: Task, options: { timeoutMs: number; signal: AbortSignal }): Promise<Outcome>;
+  };
   settings: PictureSettings & Pick<WorkSettings, 'OPERATION_TIMEOUT_MS'>;
   observe: ObserveWork;
 }
 
-/** Runs work in the image processes of this machine; what is light, on the threads of this process. */
+/** Runs work in the image processes of this machine, and light work in this process. */
 export class LocalRunner implements Runner {
   readonly #options: LocalRunnerOptions;
 
@@ -31,7 +28,7 @@ export class LocalRunner implements Runner {
   async run(work: Work, attempt: Attempt, signal: AbortSignal): Promise<Outcome> {
     const { operations, settings, observe } = this.#options;
     const operation = operations.get(work.operation);
-    if (operation === undefined) throw new Error(`There is no operation ${work.operation}.`);
+    if (operation === undefined) throw new Error(`The operation ${work.operation} does not exist.`);
     const task = { ...attempt, params: work.params, limits: imageLimits(settings) };
     const label = operation.label(work.params);
     const start = performance.now();
@@ -42,7 +39,7 @@ export class LocalRunner implements Runner {
       return outcome;
     } catch (error) {
       report(outcomeOf(error));
-      // The process is gone by now if it was killed, so that nobody writes the files again.
+      // A killed process has ended by now, so nobody writes the files again.
       await Promise.all([task.outputPath, task.documentPath].map((path) => rm(path, { force: true })));
       throw error;
     }

@@ -12,17 +12,16 @@ import type { Runner } from './runner.ts';
 import { SingleFlight } from './single-flight.ts';
 import { type Work, workKey } from './work.ts';
 
-/** The part of a logger that is used here. */
 interface MakerLog {
   debug(details: object, message: string): void;
   warn(details: object, message: string): void;
 }
 
-/** Where artifacts are stored. Every method that takes an owner sees nothing of anyone else's. */
+/** Stores artifacts. A method that takes an owner sees only that owner's artifacts. */
 export interface ArtifactRepository {
   findByKey(owner: OwnerId, key: Buffer): Promise<Artifact | undefined>;
   create(owner: OwnerId, artifact: NewArtifact): Promise<MadeArtifact>;
-  /** False if it has been removed meanwhile. */
+  /** False if it has been removed in the meantime. */
   keep(owner: OwnerId, id: string): Promise<boolean>;
   noteUse(artifact: Artifact, log: MakerLog): void;
   evictCached(maxBytes: number): Promise<Buffer[]>;
@@ -33,16 +32,16 @@ export interface MakerServices {
   inputs: Inputs;
   runner: Runner;
   artifacts: ArtifactRepository;
-  /** Where pictures are written, and every result goes. */
+  /** Pictures are written here, and every result is moved here. */
   diskCache: DiskCache;
-  /** Where other results and documents are written before they are stored. */
+  /** Other results and documents are written here before they are stored. */
   documentFolder: TemporaryFolder;
-  /** Bytes that artifacts made by GET may take in the database. */
+  /** Maximum bytes in the database for artifacts made by GET. */
   cacheBytes: number;
   log: MakerLog;
 }
 
-/** Work, and its inputs if they are known already. */
+/** Work, with its inputs if they have already been found. */
 export interface PlannedWork extends Work {
   found?: readonly Input[];
 }
@@ -55,11 +54,10 @@ export interface MakeOptions {
 
 export interface MadeArtifact {
   artifact: Artifact;
-  /** It did not exist when it was asked for. */
   isNew: boolean;
 }
 
-/** A file that was computed and is not stored. The caller removes it. */
+/** A computed file that is not stored. The caller must remove it. */
 export interface ComputedFile extends FileKind {
   path: string;
   /** Bytes. */
@@ -67,12 +65,12 @@ export interface ComputedFile extends FileKind {
   remove(): Promise<void>;
 }
 
-/** Least milliseconds between two looks at what may be evicted. */
+/** Minimum interval between two evictions. */
 const EVICTION_INTERVAL_MS = 10_000;
 
 /**
- * Makes what work describes: finds the stored artifact, joins the computation under way, or runs it and stores the result.
- * Owners never share a key or a computation.
+ * Makes the result of work: finds the stored artifact, joins a running computation, or computes and stores the result. Owners never
+ * share a key or a computation.
  */
 export class Maker {
   readonly #services: MakerServices;
@@ -84,11 +82,11 @@ export class Maker {
   }
 
   /**
-   * The work that parameters mean for one of the owner's resources.
+   * Plans the work of an operation on one of the owner's resources.
    *
-   * @param given fits the parameters of the operation
-   * @throws AppError `not_found` if there is no such subject; `validation_failed` with the paths of the parameters, if the
-   *   subject is not what the operation works on, or an input that they name is not the owner's
+   * @param given matches the parameters of the operation
+   * @throws AppError `not_found` if the subject does not exist; `validation_failed` with the paths of the parameters, if the subject
+   *   has the wrong kind, or a named input does not belong to the owner
    */
   async plan(
     owner: OwnerId,
@@ -108,15 +106,15 @@ export class Maker {
   }
 
   /**
-   * The artifact of work whose operation stores its result.
+   * Finds or makes the artifact of work whose operation stores its result.
    *
-   * @throws AppError what `Runner.run` throws, and `not_found` if an input has been deleted meanwhile
+   * @throws AppError what `Runner.run` throws, and `not_found` if an input has been deleted in the meantime
    */
   async make(owner: OwnerId, work: PlannedWork, options: MakeOptions): Promise<MadeArtifact> {
     const { artifacts, log } = this.#services;
     const key = workKey(work);
-    // Equal requests look it up together, too: one that looked by itself, just before it was stored, could come back when
-    // the computation that it was to join has ended.
+    // The lookup is shared, too: a separate lookup could miss the artifact just before it is stored, and return when the
+    // computation that it should join has ended.
     const { artifact, isNew } = await this.#flights.run(
       `${owner}/${key.toString('hex')}`,
       options.signal,
@@ -130,12 +128,12 @@ export class Maker {
     if (options.retention === 'cached' || artifact.retention === 'kept') return { artifact, isNew };
     if (await artifacts.keep(owner, artifact.id))
       return { artifact: { ...artifact, retention: 'kept' }, isNew };
-    // It was evicted just now.
+    // It has just been evicted.
     return this.make(owner, work, options);
   }
 
   /**
-   * The file of work whose operation does not store it.
+   * Computes the file of work whose operation does not store it.
    *
    * @throws AppError as `make`
    */
@@ -147,9 +145,9 @@ export class Maker {
   }
 
   /**
-   * The result of an operation that makes no file.
+   * Computes the result of an operation that does not write a file.
    *
-   * @param given fits the parameters of the operation
+   * @param given matches the parameters of the operation
    * @throws AppError as `plan` and `make`
    */
   async resultOf<Result extends object>(
@@ -161,23 +159,23 @@ export class Maker {
   ): Promise<Result> {
     const work = await this.plan(owner, operation, ref, given);
     const { outcome } = await this.#run(owner, work, this.#services.documentFolder.newPath(), signal);
-    // What a task gives is what its operation says.
+    // The task of an operation returns the operation's type of result.
     return outcome.result as Result;
   }
 
-  /** What the file of work will be. Of work that was planned. */
+  /** The name and type of the file that planned work will make. */
   fileOf(work: PlannedWork): FileKind {
     const [subject] = work.found ?? [];
     if (subject === undefined) throw new Error('The work was not planned here.');
     return fileOf(work, this.#operationOf(work).makes?.(subject, work.params));
   }
 
-  /** @throws AppError `validation_failed` for an artifact that the operation has not made */
+  /** @throws AppError `validation_failed` if the operation has not made the artifact */
   requireStoredBy({ stores }: Operation, { kind }: Artifact): void {
     if (stores !== null && kind !== stores) throw wrongKind(stores, kind);
   }
 
-  /** Another input, with a missing one reported at the parameter that names it. */
+  /** Finds an input that a parameter names. If it is missing, that parameter is reported. */
   async #findNamed(owner: OwnerId, { ref, path, kind }: NamedInput): Promise<Input> {
     const input = await this.#services.inputs.find(owner, ref).catch((error: unknown) => {
       if (error instanceof AppError && error.code === 'not_found') return undefined;
@@ -195,7 +193,7 @@ export class Maker {
   ): Promise<MadeArtifact> {
     const { artifacts, diskCache, documentFolder } = this.#services;
     const { stores } = this.#operationOf(work);
-    if (stores === null) throw new Error(`${work.operation} stores nothing.`);
+    if (stores === null) throw new Error(`${work.operation} does not store its result.`);
     const outputPath = stores === 'picture' ? diskCache.newPath() : documentFolder.newPath();
     const documentPath = documentFolder.newPath();
     try {
@@ -217,7 +215,7 @@ export class Maker {
         file: { path: outputPath, ...content, mediaType },
         document: document && { path: documentPath, ...document, mediaType: 'application/json' },
       });
-      // If another process was first with other bytes, the files are not the artifact's.
+      // If another process was faster and made different bytes, the files do not belong to the artifact.
       if (made.artifact.sha256.equals(content.sha256))
         await diskCache.adopt(outputPath, content.sha256, content.size);
       if (document !== null && made.artifact.document?.sha256.equals(document.sha256))
@@ -229,7 +227,7 @@ export class Maker {
     }
   }
 
-  /** Finds the inputs unless they are known, opens them and has the work done. */
+  /** Finds the inputs unless they are known, opens them and runs the work. */
   async #run(
     owner: OwnerId,
     work: PlannedWork,
@@ -239,34 +237,31 @@ export class Maker {
   ): Promise<{ outcome: Outcome; file: FileKind | undefined; inputs: readonly Input[] }> {
     const { runner, log } = this.#services;
     const operation = this.#operationOf(work);
-    const inputs = work.found ?? (await this.#findInputs(owner, operation, work));
+    const { operation: name, version, inputs: refs, params, found } = work;
+    const inputs = found ?? (await Promise.all(refs.map((ref) => this.#services.inputs.find(owner, ref))));
     const [subject] = inputs;
-    if (subject === undefined) throw new Error('Work has at least one input.');
+    if (subject === undefined) throw new Error('The work has no inputs.');
+    requireKind(subject, operation.subject);
     const opened = await this.#services.inputs.open(inputs, {
       parts: inputs.map((_, index) => (index === 0 ? operation.reads.subject : operation.reads.others)),
-      params: work.params,
+      params,
       signal,
     });
     try {
       const outcome = await runner.run(work, { inputs: opened.files, outputPath, documentPath }, signal);
-      return { outcome, file: operation.makes?.(subject, work.params), inputs };
+      return { outcome, file: operation.makes?.(subject, params), inputs };
     } catch (error) {
-      if (!signal.aborted && isOurFailure(error)) log.warn({ work: toWork(work) }, 'work failed');
+      if (!signal.aborted && isOurFailure(error))
+        log.warn({ work: { operation: name, version, inputs: refs, params } }, 'work failed');
       throw error;
     } finally {
       opened.release();
     }
   }
 
-  async #findInputs(owner: OwnerId, operation: Operation, work: Work): Promise<Input[]> {
-    const found = await Promise.all(work.inputs.map((ref) => this.#services.inputs.find(owner, ref)));
-    if (found[0] !== undefined) requireKind(found[0], operation.subject);
-    return found;
-  }
-
   #operationOf({ operation: name, version }: Work): Operation {
     const operation = this.#services.operations.get(name);
-    if (operation === undefined) throw new Error(`There is no operation ${name}.`);
+    if (operation === undefined) throw new Error(`The operation ${name} does not exist.`);
     if (operation.version !== version)
       throw new Error(`${name} has version ${operation.version}, not ${version}.`);
     return operation;
@@ -286,15 +281,10 @@ export class Maker {
   }
 }
 
-/** Failures after which an operator wants to see the work, and to do it again. */
+/** Whether an operator will want to see the work in order to repeat it. */
 function isOurFailure(error: unknown): boolean {
   if (!(error instanceof AppError)) return true;
   return ['internal_error', 'operation_timeout', 'decoder_crashed'].includes(error.code);
-}
-
-/** The work alone, as plain JSON. */
-function toWork({ operation, version, inputs, params }: PlannedWork): Work {
-  return { operation, version, inputs, params };
 }
 
 const PLURALS: Record<InputKind, string> = {
@@ -309,7 +299,7 @@ function isOfKind(input: Input, kind: InputKind): boolean {
   return kind === 'picture' ? input.format !== null : input.kind === kind;
 }
 
-/** @throws AppError `validation_failed` at the `id` of the resource */
+/** @throws AppError `validation_failed` at `id` */
 function requireKind(input: Input, kind: InputKind): void {
   if (!isOfKind(input, kind)) throw wrongKind(kind, input.kind);
 }
@@ -319,12 +309,12 @@ function wrongKind(expected: InputKind, received: string): AppError {
 }
 
 function writtenBy(work: Work, { content }: Outcome): WrittenFile {
-  if (content === undefined) throw new Error(`${work.operation} has written no file.`);
+  if (content === undefined) throw new Error(`${work.operation} did not write a file.`);
   return content;
 }
 
 function fileOf(work: Work, file: FileKind | undefined): FileKind {
-  if (file === undefined) throw new Error(`${work.operation} makes no file.`);
+  if (file === undefined) throw new Error(`${work.operation} does not write a file.`);
   return file;
 }
 

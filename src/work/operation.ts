@@ -4,21 +4,21 @@ import type { Input, InputFiles, InputPart, StoredRef } from './inputs.ts';
 import type { OperationRoute, StoredPartRoute, ViewRoute } from './routes.ts';
 
 /**
- * Every operation by its name, for types. Each `operation.ts` adds its own (declaration merging), and `src/operations.ts` does
- * not compile until it lists all of them.
+ * The types of all operations by name. Each `operation.ts` adds its own (declaration merging), and `src/operations.ts` does not
+ * compile until it lists all of them.
  */
-// biome-ignore lint/suspicious/noEmptyInterface: filled where operations are defined
+// biome-ignore lint/suspicious/noEmptyInterface: operations add their types to it
 export interface Operations {}
 
-/** What a task is given: files by path, parameters and limits, and nothing else. */
+/** The input of a task: files by path, parameters and limits, and nothing else. */
 export interface Task<Params = object> {
-  /** One for each input, in order; of frame sets, one for all. */
+  /** One per input, in order; a single one for all frame sets. */
   inputs: readonly InputFiles[];
   params: Params;
   limits: ImageLimits;
-  /** For the result. A path of this attempt alone. */
+  /** Path for the result. Only this attempt uses it. */
   outputPath: string;
-  /** For JSON that goes with the result. */
+  /** Path for the result's document. */
   documentPath: string;
 }
 
@@ -30,31 +30,30 @@ export interface WrittenFile {
   size: number;
 }
 
-/** What a task has done. */
+/** The outcome of a task. */
 export interface Outcome<Result = object> {
-  /** What is at `outputPath`. */
+  /** The file at `outputPath`. */
   content?: WrittenFile;
-  /** What is at `documentPath`. */
+  /** The file at `documentPath`. */
   document?: WrittenFile;
-  /** What is known of the result without its bytes. */
+  /** The facts about the result that are known without its bytes. */
   result: Result;
 }
 
-/** Does the work of one attempt, in whatever process it is loaded. */
+/** Runs one attempt in the current process. */
 export type RunTask<Params = object, Result = object> = {
-  // A method's type, so that an operation of known parameters is one of any.
+  // Methods are bivariant, so that an operation with specific parameters is assignable to `Operation`.
   run(task: Task<Params>): Promise<Outcome<Result>>;
 }['run'];
 
-/** What parameters are completed from. */
+/** The facts that complete parameters. */
 export interface Facts {
-  /** What is worked on. */
   subject: Input;
-  /** The media types that the client accepts, most preferred first; none if it does not matter. */
+  /** The media types that the client accepts, most preferred first. Empty if they do not matter. */
   accepts: () => readonly string[];
 }
 
-/** Another input that parameters name. */
+/** An input that parameters name. */
 export interface NamedInput {
   ref: StoredRef;
   /** JSON Pointer to the parameter that names it. */
@@ -62,94 +61,90 @@ export interface NamedInput {
   kind: InputKind;
 }
 
-/** What an input must be. A mask is a picture, too: its label map. */
+/** The kind that an input must have. A mask is also a picture: its label map. */
 export type InputKind = 'picture' | 'histogram' | 'mask' | 'frame_set' | 'staged_file';
 
-/** A file that an operation makes. */
+/** A file that an operation writes. */
 export interface FileKind {
   filename: string;
   mediaType: string;
 }
 
-/** An operation as a view of what another one stores. */
+/** Describes an operation that shows the stored result of another one. */
 export interface View extends ViewRoute {
   of: Operation;
 }
 
-/** One thing that can be computed. Methods get complete parameters unless they say otherwise. */
+/** Something that can be computed. Methods get complete parameters unless stated otherwise. */
 export interface Operation<Params extends object = object, Result extends object = object> {
   name: string;
-  /** Raised when the same parameters give another result than before. */
+  /** Raised when the same parameters give a different result than before. */
   version: number;
   /** The parameters, with their defaults. */
   params: TSchema;
-  /** What is known of a result without its bytes. */
+  /** The facts about a result that are known without its bytes. */
   result: TObject;
-  /** What is worked on: its first input. */
+  /** The kind of the first input. */
   subject: InputKind;
-  /** The files that the task reads: of the subject, and of its other inputs. By default the bytes of each. */
+  /** The parts of the subject and of the other inputs that the task reads. By default the bytes. */
   reads: { subject: readonly InputPart[]; others: readonly InputPart[] };
   /** The other inputs. */
   inputs(params: Params, subject: Input): NamedInput[];
   /**
-   * One spelling for parameters that mean the same.
+   * Completes parameters, with the same spelling for all that mean the same.
    *
-   * @param given fits `params`
-   * @throws AppError `validation_failed` with every fault that can be told without the bytes
+   * @param given matches `params`
+   * @throws AppError `validation_failed` with every fault that can be found without reading the bytes
    */
   canonicalize(given: unknown, facts: Facts): Params;
   /** The kind of artifact that the result is stored as; null if it is not stored. */
   stores: 'picture' | 'histogram' | 'mask' | null;
-  /** The file that it makes. Without it, the result is all. */
+  /** The file that it writes. Without this method, there is only the result. */
   makes?(subject: Input, params: Params): FileKind;
-  /** The name of the document that goes with a file of this name, if there is one. */
+  /** The name of the document that belongs to a file with this name. */
   documentName?(filename: string): string;
   routes: readonly OperationRoute[];
-  /** Routes to the parts of what it stores, below `/artifacts/{id}`. */
+  /** Routes to the parts of the stored result. */
   parts: readonly StoredPartRoute[];
-  /** The routes to it, if it shows what another operation stores. */
+  /** Set if it shows the stored result of another operation. */
   view: View | null;
-  /** What metrics call it; few names. By default its own. */
+  /** Its name in metrics; the number of different names must be small. By default its own name. */
   label(params: Params): string;
-  /** Whether it takes less time than the way to another process, and reads no bytes of strangers. */
+  /** Whether it takes less time than a message to another process, and does not read untrusted bytes. */
   isLight(params: Params): boolean;
-  /** Loads the code that does it, in the process that does it: the API itself never loads native code. */
+  /** Loads its code in the process that runs it: the API process never loads native code. */
   load(): Promise<RunTask<Params, Result>>;
 }
 
-type Defaulted =
-  | 'reads'
-  | 'inputs'
-  | 'canonicalize'
-  | 'stores'
-  | 'routes'
-  | 'parts'
-  | 'view'
-  | 'label'
-  | 'isLight';
+const DEFAULTS = {
+  reads: { subject: ['content'], others: ['content'] },
+  inputs: () => [],
+  // Parameters that match the schema, with its defaults filled in, are complete.
+  canonicalize: (given: unknown) => given as object,
+  stores: null,
+  routes: [],
+  parts: [],
+  view: null,
+  isLight: () => false,
+} satisfies Partial<Operation>;
+
+type Defaulted = keyof typeof DEFAULTS | 'label';
+
+type TypedOperation<Params extends TSchema, Result extends TObject> = Operation<
+  Static<Params> & object,
+  Static<Result>
+>;
 
 type Definition<Name extends string, Params extends TSchema, Result extends TObject> = {
   name: Name;
   params: Params;
   result: Result;
-} & Omit<Operation<Static<Params> & object, Static<Result>>, Defaulted | 'name' | 'params' | 'result'> &
-  Partial<Pick<Operation<Static<Params> & object, Static<Result>>, Defaulted>>;
+} & Omit<TypedOperation<Params, Result>, Defaulted | 'name' | 'params' | 'result'> &
+  Partial<Pick<TypedOperation<Params, Result>, Defaulted>>;
 
-/** An operation from its definition. */
+/** Completes the definition of an operation with defaults. */
 export function defineOperation<const Name extends string, Params extends TSchema, Result extends TObject>(
   definition: Definition<Name, Params, Result>,
-): Operation<Static<Params> & object, Static<Result>> & { name: Name } {
-  return {
-    reads: { subject: ['content'], others: ['content'] },
-    inputs: () => [],
-    // What fits the schema, with the defaults of the schema filled in, is complete.
-    canonicalize: (given) => given as Static<Params> & object,
-    stores: null,
-    routes: [],
-    parts: [],
-    view: null,
-    label: () => definition.name,
-    isLight: () => false,
-    ...definition,
-  };
+): TypedOperation<Params, Result> & { name: Name } {
+  return { ...DEFAULTS, label: () => definition.name, ...definition };
 }

@@ -3,10 +3,10 @@ import { parameterError } from '../core/faults.ts';
 import { ObjectWithDefaults } from '../core/schema.ts';
 import type { RequestForm } from './routes.ts';
 
-/** The one text that stands for a structured value in a query. */
+/** A structured value as text in a query. */
 export interface TextForm {
   schema: TSchema;
-  /** @throws AppError `validation_failed` at the path that is given, for a text that no pattern can tell */
+  /** @throws AppError `validation_failed` at `path` for text that the schema's pattern cannot rule out */
   parse(text: string, path: string): unknown;
 }
 
@@ -17,7 +17,6 @@ interface TextOptions {
 
 const NUMBER = '\\d{1,7}';
 const POINT = `${NUMBER},${NUMBER}`;
-/** The pattern of points. */
 export const POINTS = `${POINT}(?:;${POINT})*`;
 
 function text(pattern: string, { description, example }: TextOptions, maxLength = 100): TSchema {
@@ -29,12 +28,12 @@ function toPoint(text: string): { x: number; y: number } {
   return { x, y };
 }
 
-/** Points as `x,y;x,y;…`. */
+/** Parses points written as `x,y;x,y;…`. */
 export function parsePoints(text: string): { x: number; y: number }[] {
   return text === '' ? [] : text.split(';').map(toPoint);
 }
 
-/** A box: four numbers, whose names are given in their order. */
+/** A box: four numbers, named in their order. */
 export function boxText({ names, ...options }: TextOptions & { names: readonly string[] }): TextForm {
   return {
     schema: text(`${POINT},${POINT}`, options),
@@ -50,7 +49,7 @@ export function pointText(options: TextOptions): TextForm {
   return { schema: text(POINT, options), parse: toPoint };
 }
 
-/** Characters of a text with many points: a URL may not be much longer. */
+/** Maximum characters of a text with many points: a URL must not be much longer. */
 const MAX_POINTS_LENGTH = 8192;
 
 /** Pixels, `x,y;x,y;…`. */
@@ -58,7 +57,7 @@ export function pointsText(options: TextOptions): TextForm {
   return { schema: text(POINTS, options, MAX_POINTS_LENGTH), parse: parsePoints };
 }
 
-/** One of several kinds of value, told apart by a name before a colon: `levels:30,150`. */
+/** One of several kinds of value, distinguished by a name before a colon: `levels:30,150`. */
 export function taggedText(
   kinds: Record<string, { pattern: string; parse: (text: string) => unknown }>,
   options: TextOptions,
@@ -83,7 +82,7 @@ export function taggedText(
   };
 }
 
-/** Parameters as a query says them: those of `texts` as text, all others as they are. */
+/** Parameters as a query carries them: those in `texts` as text, all others unchanged. */
 export function queryForm(properties: TProperties, texts: Record<string, TextForm>): RequestForm<TObject> {
   const schemas = Object.entries(texts).map(([name, { schema }]) => [name, Type.Optional(schema)]);
   return {

@@ -1,12 +1,12 @@
 import type { TObject, TSchema } from '@sinclair/typebox';
 import type { InputPart } from './inputs.ts';
 
-/** How a request says parameters: what it holds, and the way from there to the parameters and, for faults, back. */
+/** How a request carries parameters: its schema, and the mapping to the parameters and, for faults, back. */
 export interface RequestForm<Schema extends TSchema = TSchema> {
   schema: Schema;
-  /** Parameters as a client may give them, from values that fit the schema. */
+  /** Converts values that match the schema to parameters. */
   read(values: Record<string, unknown>): unknown;
-  /** The path in the request of what a fault names by its path in the parameters. */
+  /** Converts a path in the parameters to a path in the request. */
   locate(path: string): string;
 }
 
@@ -17,24 +17,23 @@ export function plainForm<Schema extends TSchema>(schema: Schema): RequestForm<S
 
 export type Examples = Record<string, { summary: string; value: unknown }>;
 
-/** `Image` or `Artifact`, for names; in texts `image` or `artifact`. */
 export type ResourceName = 'Image' | 'Artifact';
 
-/** What the documentation says of a route on a resource. */
+/** The documentation of a route on a resource. */
 export interface RouteText {
   operationId: (of: ResourceName) => string;
   summary: (of: 'image' | 'artifact') => string;
   description: string;
 }
 
-/** Bytes in an answer: what they are, by media type. */
+/** Bytes in an answer, by media type. */
 export interface BytesAnswer {
   description: string;
-  /** The schema of each media type: of JSON its own, of all else `BYTES`. */
+  /** The schema of each media type: that of the JSON, or `BYTES` for anything else. */
   content: Record<string, { schema: TSchema }>;
 }
 
-/** Makes the artifact and answers with it. */
+/** Creates the artifact and answers with it. */
 export interface ArtifactPost extends RouteText {
   answers: 'artifact';
   form: RequestForm;
@@ -49,16 +48,16 @@ export interface BytesPost extends Omit<ArtifactPost, 'answers'> {
   bytes: BytesAnswer;
 }
 
-/** Answers with the thing itself. */
+/** Answers with the result itself. */
 export interface BytesGet extends RouteText {
   form: RequestForm<TObject>;
-  /** Parameters that go together. */
+  /** Parameters that are valid together. */
   example?: Record<string, unknown>;
   part: InputPart;
   bytes: BytesAnswer;
 }
 
-/** Routes to an operation below `/images/{id}` and `/artifacts/{id}`. */
+/** Routes of an operation, below `/images/{id}` and `/artifacts/{id}`. */
 export interface OperationRoute {
   path: string;
   tag: string;
@@ -66,7 +65,7 @@ export interface OperationRoute {
   get?: BytesGet;
 }
 
-/** The way to a part of what an operation has stored, below `/artifacts/{id}`. */
+/** The route to a part of a stored result, below `/artifacts/{id}`. */
 export interface StoredPartRoute {
   path: string;
   tag: string;
@@ -77,16 +76,13 @@ export interface StoredPartRoute {
   bytes: BytesAnswer;
 }
 
-/** Routes to a view: below `/artifacts/{id}` of what it shows, and below the first route to the operation that stores that. */
-export interface ViewRoute extends RouteText {
-  /** Below the path of the operation that is shown. */
+/** Routes of a view: below `/artifacts/{id}`, and below the first route of the operation that stores the artifact. */
+export interface ViewRoute extends Omit<BytesGet, 'part'> {
+  /** Below the path of the operation that stores the artifact. */
   path: string;
   /** Below `/artifacts/{id}`. */
   artifactPath: string;
   artifactOperationId: string;
   artifactSummary: string;
   tag: string;
-  form: RequestForm<TObject>;
-  example?: Record<string, unknown>;
-  bytes: BytesAnswer;
 }

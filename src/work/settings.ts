@@ -3,14 +3,18 @@ import { count, type Settings } from '../core/settings.ts';
 
 export const workSettings = {
   IMAGE_CONCURRENCY: count(
-    'Image processes, each working on one image at a time. Default: the number of cores.',
+    'Number of image processes, each working on one image at a time. Default: the number of cores.',
     availableParallelism(),
     1,
     256,
   ),
-  IMAGE_QUEUE: count('Image operations that may wait for a process; more are answered 503.', 200, 0),
+  IMAGE_QUEUE: count(
+    'Maximum number of image operations that wait for a process; more are answered 503.',
+    200,
+    0,
+  ),
   OPERATION_TIMEOUT_MS: count(
-    'Maximum time that one image operation may run, in milliseconds; after that its process is killed.',
+    'Maximum milliseconds that an image operation may run; after that, its process is killed.',
     30_000,
   ),
 };

@@ -5,8 +5,8 @@ interface Flight<T> {
 }
 
 /**
- * Shares one computation among equal requests at the same time. The computation goes on while anyone waits for it, and
- * is aborted when the last one has left.
+ * Shares one computation among equal requests at the same time. It continues while any caller waits for it, and is aborted when
+ * the last one has left.
  */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();

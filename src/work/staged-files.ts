@@ -3,7 +3,7 @@ import type { Input, InputRef, InputSource, OpenedInputs } from './inputs.ts';
 
 type StagedFileRef = Extract<InputRef, { type: 'staged_file' }>;
 
-/** Files in a temporary folder as inputs. Whoever has staged one removes it, too. */
+/** Files in a temporary folder as inputs. The code that has staged a file also removes it. */
 export const stagedFiles: InputSource<StagedFileRef> = {
   async find(_owner, ref): Promise<Input> {
     return {

@@ -7,27 +7,24 @@ import type { WrittenFile } from './operation.ts';
 
 /** The local file of an input that is a picture. */
 export function pictureFile(input: InputFiles | undefined): SourceFile {
-  if (input === undefined || input.path === null || input.format === null) {
-    throw new Error('The task has no picture at this place.');
-  }
+  if (!input?.path || !input.format) throw new Error('The task does not have this picture.');
   return { path: input.path, format: input.format };
 }
 
 /** The path of an input's bytes. */
 export function contentFile(input: InputFiles | undefined): string {
-  if (input === undefined || input.path === null) throw new Error('The task has no file at this place.');
+  if (!input?.path) throw new Error('The task does not have this file.');
   return input.path;
 }
 
 /** The path of an input's JSON document. */
 export function documentFile(input: InputFiles | undefined): string {
-  if (input === undefined || input.documentPath === null)
-    throw new Error('The task has no document at this place.');
+  if (!input?.documentPath) throw new Error('The task does not have this document.');
   return input.documentPath;
 }
 
 /**
- * Writes a file that does not exist yet, from its bytes or the parts of them.
+ * Writes a file that does not exist yet.
  *
  * @throws AppError `storage_unavailable` if the disk is full or fails
  */
@@ -46,7 +43,7 @@ export async function writeNewFile(
   return { sha256: hash.digest('hex'), size: parts.reduce((sum, part) => sum + part.length, 0) };
 }
 
-/** The bytes of JSON. */
+/** A value as JSON bytes. */
 export function jsonBytes(value: unknown): Uint8Array {
   return Buffer.from(JSON.stringify(value));
 }

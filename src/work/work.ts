@@ -3,16 +3,16 @@ import canonicalize from 'canonicalize';
 import type { InputRef } from './inputs.ts';
 
 /**
- * What is to be computed, as plain JSON: all that it takes to do it again elsewhere or later. Whoever may read the inputs may
- * have it done.
+ * A description of a computation as plain JSON, complete enough to repeat it elsewhere or later. Anyone who may read the inputs may
+ * request it.
  */
 export interface Work {
   operation: string;
-  /** Of the operation. Raised when its results change, so that old artifacts stay what they were. */
+  /** Version of the operation. It is raised when results change, so that old artifacts stay valid for their version. */
   version: number;
-  /** The one that is worked on comes first. */
+  /** The subject comes first. */
   inputs: readonly InputRef[];
-  /** Complete: with every default filled in, in one spelling. */
+  /** Complete, with every default filled in, in canonical spelling. */
   params: object;
 }
 

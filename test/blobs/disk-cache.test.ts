@@ -185,15 +185,15 @@ t.test('a file that something else removed is fetched again', async (t) => {
   }
 });
 
-t.test('bytes that do not fit their hash or size are never served', async (t) => {
+t.test('bytes that do not match their hash or size are never served', async (t) => {
   const { cache, files } = await open(t, 1000);
   const blob = await storeBlob(300);
-  await t.rejects(cache.lease(blob.sha256, 299), { message: /do not fit/ });
+  await t.rejects(cache.lease(blob.sha256, 299), { message: /do not match/ });
   await database.pool.query('UPDATE blob_chunks SET data = $2 WHERE sha256 = $1', [
     blob.sha256,
     randomBytes(300),
   ]);
-  await t.rejects(cache.lease(blob.sha256, 300), { message: /do not fit/ });
+  await t.rejects(cache.lease(blob.sha256, 300), { message: /do not match/ });
   t.same(await files(), []);
   t.equal(cache.bytes, 0);
 });

@@ -122,7 +122,7 @@ t.test('a migration whose file was changed is refused', async (t) => {
   const { pool } = await (await createTestDatabase(t)).open();
   await t.rejects(migrate(pool, { folder }), {
     name: 'MigrationError',
-    message: /0001_initial.*other contents/,
+    message: /0001_initial.*different contents/,
   });
 });
 
@@ -139,7 +139,7 @@ t.test('a migration that prisma left failed is refused, one that was rolled back
   await pool.query(
     `INSERT INTO _prisma_migrations (id, checksum, migration_name) VALUES ('x', 'x', '0001_initial')`,
   );
-  await t.rejects(migrate(pool), { name: 'MigrationError', message: /0001_initial failed before/ });
+  await t.rejects(migrate(pool), { name: 'MigrationError', message: /0001_initial failed earlier/ });
   await pool.query(`UPDATE _prisma_migrations SET rolled_back_at = now() WHERE id = 'x'`);
   t.same(await migrate(pool), []);
 });

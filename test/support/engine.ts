@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Pipeline } from '../../src/manipulation/pipeline.ts';
 import { OPERATIONS, OPERATIONS_BY_NAME } from '../../src/operations.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
-import { type PoolLog, type PoolStats, ProcessPool } from '../../src/processes/pool.ts';
+import { type PoolOptions, type PoolStats, ProcessPool } from '../../src/processes/pool.ts';
 import { LocalRunner } from '../../src/work/local-runner.ts';
 import type { Outcome, Task } from '../../src/work/operation.ts';
 
@@ -13,7 +13,7 @@ export interface EngineOptions {
   queue: number;
   timeoutMs: number;
   limits: ImageLimits;
-  log?: PoolLog;
+  log?: NonNullable<PoolOptions['log']>;
 }
 
 export interface Engine {

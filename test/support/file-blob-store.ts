@@ -39,7 +39,7 @@ export class FileBlobStore implements BlobStore {
       if (start >= end) return await handle.close();
       return yield* createReadStream(file, { fd: handle, start, end: end - 1, highWaterMark: 1024 * 1024 });
     }
-    throw new AppError('not_found', 'There are no such bytes.');
+    throw new AppError('not_found', 'These bytes do not exist.');
   }
 
   async delete(sha256s: readonly Buffer[], transaction: UnitOfWork): Promise<void> {

@@ -145,7 +145,7 @@ t.test('work of another version, or of nothing that there is, is not guessed at'
   const { services, work } = await appWithWork(t);
   const make = (changes: Partial<Work>) => services.maker.make(LOCAL_OWNER, { ...work, ...changes }, options);
   await t.rejects(make({ version: 99 }), { message: /version/ });
-  await t.rejects(make({ operation: 'teleport' }), { message: /no operation teleport/ });
+  await t.rejects(make({ operation: 'teleport' }), { message: /operation teleport does not exist/ });
   await t.rejects(make({ inputs: [] }), { message: /input/ });
   await t.rejects(make({ inputs: [{ type: 'image', id: '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11' }] }), {
     code: 'not_found',

@@ -7,7 +7,7 @@ import type { BlobStore, ByteRange, StagedFile } from '../blob-store.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Bytes in PostgreSQL, in chunks of 1 MiB, so that any size goes in and out in constant memory. */
+/** Keeps bytes in PostgreSQL in chunks of 1 MiB, so that any size is read and written in constant memory. */
 export class PostgresBlobStore implements BlobStore<Transaction> {
   readonly #pool: Pool;
 
@@ -20,7 +20,7 @@ export class PostgresBlobStore implements BlobStore<Transaction> {
     try {
       let stored = 0;
       for (let index = 0; stored <= size; index += 1) {
-        // One byte more than the file should have tells that it is too long.
+        // Asking for one byte too many shows whether the file is too long.
         const data = await readFully(file, Math.min(size - stored + 1, CHUNK_BYTES));
         if (data.length === 0) break;
         await client.query({
@@ -46,7 +46,7 @@ export class PostgresBlobStore implements BlobStore<Transaction> {
       if (data === null || data.length === 0)
         throw new Error(`Blob ${sha256.toString('hex')} has no bytes at ${position} of ${first.size}.`);
       position += data.length;
-      // The next chunk comes while the reader is busy with this one.
+      // The next chunk is loaded while the reader is busy with this one.
       next = position < end ? this.#readChunk(sha256, position, end) : undefined;
       next?.catch(() => undefined);
       yield data;
@@ -54,27 +54,27 @@ export class PostgresBlobStore implements BlobStore<Transaction> {
   }
 
   async delete(): Promise<void> {
-    // Chunks go with the row of their blob: the foreign key cascades.
+    // The chunks are deleted with the row of their blob, because the foreign key cascades.
   }
 
-  /** The part of one chunk from `position` to its end or to `end`, and the size of the blob. */
+  /** The part of one chunk between `position` and `end`, and the size of the blob. */
   async #readChunk(sha256: Buffer, position: number, end = Number.POSITIVE_INFINITY) {
     const index = Math.floor(position / CHUNK_BYTES);
     const offset = position - index * CHUNK_BYTES;
     const length = Math.max(Math.min(end - position, CHUNK_BYTES - offset), 0);
-    // The values are a hash and whole numbers: nothing in them needs quoting.
+    // The values are a hash and integers, which do not need quoting.
     const row = await queryBinaryRow(
       this.#pool,
       `SELECT b.size, substring(c.data FROM ${offset + 1} FOR ${length}) FROM blobs b
        LEFT JOIN blob_chunks c ON c.sha256 = b.sha256 AND c.index = ${index} WHERE b.sha256 = '\\x${sha256.toString('hex')}'`,
     );
     const [size, data] = row ?? [];
-    if (!size) throw new AppError('not_found', 'There are no such bytes.');
+    if (!size) throw new AppError('not_found', 'These bytes do not exist.');
     return { size: Number(size.readBigInt64BE()), data: data ?? null };
   }
 }
 
-/** The file's next bytes, fewer than `length` only at its end. */
+/** The next bytes of the file, fewer than `length` only at its end. */
 async function readFully(file: FileHandle, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
   let filled = 0;

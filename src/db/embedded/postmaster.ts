@@ -1,40 +1,31 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { readFile, readlink, realpath, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerUser } from './server-user.ts';
 
-/** What a server says of itself in the `postmaster.pid` of its data folder. */
+/** What a server writes to `postmaster.pid` in its data folder. */
 export interface Postmaster {
   pid: number;
   port: number;
   /** Empty if it listens on TCP only. */
   socketFolder: string;
-  /** Empty if it listens on its socket only. */
-  address: string;
   status: string;
 }
 
 /**
- * Reads `postmaster.pid` (format: PostgreSQL's src/include/utils/pidfile.h), undefined if there is none. The lines
- * after the first appear one after the other while the server starts.
+ * Reads `postmaster.pid` if it exists (format: PostgreSQL's src/include/utils/pidfile.h). The lines after the first appear one
+ * by one while the server starts.
  */
 export async function readPostmaster(dataFolder: string): Promise<Postmaster | undefined> {
   const text = await readFile(path.join(dataFolder, 'postmaster.pid'), 'utf8').catch(() => undefined);
-  const [pid, , , port, socketFolder, address, , status] = text?.split('\n') ?? [];
+  const [pid, , , port = '', socketFolder = '', , , status = ''] = text?.split('\n') ?? [];
   if (!pid) return undefined;
-  return {
-    pid: Number(pid),
-    port: Number(port ?? 0),
-    socketFolder: socketFolder ?? '',
-    address: address ?? '',
-    status: status?.trim() ?? '',
-  };
+  return { pid: Number(pid), port: Number(port), socketFolder, status: status.trim() };
 }
 
-/** Whether a process with this id is there, zombies aside. */
+/** Whether a process with this id exists and is not a zombie. */
 export async function isRunning(pid: number): Promise<boolean> {
   try {
     process.kill(pid, 0);
@@ -45,21 +36,21 @@ export async function isRunning(pid: number): Promise<boolean> {
   return !/^\d+ \(.*\) Z /s.test(state);
 }
 
-/** Whether the process is a server of this data folder, and not one that got the id of a dead server. */
+/** Whether the process is the server of this data folder, and not another one that reuses the id of a dead server. */
 export async function isPostmasterOf(pid: number, dataFolder: string): Promise<boolean> {
   if (!(await isRunning(pid))) return false;
   const folder = await realpath(dataFolder);
   if (process.platform === 'linux') {
-    // A server works in its data folder.
+    // A server's working directory is its data folder.
     return (await readlink(`/proc/${pid}/cwd`).catch(() => '')) === folder;
   }
   return spawnSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' }).stdout.includes(folder);
 }
 
 /**
- * Makes a server's leftover `postmaster.pid` one that PostgreSQL takes over: it refuses if any process of the same user
- * has the id in it. Only the id is replaced, by that of a process that just ended; the rest lets PostgreSQL see whether
- * orphaned backends of the dead server still use its shared memory.
+ * Lets PostgreSQL take over a stale `postmaster.pid`, which it refuses if the id in it belongs to any process of the same user.
+ * The id is replaced by that of a process that has just ended. The rest stays: it lets PostgreSQL see whether orphaned backends
+ * of the dead server still use its shared memory.
  */
 export async function disownStalePidFile(dataFolder: string): Promise<void> {
   const file = path.join(dataFolder, 'postmaster.pid');
@@ -68,22 +59,24 @@ export async function disownStalePidFile(dataFolder: string): Promise<void> {
   await writeFile(file, [pid, ...rest].join('\n'));
 }
 
+export type ServerSettings = Readonly<Record<string, string | number>>;
+
 export interface StartOptions {
   program: string;
   dataFolder: string;
-  settings: Readonly<Record<string, string | number>>;
+  settings: ServerSettings;
   user: ServerUser | undefined;
   logFile: string;
   timeoutMs: number;
 }
 
-export type StartResult = { postmaster: Postmaster } | { failure: string };
-
 /**
- * Starts a server in a session of its own, so that a Ctrl-C meant for the API does not reach it, and waits until it takes
- * connections. A failure is what the server wrote to its log.
+ * Starts a server in a new session, so that a Ctrl-C meant for the API does not reach it, and waits until it accepts connections.
+ * A failure is what the server wrote to its log.
  */
-export async function startPostmaster(options: StartOptions): Promise<StartResult> {
+export async function startPostmaster(
+  options: StartOptions,
+): Promise<{ postmaster: Postmaster } | { failure: string }> {
   const settings = Object.entries(options.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const log = openSync(options.logFile, 'a+');
   try {
@@ -95,29 +88,27 @@ export async function startPostmaster(options: StartOptions): Promise<StartResul
       env: { PATH: process.env.PATH, LC_ALL: 'C' },
       stdio: ['ignore', log, log],
     });
-    let ended = false;
-    const end = once(child, 'exit').then(
-      () => undefined,
-      (error: Error) => error,
-    );
-    const failed = end.then((error) => {
-      ended = true;
-      return error?.message;
+    let endMessage = undefined as string | undefined;
+    child.once('exit', () => {
+      endMessage ??= '';
+    });
+    child.once('error', (error) => {
+      endMessage ??= error.message;
     });
     child.unref();
     const deadline = performance.now() + options.timeoutMs;
-    while (!ended && performance.now() < deadline) {
+    while (endMessage === undefined && performance.now() < deadline) {
       const postmaster = await readPostmaster(options.dataFolder);
       if (postmaster?.pid === child.pid && postmaster?.status === 'ready') return { postmaster };
       await sleep(5);
     }
-    if (!ended) {
+    if (endMessage === undefined) {
       if (child.pid !== undefined) await stopPostmaster(child.pid, options.dataFolder);
       return { failure: `It was not ready within ${options.timeoutMs / 1000} s.` };
     }
     const text = Buffer.alloc(Math.min(fstatSync(log).size - logStart, 16_384));
     readSync(log, text, 0, text.length, logStart);
-    return { failure: ((await failed) ?? text.toString('utf8').trim()) || 'It ended without a word.' };
+    return { failure: endMessage || text.toString('utf8').trim() || 'It ended without a message.' };
   } finally {
     closeSync(log);
   }
@@ -132,7 +123,7 @@ async function endsWithin(pid: number, dataFolder: string, timeoutMs: number): P
   return false;
 }
 
-function signal(pid: number, name: NodeJS.Signals): void {
+export function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
@@ -141,8 +132,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 /**
- * Stops a server: by a fast shutdown (SIGINT: sessions are ended, a checkpoint written), and if that takes more than 30 s
- * by an immediate one (SIGQUIT: the next start replays the log), which a hung server gets after SIGCONT.
+ * Stops a server by a fast shutdown (SIGINT: ends the sessions and writes a checkpoint) or, if that takes more than 30 s, by an
+ * immediate one (SIGQUIT: the next start replays the log). SIGCONT wakes a stopped process.
  */
 export async function stopPostmaster(pid: number, dataFolder: string): Promise<void> {
   signal(pid, 'SIGINT');

@@ -16,7 +16,7 @@ function idOf(option: '-u' | '-g'): number | undefined {
   return status === 0 ? Number(stdout.trim()) : undefined;
 }
 
-/** The `postgres` system user, made if it is missing. */
+/** The `postgres` system user, which is created if it is missing. */
 function systemUser(): ServerUser {
   if (idOf('-u') === undefined) {
     const { status, error, stderr } = spawnSync(
@@ -25,18 +25,16 @@ function systemUser(): ServerUser {
         '--system',
         '--user-group',
         '--no-create-home',
-        '--home-dir',
-        '/nonexistent',
-        '--shell',
-        '/usr/sbin/nologin',
+        '--home-dir=/nonexistent',
+        '--shell=/usr/sbin/nologin',
         SYSTEM_USER,
       ],
       { encoding: 'utf8' },
     );
     if (status !== 0) {
       throw new EmbeddedServerError(
-        `PostgreSQL refuses to run as root, and the system user "${SYSTEM_USER}" could not be made ` +
-          `(${error?.message ?? stderr.trim()}). Make that user, start Coreframe as an ordinary user, or set DATABASE_URL.`,
+        `PostgreSQL refuses to run as root, and the system user "${SYSTEM_USER}" could not be created ` +
+          `(${error?.message ?? stderr.trim()}). Create that user, start Coreframe as an ordinary user, or set DATABASE_URL.`,
       );
     }
   }
@@ -49,8 +47,8 @@ function systemUser(): ServerUser {
 }
 
 /**
- * Whom the server must run as: for an ordinary user that user (undefined: nothing changes). PostgreSQL refuses to run
- * as root, so that root's server runs as the owner of the data, or, if there is none yet, as the `postgres` system user.
+ * The user that the server must run as, or undefined for the current user. PostgreSQL refuses to run as root, so root's server
+ * runs as the owner of the data or, if no data exists yet, as the `postgres` system user.
  */
 export async function serverUser(dataFolder: string): Promise<ServerUser | undefined> {
   if (process.getuid?.() !== 0) return undefined;
@@ -60,22 +58,17 @@ export async function serverUser(dataFolder: string): Promise<ServerUser | undef
 
 /** Whether the user can reach and execute a program, or reach and enter a folder. */
 export function mayUse(file: string, user: ServerUser | undefined): boolean {
-  // The kernel is asked, as that user: mode bits alone know nothing of access lists and mount options.
+  // Mode bits alone do not show access lists and mount options.
   return spawnSync('/bin/sh', ['-c', '[ -x "$1" ]', 'sh', file], { ...user, cwd: '/' }).status === 0;
 }
 
-/**
- * Refuses a folder that the server's user cannot reach.
- *
- * @throws EmbeddedServerError naming the outermost folder in the way, and the ways out
- */
+/** @throws EmbeddedServerError if the user cannot reach the folder; it names the outermost folder that blocks access */
 export function requireReachable(folder: string, user: ServerUser | undefined): void {
   if (mayUse(folder, user)) return;
-  const ancestors = [folder];
-  while (path.dirname(ancestors[0] ?? '/') !== ancestors[0]) {
-    ancestors.unshift(path.dirname(ancestors[0] ?? '/'));
+  let barrier = folder;
+  while (barrier !== path.dirname(barrier) && !mayUse(path.dirname(barrier), user)) {
+    barrier = path.dirname(barrier);
   }
-  const barrier = ancestors.find((ancestor) => !mayUse(ancestor, user)) ?? folder;
   throw new EmbeddedServerError(
     `The embedded PostgreSQL runs as the user with id ${user?.uid ?? process.getuid?.()}, which cannot enter ${barrier} ` +
       `on the way to ${folder}. Choose another DATA_DIR (for example /var/lib/coreframe), ` +

@@ -3,52 +3,46 @@ import { on } from 'node:events';
 import type { Socket } from 'node:net';
 import pg from 'pg';
 
-/** The channel of the migrations' triggers; a payload is the table, a blank and the row's id. */
+/** The channel of the migrations' triggers; a payload is the table, a space and the row's id. */
 const CHANNEL = 'coreframe_changes';
-/** Age of the last proof, in milliseconds, at which the next one is asked for. */
+/** Age of the last proof at which it is renewed. */
 const RENEW_AFTER_MS = 500;
-/** How long a proof stays valid, in milliseconds. */
+/** How long a proof stays valid. */
 const CURRENT_FOR_MS = 2_000;
-/** Longest wait for a connection and its first notification. */
+/** Maximum wait for a connection and its first notification. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Pause after an attempt that failed. */
+/** Pause after a failed attempt. */
 const RETRY_AFTER_MS = 1_000;
-/** Pause if notifications do not come through at all, which a retry seldom mends. */
+/** Pause if notifications do not arrive at all, which a retry seldom fixes. */
 const RETRY_DEAF_AFTER_MS = 60_000;
 
-/** Someone who keeps rows of a table in memory. */
+/** A cache of a table's rows. */
 export interface ChangeListener {
   table: string;
-  /** A row was changed or deleted, by this or any other process. */
+  /** Called when a row was changed or deleted by this or another process. */
   changed(id: string): void;
-  /** What was kept may have changed unheard. */
+  /** Called when any row may have changed unnoticed. */
   reset(): void;
 }
 
 export interface ChangeFeedOptions {
-  /** How the feed connects. */
   client: pg.ClientConfig;
   newSocket(): Socket;
-  /** Notifies through another connection. */
+  /** Sends a notification over another connection. */
   notify(channel: string, payload: string): Promise<unknown>;
   logger?: { warn(fields: object, message: string): void } | undefined;
 }
 
-interface Connection {
-  client: pg.Client;
-  socket: Socket;
-}
-
 /**
- * Tells which rows were changed or deleted, by whichever process: see README.md. It connects when `isCurrent` is first asked, and
- * sends nothing to the server while nobody asks.
+ * Reports which rows were changed or deleted by any process. See README.md. It connects when `isCurrent` is first read, and sends
+ * nothing to the server while nobody reads it.
  */
 export class ChangeFeed {
   readonly #options: ChangeFeedOptions;
   readonly #listeners = new Set<ChangeListener>();
-  #connection: Connection | undefined;
+  #connection: { client: pg.Client; socket: Socket } | undefined;
   #isListening = false;
-  /** When the latest answered query was sent: everything committed before that has been heard of. */
+  /** When the latest answered query was sent: the feed knows of everything committed before that. */
   #provenAt = Number.NEGATIVE_INFINITY;
   #proof: Promise<void> | undefined;
   #retryAt = Number.NEGATIVE_INFINITY;
@@ -58,12 +52,12 @@ export class ChangeFeed {
     this.#options = options;
   }
 
-  /** Whether the feed waits for an answer of the server. */
+  /** Whether the feed is waiting for the server to answer. */
   get isWaiting(): boolean {
     return this.#proof !== undefined;
   }
 
-  /** Whether kept rows may be used now: whether everything committed until 2 s ago has been heard of. */
+  /** Whether kept rows may be used now: the feed knows of everything committed until 2 s ago. */
   get isCurrent(): boolean {
     const now = performance.now();
     const age = now - this.#provenAt;
@@ -75,11 +69,11 @@ export class ChangeFeed {
     this.#listeners.add(listener);
   }
 
-  /** Waits until everything that was committed before the call has been heard of. */
+  /** Waits until the feed knows of everything that was committed before the call. */
   async caughtUp(): Promise<void> {
-    // Without listening, no kept row is used.
+    // Kept rows are not used while the feed is not listening.
     if (!this.#isListening) return;
-    // The proof that is under way may have been asked for before that commit.
+    // A pending proof may have been requested before that commit.
     await this.#proof;
     if (this.#isListening) await this.#prove();
   }
@@ -90,10 +84,10 @@ export class ChangeFeed {
     await this.#proof;
   }
 
-  /** Asks the server for a sign of life, or connects to it. Does not throw. */
+  /** Renews the proof, or connects to the server. Does not throw. */
   #prove(): Promise<void> {
     if (this.#proof) return this.#proof;
-    // A later answer would prove nothing. To connect may take longer than to answer.
+    // A later answer would prove nothing. Connecting may take longer than answering.
     const deadline = AbortSignal.timeout(this.#isListening ? CURRENT_FOR_MS : CONNECT_TIMEOUT_MS);
     const breakOff = () => this.#connection?.socket.destroy();
     deadline.addEventListener('abort', breakOff);
@@ -109,7 +103,7 @@ export class ChangeFeed {
     return this.#proof;
   }
 
-  /** PostgreSQL sends the notifications of everything committed before a query no later than the query's answer. */
+  /** PostgreSQL sends the notifications of everything committed before a query no later than its answer. */
   async #ask(): Promise<void> {
     const sentAt = performance.now();
     await this.#connection?.client.query('SELECT 1');
@@ -134,17 +128,13 @@ export class ChangeFeed {
     await client.connect();
     await client.query(`LISTEN ${CHANNEL}`);
     const sentAt = performance.now();
-    const isDeaf = !(await this.#hearsItself(client, deadline));
-    if (isDeaf) {
+    if (!(await this.#hearsItself(client, deadline))) {
       this.#retryAt = performance.now() + RETRY_DEAF_AFTER_MS;
-      this.#options.logger?.warn(
-        {},
-        'the database passes no notifications on, so that it is asked each time',
-      );
+      this.#options.logger?.warn({}, 'the database does not forward notifications, so rows are not cached');
       socket.destroy();
       return;
     }
-    // The connection may have been lost after the notification came and before it was read.
+    // The connection may have been lost after the notification arrived and before it was read.
     if (socket.destroyed) throw new Error('The connection was lost.');
     this.#reset();
     this.#isListening = true;
@@ -152,9 +142,9 @@ export class ChangeFeed {
   }
 
   /**
-   * Whether a notification that is sent over another connection arrives in time.
+   * Whether a notification sent over another connection arrives in time.
    *
-   * @throws Error if the connection is lost meanwhile, or the notification is sent too late
+   * @throws Error if the connection is lost in the meantime, or the notification is sent too late
    */
   async #hearsItself(client: pg.Client, deadline: AbortSignal): Promise<boolean> {
     const echo = `echo ${randomUUID()}`;

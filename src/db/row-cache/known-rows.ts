@@ -1,29 +1,24 @@
 import { LRUCache } from 'lru-cache';
 import type { ChangeFeed } from './change-feed.ts';
 
-/** Milliseconds after which a change made while triggers were off (a restore, TRUNCATE) is noticed. */
+/** Limits how long a change goes unnoticed that was made while triggers were off (a restore, TRUNCATE). */
 const MAX_AGE_MS = 60_000;
 
-interface Known<Row> {
-  owner: string;
-  row: Row;
-}
-
 export interface KnownRowsOptions<Row> {
-  /** Must have a trigger that notifies of each change of what is kept. */
+  /** It must have a trigger that notifies of each change to the cached columns. */
   table: string;
-  /** Rows kept, least recently used dropped first. */
+  /** Maximum number of rows kept. The least recently used are dropped first. */
   max: number;
   changes: ChangeFeed;
   /** Reads a row from the database. */
   lookUp(owner: string, id: string): Promise<Row | undefined>;
 }
 
-/** Rows of a table in memory, each for its owner alone, until a change of it is heard of: see README.md. */
+/** Keeps rows of a table in memory until they change, each for its owner only. See README.md. */
 export class KnownRows<Row extends object> {
   readonly #options: KnownRowsOptions<Row>;
-  readonly #rows: LRUCache<string, Known<Row>>;
-  /** Changes heard of so far: a row that was read while one came may be older than it. */
+  readonly #rows: LRUCache<string, { owner: string; row: Row }>;
+  /** Number of notifications so far. A row that was read while one arrived may be stale. */
   #changes = 0;
 
   constructor(options: KnownRowsOptions<Row>) {
@@ -44,7 +39,7 @@ export class KnownRows<Row extends object> {
 
   /**
    * @param id in lower case
-   * @returns undefined if the owner has no such row
+   * @returns undefined if the owner does not have this row
    */
   async get(owner: string, id: string): Promise<Row | undefined> {
     const { changes, lookUp } = this.#options;

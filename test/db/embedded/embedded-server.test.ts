@@ -238,14 +238,14 @@ t.test('data that cannot be used are refused, with the way out', async (t) => {
   const refused = (message: RegExp) => t.rejects(open(), { name: 'EmbeddedServerError', message });
   const password = await readFile(file('password'));
   await writeFile(file('password'), 'other');
-  await refused(/password file .* does not fit/);
+  await refused(/password file .* does not match/);
   await rm(file('password'));
   await refused(/password .*Restore that file/);
   await writeFile(file('password'), password);
   await writeFile(file('data/PG_VERSION'), '15\n');
-  await refused(/made by PostgreSQL 15; this is PostgreSQL 18/);
+  await refused(/created by PostgreSQL 15; this is PostgreSQL 18/);
   await rm(file('data/PG_VERSION'));
-  await refused(/holds no PostgreSQL data/);
+  await refused(/does not contain PostgreSQL data/);
   t.notOk((await readdir(file('data'))).includes('postmaster.pid'), 'no server is left running');
 });
 
