@@ -98,36 +98,33 @@ function collectMethods(app: FastifyInstance): (path: string) => string[] {
 }
 
 /** Answers every failure with a problem document (RFC 9457): thrown errors, unknown paths, wrong methods. */
-export const problemHandler = fp(
-  async (app, { translate }: { translate: ErrorTranslator }) => {
-    const methodsOf = collectMethods(app);
+export const problemHandler = fp(async (app, { translate }: { translate: ErrorTranslator }) => {
+  const methodsOf = collectMethods(app);
 
-    app.server.on('checkExpectation', refuseExpectation);
+  app.server.on('checkExpectation', refuseExpectation);
 
-    app.setErrorHandler((error, request, reply) => {
-      const publicError = toPublicError(error, request, translate);
-      const { status } = PROBLEMS[publicError.code];
-      if (status >= 500)
-        request.log[status === 503 ? 'warn' : 'error'](
-          { err: publicError.cause ?? error, code: publicError.code },
-          'request failed',
-        );
-      else request.log.debug({ err: error, code: publicError.code }, 'request refused');
-      return sendProblem(request, reply, publicError);
-    });
+  app.setErrorHandler((error, request, reply) => {
+    const publicError = toPublicError(error, request, translate);
+    const { status } = PROBLEMS[publicError.code];
+    if (status >= 500)
+      request.log[status === 503 ? 'warn' : 'error'](
+        { err: publicError.cause ?? error, code: publicError.code },
+        'request failed',
+      );
+    else request.log.debug({ err: error, code: publicError.code }, 'request refused');
+    return sendProblem(request, reply, publicError);
+  });
 
-    app.setNotFoundHandler((request, reply) => {
-      const [path = '/'] = request.url.split('?', 1);
-      const methods = methodsOf(path);
-      if (methods.length > 0) {
-        reply.header('allow', methods.join(', '));
-        throw new AppError(
-          'method_not_allowed',
-          `This path does not support ${request.method}, only ${methods.join(', ')}.`,
-        );
-      }
-      throw new AppError('not_found', 'This path does not exist; GET /docs lists all paths.');
-    });
-  },
-  { name: 'problem-handler' },
-);
+  app.setNotFoundHandler((request, reply) => {
+    const [path = '/'] = request.url.split('?', 1);
+    const methods = methodsOf(path);
+    if (methods.length > 0) {
+      reply.header('allow', methods.join(', '));
+      throw new AppError(
+        'method_not_allowed',
+        `This path does not support ${request.method}, only ${methods.join(', ')}.`,
+      );
+    }
+    throw new AppError('not_found', 'This path does not exist; GET /docs lists all paths.');
+  });
+});

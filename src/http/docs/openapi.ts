@@ -116,5 +116,4 @@ export const openapiPlugin = fp(
       reply.type('application/json').serializer(String).send(text),
     );
   },
-  { name: 'openapi' },
 );

@@ -32,31 +32,28 @@ const STYLES = `
 `;
 
 /** Swagger UI at `/docs`, with everything that it needs from this server. */
-export const swaggerUiPlugin = fp(
-  async (app) => {
-    await app.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: {
-        // The bar above would only ask for the URL of another document.
-        layout: 'BaseLayout',
-        deepLinking: true,
-        displayRequestDuration: true,
-        tryItOutEnabled: true,
-        persistAuthorization: true,
-        defaultModelsExpandDepth: 0,
+export const swaggerUiPlugin = fp(async (app) => {
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: {
+      // The bar above would only ask for the URL of another document.
+      layout: 'BaseLayout',
+      deepLinking: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      persistAuthorization: true,
+      defaultModelsExpandDepth: 0,
+    },
+    theme: {
+      title: 'Coreframe API',
+      css: [{ filename: 'coreframe.css', content: STYLES }],
+      favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: ICON }],
+    },
+    uiHooks: {
+      onRequest: async (_request, reply) => {
+        reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
       },
-      theme: {
-        title: 'Coreframe API',
-        css: [{ filename: 'coreframe.css', content: STYLES }],
-        favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: ICON }],
-      },
-      uiHooks: {
-        onRequest: async (_request, reply) => {
-          reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
-        },
-      },
-    });
-    app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
-  },
-  { name: 'swagger-ui', dependencies: ['openapi'] },
-);
+    },
+  });
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
+});
