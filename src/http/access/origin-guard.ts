@@ -4,10 +4,7 @@ import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
 import type { AccessSettings } from './settings.ts';
 
-type OriginGuardOptions = Pick<
-  AccessSettings,
-  'HOST' | 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'CORS_ORIGINS'
->;
+type OriginGuardOptions = Pick<AccessSettings, 'HOST' | 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'CORS_ORIGINS'>;
 
 /** Splits a comma-separated setting, in lower case; blanks are trimmed and empty entries dropped. */
 export function splitList(value: string): string[] {

@@ -3,17 +3,18 @@ import swagger from '@fastify/swagger';
 import type { TSchema } from '@sinclair/typebox';
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Examples } from '../../work/routes.ts';
 import type { AccessSettings } from '../access/settings.ts';
 import { FaultSchema, ProblemSchema } from '../problems/problems.ts';
 import { finishDocument, type OpenApiDocument } from './openapi-document.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The multipart form that an upload route reads from the stream, for the document. */
+    /** For the document: the multipart form that an upload route reads from the stream. */
     form?: TSchema;
-    /** Examples of the request's body by name, for the document. */
-    bodyExamples?: Record<string, { summary: string; value: unknown }>;
-    /** Query parameters that make a request together, for the document: Swagger UI fills them in. */
+    /** For the document: examples of the request's body by name. */
+    bodyExamples?: Examples;
+    /** For the document: query parameters that work together. Swagger UI fills them in. */
     queryExample?: Record<string, unknown>;
   }
 }
@@ -22,46 +23,48 @@ const packageJson = JSON.parse(readFileSync(new URL('../../../package.json', imp
   version: string;
 };
 
-/** The version of the service, as its package says. */
+/** The version of the service, from its package. */
 export const VERSION = packageJson.version;
 
-/** In the order in which the docs show them. */
+/** In the order of the docs. */
 const TAGS = [
   {
     name: 'images',
-    description: 'Uploaded originals: their bytes untouched, their metadata read from the bytes.',
+    description: 'Uploaded originals: their bytes unchanged, their metadata read from the bytes.',
   },
   {
     name: 'manipulation',
     description:
-      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with that; ' +
+      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with the artifact; ' +
       '`GET` takes the same parameters and answers with the picture, for `<img>` and caches.',
   },
   {
     name: 'measurement',
-    description:
-      'What can be measured on an image or an artifact: histograms of its colours, and its segments.',
+    description: 'Measurements of an image or an artifact: histograms of its colours, and its segments.',
   },
   {
     name: 'frames',
     description: 'Image logs: rows of grey levels by depth, from a CSV file, as frames or as one picture.',
   },
-  { name: 'artifacts', description: 'What was derived: the same question has one answer, computed once.' },
+  {
+    name: 'artifacts',
+    description: 'Stored results of operations. Equal requests share one artifact, computed once.',
+  },
   { name: 'operations', description: 'For operators: health and metrics.' },
 ];
 
 const DESCRIPTION = `A self-hosted, typed image-processing API. Upload pictures with \`POST /images\`, then work on them by their \`id\`.
 
 Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable \`code\`; a validation
-problem lists every fault with its place. \`POST\` makes an artifact and answers with it (\`/render\` with the picture); \`GET\`
-answers with the thing itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
-\`cursor\`. Content has a strong \`ETag\` and answers conditional and range requests. \`HEAD\` works wherever \`GET\` does.
+problem lists every fault with its location. \`POST\` makes an artifact and answers with it (\`/render\` with the picture); \`GET\`
+answers with the result itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
+\`cursor\`. Content has a strong \`ETag\` and supports conditional and range requests. \`HEAD\` works wherever \`GET\` does.
 
 This document: [\`/openapi.json\`](/openapi.json).`;
 
 type Described = { $id?: unknown };
 
-/** A reference to a shared schema, so that it keeps its name; any other as it is. */
+/** A reference to a shared schema, so that it keeps its name; other schemas unchanged. */
 function byName(app: FastifyInstance, schema: unknown): unknown {
   const { $id } = schema as Described;
   return typeof $id === 'string' && app.getSchema($id) !== undefined ? { $ref: `${$id}#` } : schema;
@@ -107,7 +110,7 @@ export const openapiPlugin = fp(
       },
     });
 
-    // Written when the app is ready, so that the first reader does not wait, nor what else runs then.
+    // Written when the app is ready, so that no request waits for it.
     let text = '';
     app.addHook('onReady', async () => {
       text = JSON.stringify(app.swagger());
