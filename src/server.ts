@@ -60,20 +60,11 @@ function explain(error: unknown): string {
 }
 
 async function main(): Promise<void> {
-  let running: Awaited<ReturnType<typeof start>>;
-  let config: Config;
-  let log: Logger;
-  try {
-    config = loadConfig();
-    checkExposure(config);
-    checkDatabaseUrl(config);
-    log = createLogger(config.LOG_LEVEL);
-    running = await start(config, log);
-  } catch (error) {
-    process.stderr.write(`Coreframe cannot start. ${explain(error)}\n`);
-    process.exitCode = 1;
-    return;
-  }
+  const config = loadConfig();
+  checkExposure(config);
+  checkDatabaseUrl(config);
+  const log = createLogger(config.LOG_LEVEL);
+  const running = await start(config, log);
 
   let isStopping = false;
   const stop = async (reason: string, exitCode: number): Promise<void> => {
@@ -103,4 +94,9 @@ async function main(): Promise<void> {
   });
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`Coreframe cannot start. ${explain(error)}\n`);
+  process.exitCode = 1;
+}

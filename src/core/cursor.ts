@@ -62,18 +62,12 @@ export function encodeCursor(position: unknown): string {
  * @throws AppError `validation_failed`
  */
 export function decodeCursor<T extends TSchema>(cursor: string, schema: T): Static<T> {
-  const position = parseJson(Buffer.from(cursor, 'base64url').toString());
-  if (!Value.Check(schema, position) || encodeCursor(position) !== cursor) {
-    const expected = 'a cursor of this list (next_cursor of the previous answer, with the same sort)';
-    throw parameterError('/cursor', expected, cursor);
-  }
-  return position;
-}
-
-function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    const position: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
+    if (Value.Check(schema, position) && encodeCursor(position) === cursor) return position;
   } catch {
-    return undefined;
+    // Not JSON.
   }
+  const expected = 'a cursor of this list (next_cursor of the previous answer, with the same sort)';
+  throw parameterError('/cursor', expected, cursor);
 }

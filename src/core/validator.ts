@@ -1,5 +1,5 @@
 import { AjvCompiler } from '@fastify/ajv-compiler';
-import type { AnySchema, ErrorObject } from 'ajv';
+import type { Ajv, AnySchema, ErrorObject } from 'ajv';
 import { escapePointer } from './faults.ts';
 import { valueError } from './schema-faults.ts';
 
@@ -23,16 +23,11 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** PostgreSQL has no year 0. */
 const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
 
-type DateTimeFormat = { validate(text: string): boolean };
-
-const onCreate = (ajv: {
-  formats: Record<string, unknown>;
-  addFormat(name: string, format: RegExp | DateTimeFormat): unknown;
-}): void => {
+const onCreate = (ajv: Ajv): void => {
   ajv.addFormat('uuid', UUID);
-  const { validate } = ajv.formats['date-time'] as DateTimeFormat;
+  const { validate } = ajv.formats['date-time'] as { validate(text: string): boolean };
   // Date and PostgreSQL have no leap seconds: Date.parse gives NaN for one.
-  ajv.addFormat('date-time', { validate: (text) => validate(text) && Date.parse(text) >= YEAR_1 });
+  ajv.addFormat('date-time', { validate: (text: string) => validate(text) && Date.parse(text) >= YEAR_1 });
 };
 
 /** What is expected of every value, whatever its schema says; undefined if the value meets it. */

@@ -88,9 +88,8 @@ function toMatcher(pattern: string): RegExp {
 
 function collectMethods(app: FastifyInstance): (path: string) => string[] {
   const routes: { matcher: RegExp; methods: string[] }[] = [];
-  app.addHook('onRoute', (route) => {
-    const methods = typeof route.method === 'string' ? [route.method] : route.method;
-    routes.push({ matcher: toMatcher(route.url), methods });
+  app.addHook('onRoute', ({ url, method }) => {
+    routes.push({ matcher: toMatcher(url), methods: [method].flat() });
   });
   return (path) => [
     ...new Set(routes.filter(({ matcher }) => matcher.test(path)).flatMap(({ methods }) => methods)),

@@ -37,10 +37,7 @@ function isLoopback(host: string): boolean {
  *
  * @throws ConfigError
  */
-export function checkExposure({
-  HOST,
-  ALLOW_UNAUTHENTICATED,
-}: Pick<AccessSettings, 'HOST' | 'ALLOW_UNAUTHENTICATED'>): void {
+export function checkExposure({ HOST, ALLOW_UNAUTHENTICATED }: AccessSettings): void {
   if (isLoopback(HOST) || ALLOW_UNAUTHENTICATED) return;
   throw new ConfigError(
     `HOST=${HOST} can be reached from other machines, and authentication is off. Set ALLOW_UNAUTHENTICATED=true if you want that, or HOST=127.0.0.1.`,

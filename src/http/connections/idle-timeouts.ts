@@ -1,5 +1,6 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
 import { answerOnSocket } from './raw-socket-errors.ts';
@@ -14,9 +15,8 @@ interface Mark {
 }
 
 interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-  id: string;
+  request: FastifyRequest;
+  reply: FastifyReply;
   phase: Phase;
   /** Start of the phase, or end of the server's last turn in it. */
   start: Mark;
@@ -24,9 +24,9 @@ interface Exchange {
   last: Mark;
 }
 
-function phaseOf({ request, response }: Exchange): Phase {
-  if (!request.complete) return 'receiving';
-  return response.headersSent ? 'sending' : 'working';
+function phaseOf({ request, reply }: Exchange): Phase {
+  if (!request.raw.complete) return 'receiving';
+  return reply.raw.headersSent ? 'sending' : 'working';
 }
 
 function movedBytes(phase: Phase, socket: Socket): number {
@@ -48,14 +48,7 @@ export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
     // Requests that tests inject have no connection.
     if (!(request.raw.socket instanceof Socket)) return done();
     const now = { bytes: request.raw.socket.bytesRead, time: performance.now() };
-    const exchange: Exchange = {
-      request: request.raw,
-      response: reply.raw,
-      id: request.id,
-      phase: 'receiving',
-      start: now,
-      last: now,
-    };
+    const exchange: Exchange = { request, reply, phase: 'receiving', start: now, last: now };
     exchanges.add(exchange);
     reply.raw.once('close', () => exchanges.delete(exchange));
     done();
@@ -64,14 +57,14 @@ export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
   const check = (): void => {
     const time = performance.now();
     for (const exchange of exchanges) {
-      const { request, response, start, last } = exchange;
-      const { socket } = request;
+      const { request, reply, start, last } = exchange;
+      const { socket } = request.raw;
       const phase = phaseOf(exchange);
       const now = { bytes: movedBytes(phase, socket), time };
       // The server may have nothing to send right now; only buffered bytes wait for the client.
-      const isServersTurn = phase === 'sending' && socket.writableLength === 0 && !response.writableEnded;
+      const isServersTurn = phase === 'sending' && socket.writableLength === 0 && !reply.raw.writableEnded;
       // Bytes that have arrived but are unread wait for the server: its disk or its queue is behind.
-      const isPaused = phase === 'receiving' && request.readableLength > 0;
+      const isPaused = phase === 'receiving' && request.raw.readableLength > 0;
       if (phase !== exchange.phase || phase === 'working' || isServersTurn || isPaused) {
         Object.assign(exchange, { phase, start: now, last: now });
         continue;
@@ -93,13 +86,10 @@ export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
 });
 
 /** Cuts off a client; one that is still sending is told why. */
-function endExchange({ request, response, id, phase }: Exchange, reason: string): void {
-  const { socket } = request;
-  if (phase === 'receiving' && !response.headersSent && socket.writable) {
-    answerOnSocket(socket, new AppError('request_timeout', `The client ${reason}.`), {
-      id,
-      url: request.url ?? '/',
-    });
+function endExchange({ request, reply, phase }: Exchange, reason: string): void {
+  const { socket } = request.raw;
+  if (phase === 'receiving' && !reply.raw.headersSent && socket.writable) {
+    answerOnSocket(socket, new AppError('request_timeout', `The client ${reason}.`), request);
   } else {
     socket.destroy();
   }

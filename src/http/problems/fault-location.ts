@@ -1,7 +1,7 @@
 import type { Fault } from '../../core/errors.ts';
 
 /** The part of a request that held a faulty value. */
-export type FaultLocation = 'body' | 'query' | 'path' | 'header';
+type FaultLocation = 'body' | 'query' | 'path' | 'header';
 
 /** A fault as clients see it. */
 export interface LocatedFault extends Fault {
@@ -26,10 +26,7 @@ export function locateFault(fault: Fault | LocatedFault, source: ParameterSource
 
 function locationOf(path: string, { method, params, query }: ParameterSource): FaultLocation {
   const [, name = ''] = path.split('/');
-  if (hasMember(params, name)) return 'path';
-  return method === 'GET' || method === 'HEAD' || hasMember(query, name) ? 'query' : 'body';
-}
-
-function hasMember(values: unknown, name: string): boolean {
-  return typeof values === 'object' && values !== null && Object.hasOwn(values, name);
+  const isIn = (values: unknown) => Object.hasOwn(Object(values), name);
+  if (isIn(params)) return 'path';
+  return method === 'GET' || method === 'HEAD' || isIn(query) ? 'query' : 'body';
 }

@@ -89,28 +89,22 @@ export function isNotModified({ method, headers }: FastifyRequest, etag: string)
 }
 
 /**
- * The range in a `Range` header: `first-last`, `first-` or `-suffix`. Undefined if the header is ignored: another unit, a
- * malformed header, or several ranges (RFC 9110, 14.2 lets the server send the whole instead).
+ * The range that a `Range` header asks for: `first-last`, `first-` or `-suffix`. Undefined for the whole: without the header, and
+ * if it is malformed or names another unit or several ranges (RFC 9110, 14.2 lets the server ignore it).
  */
-function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
-  const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/.exec(header) ?? [];
+function requestedRange(
+  { method, headers }: FastifyRequest,
+  size: number,
+  etag: string,
+): ByteRange | 'unsatisfiable' | undefined {
+  const { range = '', 'if-range': ifRange = etag } = headers;
+  if (method !== 'GET' || ifRange !== etag) return undefined;
+  const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/.exec(range) ?? [];
   if (first === '' && last === '') return undefined;
   const start = first === '' ? Math.max(size - Number(last), 0) : Number(first);
   const end = first === '' || last === '' ? size : Math.min(Number(last) + 1, size);
   if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
   return start < end ? { start, end } : 'unsatisfiable';
-}
-
-/** The requested range; undefined for the whole. */
-function requestedRange(
-  request: FastifyRequest,
-  size: number,
-  etag: string,
-): ByteRange | 'unsatisfiable' | undefined {
-  const { range, 'if-range': ifRange } = request.headers;
-  if (range === undefined || request.method !== 'GET' || (ifRange !== undefined && ifRange !== etag))
-    return undefined;
-  return parseRange(range, size);
 }
 
 /**

@@ -37,7 +37,8 @@ export function bodySchema(schema: TSchema): object {
 
 /** The `response` entries of a POST that answers with the operation's artifact. */
 export function artifactResponses({ stores }: Operation): Record<number, object> {
-  const content = jsonContent(`${titleOf(stores ?? '')}Artifact`);
+  const kind = (stores ?? '').replace(/^./, (letter) => letter.toUpperCase());
+  const content = jsonContent(`${kind}Artifact`);
   return {
     201: {
       description: 'The new artifact.',
@@ -60,8 +61,4 @@ export function wholeResponse({ description, content }: BytesAnswer): Record<num
 /** The `response` entries for bytes, with those for range and conditional requests. */
 export function bytesResponses(bytes: BytesAnswer): Record<number, object> {
   return { ...wholeResponse(bytes), ...partialResponses(bytes.content) };
-}
-
-function titleOf(kind: string): string {
-  return kind.charAt(0).toUpperCase() + kind.slice(1);
 }

@@ -141,10 +141,12 @@ class OperationRoutes {
     const schema = { ...describe(view, view.tag, resource), querystring };
     const example = { ...shown.example, ...view.example };
     this.#addGet(url, { bytes: view.bytes, example }, schema, async (request, reply) => {
-      const [values, own] = splitQuery(queryOf(request), view.form);
+      const query = queryOf(request);
+      const values = pick(query, shown.form.schema);
       const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
       const { artifact } = await this.#make(request, reply, shownWork, 'cached');
-      return this.#sendView(request, reply, operation, view, { type: 'artifact', id: artifact.id }, own);
+      const ref: StoredRef = { type: 'artifact', id: artifact.id };
+      return this.#sendView(request, reply, operation, view, ref, pick(query, view.form.schema));
     });
   }
 
@@ -293,9 +295,14 @@ function partOf(
 
 /** The URL of a view with all its parameters. */
 function locationOf(path: string, { params }: Work, { schema }: RequestForm<TObject>): string {
-  const own = Object.entries(params).filter(([name]) => name in schema.properties);
-  const query = new URLSearchParams(own.map(([name, value]): [string, string] => [name, String(value)]));
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(pick(params, schema))) query.set(name, String(value));
   return query.size === 0 ? path : `${path}?${query}`;
+}
+
+/** The values that a schema has properties for. */
+function pick(values: object, { properties }: TObject): Values {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => name in properties));
 }
 
 /** The parameters of an artifact and of a view of it, together. */
@@ -304,16 +311,6 @@ function joinQueries(operation: Operation, made: RequestForm<TObject>, own: Requ
   if (twice !== undefined)
     throw new Error(`${operation.name} has a parameter ${twice}, and so does the operation that it shows.`);
   return ObjectWithDefaults({ ...made.schema.properties, ...own.schema.properties });
-}
-
-/** The values of a query for the artifact, and for the view of it. */
-function splitQuery(query: Values, own: RequestForm<TObject>): [made: Values, own: Values] {
-  const entries = Object.entries(query);
-  const isOwn = ([name]: [string, unknown]) => name in own.schema.properties;
-  return [
-    Object.fromEntries(entries.filter((entry) => !isOwn(entry))),
-    Object.fromEntries(entries.filter(isOwn)),
-  ];
 }
 
 /** Fastify has validated path, query and body by the route's schemas, but TypeScript cannot see that here. */
