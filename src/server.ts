@@ -8,7 +8,8 @@ import { checkExposure } from './http/access/settings.ts';
 import { VERSION } from './http/docs/openapi.ts';
 import { openServices } from './services.ts';
 
-async function start(config: Config, log: Logger): Promise<{ stop: () => Promise<void> }> {
+/** @returns a function that stops the service */
+async function start(config: Config, log: Logger): Promise<() => Promise<void>> {
   const services = await openServices(config, log);
   try {
     const app = await createApp(config, services);
@@ -23,11 +24,9 @@ async function start(config: Config, log: Logger): Promise<{ stop: () => Promise
         return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; authentication is off`;
       },
     });
-    return {
-      stop: async () => {
-        await app.close();
-        await services.close();
-      },
+    return async () => {
+      await app.close();
+      await services.close();
     };
   } catch (error) {
     await services.close();
@@ -64,7 +63,7 @@ async function main(): Promise<void> {
   checkExposure(config);
   checkDatabaseUrl(config);
   const log = createLogger(config.LOG_LEVEL);
-  const running = await start(config, log);
+  const close = await start(config, log);
 
   let isStopping = false;
   const stop = async (reason: string, exitCode: number): Promise<void> => {
@@ -77,7 +76,7 @@ async function main(): Promise<void> {
     }, config.SHUTDOWN_GRACE_MS);
     overdue.unref();
     try {
-      await running.stop();
+      await close();
       log.info('stopped');
     } catch (error) {
       log.error({ err: error }, 'stopping failed');

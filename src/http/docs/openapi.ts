@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import type { TSchema } from '@sinclair/typebox';
-import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import type { Examples } from '../../work/routes.ts';
 import type { AccessSettings } from '../access/settings.ts';
 import { FaultSchema, ProblemSchema } from '../problems/problems.ts';
+import { bodySchema } from '../responses/operation-documents.ts';
 import { finishDocument, type OpenApiDocument } from './openapi-document.ts';
 
 declare module 'fastify' {
@@ -62,61 +62,51 @@ answers with the result itself and names its artifact in \`Content-Location\`. B
 
 This document: [\`/openapi.json\`](/openapi.json).`;
 
-type Described = { $id?: unknown };
-
-/** A reference to a shared schema, so that it keeps its name; other schemas unchanged. */
-function byName(app: FastifyInstance, schema: unknown): unknown {
-  const { $id } = schema as Described;
-  return typeof $id === 'string' && app.getSchema($id) !== undefined ? { $ref: `${$id}#` } : schema;
-}
-
 /** The OpenAPI 3.1 document of all routes that are registered after it, at `/openapi.json`. */
-export const openapiPlugin = fp(
-  async (app: FastifyInstance, { PUBLIC_URL }: Pick<AccessSettings, 'PUBLIC_URL'>) => {
-    app.addSchema(FaultSchema);
-    app.addSchema(ProblemSchema);
+export const openapiPlugin = fp(async (app, { PUBLIC_URL }: Pick<AccessSettings, 'PUBLIC_URL'>) => {
+  app.addSchema(FaultSchema);
+  app.addSchema(ProblemSchema);
 
-    await app.register(swagger, {
-      openapi: {
-        openapi: '3.1.0',
-        info: {
-          title: 'Coreframe',
-          version: VERSION,
-          description: DESCRIPTION,
-          license: { name: 'MIT', identifier: 'MIT' } as never,
-        },
-        servers: [{ url: PUBLIC_URL ?? '/' }],
-        tags: TAGS,
-        security: [],
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Coreframe',
+        version: VERSION,
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' } as never,
       },
-      // Shared schemas keep their own names, so that generated clients have named types.
-      refResolver: {
-        buildLocalReference: (json: Described, _base, _fragment, index) => String(json.$id ?? `def-${index}`),
-      },
-      transform: ({ schema, url, route }) => {
-        const { form, bodyExamples, queryExample } = route.config ?? {};
-        const described = {
-          ...schema,
-          ...(schema?.body === undefined ? {} : { body: byName(app, schema.body) }),
-          ...(form ? { consumes: ['multipart/form-data'], body: form } : {}),
-          ...(bodyExamples ? { 'x-body-examples': bodyExamples } : {}),
-          ...(queryExample ? { 'x-query-example': queryExample } : {}),
-        };
-        return { schema: described, url } as never;
-      },
-      transformObject: (document) => {
-        if (!('openapiObject' in document)) throw new Error('The document is OpenAPI 3, not Swagger 2.');
-        return finishDocument(document.openapiObject as OpenApiDocument) as never;
-      },
-    });
+      servers: [{ url: PUBLIC_URL ?? '/' }],
+      tags: TAGS,
+      security: [],
+    },
+    // Shared schemas keep their own names, so that generated clients have named types.
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`),
+    },
+    transform: ({ schema, url, route }) => {
+      const { form, bodyExamples, queryExample } = route.config ?? {};
+      const described = {
+        ...schema,
+        ...(schema?.body === undefined ? {} : { body: bodySchema(schema.body as TSchema) }),
+        ...(form ? { consumes: ['multipart/form-data'], body: form } : {}),
+        ...(bodyExamples ? { 'x-body-examples': bodyExamples } : {}),
+        ...(queryExample ? { 'x-query-example': queryExample } : {}),
+      };
+      return { schema: described, url } as never;
+    },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('The document is OpenAPI 3, not Swagger 2.');
+      return finishDocument(document.openapiObject as OpenApiDocument) as never;
+    },
+  });
 
-    // Written when the app is ready, so that no request waits for it.
-    let text = '';
-    app.addHook('onReady', async () => {
-      text = JSON.stringify(app.swagger());
-    });
-    app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
-      reply.type('application/json').serializer(String).send(text),
-    );
-  },
-);
+  // Written when the app is ready, so that no request waits for it.
+  let text = '';
+  app.addHook('onReady', async () => {
+    text = JSON.stringify(app.swagger());
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('application/json').serializer(String).send(text),
+  );
+});

@@ -30,7 +30,7 @@ export function describe(
   };
 }
 
-/** A reference to a shared schema; other schemas unchanged. */
+/** A reference to a shared schema, so that it keeps its name; other schemas unchanged. */
 export function bodySchema(schema: TSchema): object {
   return schema.$id === undefined ? schema : { $ref: `${schema.$id}#` };
 }
