@@ -32,7 +32,7 @@ import { MASK_FORM_SCHEMAS } from './segmentation/formats/index.ts';
 import { SEGMENTATION_SCHEMAS } from './segmentation/schemas.ts';
 import type { Services } from './services.ts';
 
-/** The HTTP application over running services: what every route shares first, then a plugin for each slice. */
+/** The HTTP application: first the plugins that all routes share, then a plugin for each slice. */
 export async function createApp(config: Config, services: Services): Promise<FastifyInstance> {
   const app = Fastify(createServerOptions(services.log)).withTypeProvider<TypeBoxTypeProvider>();
   setConnectionTimeouts(app.server, config);
@@ -45,7 +45,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(securityHeaders, config);
   await app.register(originGuard, config);
   await app.register(jsonBodies);
-  // A file over its limit fails alone, so the parser only marks it.
+  // A file over its limit must not fail the others, so the parser only marks it.
   await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(openapiPlugin, config);
   await app.register(swaggerUiPlugin);

@@ -14,8 +14,8 @@ import { folderSettings } from './system/settings.ts';
 import { workSettings } from './work/settings.ts';
 
 /**
- * Every setting, by the name of its environment variable, with its description and default. The table in
- * `docs/configuration.md` is generated from it (`npm run docs`), and a test holds the two equal.
+ * Every setting, by the name of its environment variable, with its description and default. `npm run docs` writes the table in
+ * `docs/configuration.md` from it, and a test compares the two.
  */
 export const ConfigSchema = Type.Object({
   ...accessSettings,
@@ -33,14 +33,14 @@ export const ConfigSchema = Type.Object({
 
 type RawConfig = Static<typeof ConfigSchema>;
 
-/** All settings, valid and complete. Folders are absolute. */
+/** All settings, valid and complete. Paths of folders are absolute. */
 export type Config = Omit<RawConfig, 'TEMP_IMAGE_DIR' | 'TEMP_JSON_DIR'> & {
   TEMP_IMAGE_DIR: string;
   TEMP_JSON_DIR: string;
 };
 
 /**
- * Reads all settings from environment variables, and makes folders absolute.
+ * Reads all settings from environment variables, and makes the paths of folders absolute.
  *
  * @throws ConfigError naming every variable that is wrong
  */

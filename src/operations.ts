@@ -8,8 +8,8 @@ import { segmentation } from './segmentation/operation.ts';
 import type { Operation, Operations } from './work/operation.ts';
 
 /**
- * Everything that computes, by its name: what the API offers routes to, and what image processes do. One that is defined and
- * missing here does not compile.
+ * All operations by name: the API registers their routes, and image processes run them. If a defined operation is missing here,
+ * the project does not compile.
  */
 export const OPERATIONS = {
   inspect,
@@ -21,7 +21,7 @@ export const OPERATIONS = {
   'frame-picture': framePicture,
 } satisfies Operations;
 
-/** The same for those who take any of them. */
+/** The same, for code that takes any operation. */
 export const OPERATIONS_BY_NAME: ReadonlyMap<string, Operation> = new Map<string, Operation>(
   Object.entries(OPERATIONS),
 );

@@ -4,48 +4,37 @@ import { type Config, loadConfig } from './config.ts';
 import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
-import { type EmbeddedServer, openEmbeddedServer } from './db/embedded/embedded-server.ts';
 import { checkExposure } from './http/access/settings.ts';
 import { VERSION } from './http/docs/openapi.ts';
 import { openServices } from './services.ts';
 
-async function start(config: Config, log: Logger): Promise<{ stop: () => Promise<void> }> {
-  let embedded: EmbeddedServer | undefined;
-  if (config.DATABASE_URL === undefined) embedded = await openEmbeddedServer({ dataDir: config.DATA_DIR });
+/** @returns a function that stops the service */
+async function start(config: Config, log: Logger): Promise<() => Promise<void>> {
+  const services = await openServices(config, log);
   try {
-    const services = await openServices(config, {
-      databaseUrl: config.DATABASE_URL ?? embedded?.url ?? '',
-      log,
+    const app = await createApp(config, services);
+    const data = config.DATABASE_URL
+      ? 'data in the PostgreSQL of DATABASE_URL'
+      : `data in ${config.DATA_DIR}`;
+    await app.listen({
+      host: config.HOST,
+      port: config.PORT,
+      listenTextResolver: (address) => {
+        const url = (config.PUBLIC_URL ?? address).replace(/\/$/, '');
+        return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; authentication is off`;
+      },
     });
-    try {
-      const app = await createApp(config, services);
-      const data = embedded ? `data in ${config.DATA_DIR}` : 'data in the PostgreSQL of DATABASE_URL';
-      await app.listen({
-        host: config.HOST,
-        port: config.PORT,
-        listenTextResolver: (address) => {
-          const url = (config.PUBLIC_URL ?? address).replace(/\/$/, '');
-          return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; authentication is off`;
-        },
-      });
-      return {
-        stop: async () => {
-          await app.close();
-          await services.close();
-          await embedded?.close();
-        },
-      };
-    } catch (error) {
+    return async () => {
+      await app.close();
       await services.close();
-      throw error;
-    }
+    };
   } catch (error) {
-    await embedded?.close();
+    await services.close();
     throw error;
   }
 }
 
-/** @throws ConfigError where DATABASE_URL is none */
+/** @throws ConfigError if DATABASE_URL is not a PostgreSQL URL */
 function checkDatabaseUrl({ DATABASE_URL }: Config): void {
   try {
     if (DATABASE_URL !== undefined) normalizeDatabaseUrl(DATABASE_URL);
@@ -54,50 +43,40 @@ function checkDatabaseUrl({ DATABASE_URL }: Config): void {
   }
 }
 
-/** What ends a start is told in one line where it is the operator's to mend; anything else with its stack. */
+/** Why the start failed: in one line if the operator can fix it, otherwise with a stack. */
 function explain(error: unknown): string {
-  const isTheirs =
-    error instanceof ConfigError ||
-    (error instanceof Error && ['EmbeddedServerError', 'MigrationError', 'AppError'].includes(error.name));
-  if (isTheirs) return (error as Error).message;
-  if (error instanceof Error && 'syscall' in error) {
-    if (error.syscall === 'listen') {
-      const taken = 'code' in error && error.code === 'EADDRINUSE' ? ' Another server has this port.' : '';
-      return `${error.message}.${taken} Choose another address with HOST and PORT.`;
-    }
-    if ('path' in error) return `${error.message}. Choose another DATA_DIR or TEMP_IMAGE_DIR.`;
+  if (!(error instanceof Error)) return String(error);
+  if (['ConfigError', 'EmbeddedServerError', 'MigrationError', 'AppError'].includes(error.name))
+    return error.message;
+  if ('syscall' in error && error.syscall === 'listen') {
+    const taken = 'code' in error && error.code === 'EADDRINUSE' ? ' Another server uses this port.' : '';
+    return `${error.message}.${taken} Choose another address with HOST and PORT.`;
   }
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if ('syscall' in error && 'path' in error) {
+    return `${error.message}. Choose another DATA_DIR or TEMP_IMAGE_DIR.`;
+  }
+  return error.stack ?? error.message;
 }
 
 async function main(): Promise<void> {
-  let running: Awaited<ReturnType<typeof start>>;
-  let config: Config;
-  let log: Logger;
-  try {
-    config = loadConfig();
-    checkExposure(config);
-    checkDatabaseUrl(config);
-    log = createLogger(config.LOG_LEVEL);
-    running = await start(config, log);
-  } catch (error) {
-    process.stderr.write(`Coreframe cannot start. ${explain(error)}\n`);
-    process.exitCode = 1;
-    return;
-  }
+  const config = loadConfig();
+  checkExposure(config);
+  checkDatabaseUrl(config);
+  const log = createLogger(config.LOG_LEVEL);
+  const close = await start(config, log);
 
   let isStopping = false;
   const stop = async (reason: string, exitCode: number): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
-    log.info({ reason }, 'stopping: finishing what runs');
+    log.info({ reason }, 'stopping: finishing running requests');
     const overdue = setTimeout(() => {
-      log.warn('what runs took too long; cut off');
+      log.warn('running requests took too long and were cut off');
       process.exit(exitCode);
     }, config.SHUTDOWN_GRACE_MS);
     overdue.unref();
     try {
-      await running.stop();
+      await close();
       log.info('stopped');
     } catch (error) {
       log.error({ err: error }, 'stopping failed');
@@ -106,7 +85,7 @@ async function main(): Promise<void> {
   };
   process.on('SIGTERM', () => void stop('SIGTERM', 0));
   process.on('SIGINT', () => void stop('SIGINT', 0));
-  // A promise that nobody waits for has failed: the request it belonged to is over, the others go on.
+  // Only the request of the promise has failed, so the others go on.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'uncaught exception');
@@ -114,4 +93,9 @@ async function main(): Promise<void> {
   });
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  process.stderr.write(`Coreframe cannot start. ${explain(error)}\n`);
+  process.exitCode = 1;
+}

@@ -4,65 +4,34 @@ import { deleteDerivedFrom } from './artifacts/delete-derived.ts';
 import { StoredInputs } from './artifacts/inputs.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { BlobReader } from './blobs/blob-reader.ts';
-import { type DiskCache, openDiskCache } from './blobs/disk-cache.ts';
+import { openDiskCache } from './blobs/disk-cache.ts';
 import { createMemoryCache } from './blobs/memory-cache.ts';
 import { BlobRegistry } from './blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from './blobs/postgres/postgres-blob-store.ts';
 import type { Config } from './config.ts';
-import { type Database, openDatabase, toAppError } from './db/database.ts';
+import { openDatabase, toAppError } from './db/database.ts';
+import { openEmbeddedServer } from './db/embedded/embedded-server.ts';
 import { migrate } from './db/migrate.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
 import { FrameSetStore } from './frames/store.ts';
-import type { LogUploadServices } from './frames/upload.ts';
-import type { HealthSources } from './http/operators/health.ts';
-import { createMetrics, type Metrics } from './http/operators/metrics.ts';
-import type { ErrorTranslator } from './http/problem-handler.ts';
+import { createMetrics } from './http/operators/metrics.ts';
 import { ImageStore } from './images/store.ts';
-import type { UploadServices } from './images/upload.ts';
 import { OPERATIONS_BY_NAME } from './operations.ts';
 import { Admission, type QueueStats } from './processes/admission.ts';
 import { ProcessPool } from './processes/pool.ts';
-import { openTemporaryFolder, type TemporaryFolder } from './system/temporary-folder.ts';
+import { openTemporaryFolder } from './system/temporary-folder.ts';
 import { Inputs } from './work/inputs.ts';
 import { LocalRunner } from './work/local-runner.ts';
 import { Maker } from './work/make.ts';
-import type { Operation, Outcome, Task } from './work/operation.ts';
-import type { Runner } from './work/runner.ts';
+import type { Outcome, Task } from './work/operation.ts';
 import { stagedFiles } from './work/staged-files.ts';
 
-/** Everything that the routes work with, opened and ready. */
-export interface Services {
-  log: FastifyBaseLogger;
-  database: Database;
-  operations: ReadonlyMap<string, Operation>;
-  imageProcesses: ProcessPool<Task, Outcome>;
-  inputs: Inputs;
-  runner: Runner;
-  images: ImageStore;
-  artifacts: ArtifactStore;
-  maker: Maker;
-  diskCache: DiskCache;
-  documentFolder: TemporaryFolder;
-  blobs: BlobReader;
-  uploads: UploadServices;
-  frameSets: FrameSetStore;
-  framePictures: FramePictures;
-  logUploads: LogUploadServices;
-  metrics: Metrics;
-  health: HealthSources;
-  translateError: ErrorTranslator;
-  /** Lets what runs end and gives everything back, in the reverse order of opening. */
-  close(): Promise<void>;
-}
+/** Everything that the routes work with. `close` lets running work end, then closes everything in reverse order. */
+export type Services = Awaited<ReturnType<typeof openServices>>;
 
-export interface ServiceOptions {
-  databaseUrl: string;
-  log: FastifyBaseLogger;
-}
-
-/** Opens one thing after the other; where one fails, those before it are closed. */
+/** Opens one thing after the other; if one fails, those before it are closed. */
 class Opened {
   readonly #closers: (() => Promise<unknown>)[] = [];
 
@@ -76,21 +45,20 @@ class Opened {
   }
 }
 
-/** Opens everything that the routes work with, on a database that is brought up to date first. */
-export async function openServices(config: Config, options: ServiceOptions): Promise<Services> {
+/** Opens everything that the routes work with. Without a DATABASE_URL, starts an embedded server; migrates the database. */
+export async function openServices(config: Config, log: FastifyBaseLogger) {
   const opened = new Opened();
   try {
-    return await open(config, options, opened);
+    return await open(config, log, opened);
   } catch (error) {
     await opened.close();
     throw error;
   }
 }
 
-async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened: Opened): Promise<Services> {
-  const database = opened.add(
-    await openDatabase({ url: databaseUrl, poolSize: config.DATABASE_POOL_SIZE, logger: log }),
-  );
+async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
+  const url = config.DATABASE_URL ?? opened.add(await openEmbeddedServer({ dataDir: config.DATA_DIR })).url;
+  const database = opened.add(await openDatabase({ url, poolSize: config.DATABASE_POOL_SIZE, logger: log }));
   await migrate(database.pool);
   const blobStore = new PostgresBlobStore(database.pool);
   const temporaryFolder = await openTemporaryFolder(config.TEMP_IMAGE_DIR);
@@ -133,7 +101,7 @@ async function open(config: Config, { databaseUrl, log }: ServiceOptions, opened
     concurrency: config.UPLOAD_CONCURRENCY,
     queue: 0,
   });
-  /** Everything that waits for a place somewhere, by the name that metrics and readiness have for it. */
+  /** All queues, by their names in metrics and readiness. */
   const queues: Record<string, () => QueueStats> = {
     images: () => imageProcesses.stats(),
     image_logs: () => threads.stats(),

@@ -1,6 +1,6 @@
 /**
- * Every way in which a request can fail, by a stable snake_case code. The HTTP layer alone maps codes to statuses
- * (`http/problems/problems.ts`); code below it throws `AppError` and knows nothing of HTTP.
+ * Every way in which a request can fail, by a stable snake_case code. Only the HTTP layer maps codes to statuses
+ * (`http/problems/problems.ts`); code below it throws `AppError` and does not know about HTTP.
  */
 export const ERROR_CODES = [
   'malformed_json',
@@ -39,22 +39,21 @@ export type ErrorCode = (typeof ERROR_CODES)[number];
 
 /**
  * One fault of the parameters. `path` is a JSON Pointer (RFC 6901) into them, for example `/operations/0/width`; the empty
- * string is the whole of them. Only the HTTP layer knows in which part of a request they stood.
+ * string means all of them. Only the HTTP layer knows which part of a request held them.
  */
 export interface Fault {
   path: string;
   message: string;
 }
 
-export interface AppErrorOptions {
+interface AppErrorOptions extends ErrorOptions {
   /** All faults found, if the parameters are at fault. */
   errors?: readonly Fault[];
-  /** Seconds after which trying again makes sense. */
+  /** Seconds after which the client should try again. */
   retryAfter?: number;
-  cause?: unknown;
 }
 
-/** A failure with a public explanation: `detail` is shown to the client, `cause` only to the log. */
+/** A failure with a public explanation: the client sees `detail`, and only the log shows `cause`. */
 export class AppError extends Error {
   override readonly name = 'AppError';
   readonly code: ErrorCode;
@@ -63,7 +62,7 @@ export class AppError extends Error {
   readonly retryAfter: number | undefined;
 
   constructor(code: ErrorCode, detail: string, options: AppErrorOptions = {}) {
-    super(detail, options.cause === undefined ? undefined : { cause: options.cause });
+    super(detail, options);
     this.code = code;
     this.detail = detail;
     this.errors = options.errors ?? [];

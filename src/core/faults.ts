@@ -1,13 +1,13 @@
 import { AppError, type ErrorCode, type Fault } from './errors.ts';
 
-/** Characters of a client's text that a message repeats. */
+/** Maximum characters of a client's text that a message repeats. */
 const MAX_SHOWN = 100;
 
 /**
  * What is wrong with a value, in the one wording of the service (sharp's): "Expected an integer from 1 to 100 for quality
  * but received 101".
  *
- * @param name of the parameter; empty if the value has none
+ * @param name of the parameter; empty if it has no name
  * @param expected with its article: "an integer from 1 to 100"
  * @param received the value itself, or `Words` about it
  */
@@ -16,7 +16,7 @@ export function mismatch(name: string, expected: string, received: unknown): str
   return `Expected ${expected}${subject} but received ${showValue(received)}`;
 }
 
-/** What was received in words, for a value that does not say itself what is wrong: `new Words('a mask of 64×48')`. */
+/** What was received, in words, if the value itself does not show what is wrong: `new Words('a mask of 64×48')`. */
 export class Words {
   readonly text: string;
 
@@ -30,19 +30,23 @@ export function showValue(value: unknown): string {
   if (value === undefined) return 'nothing';
   if (value instanceof Words) return value.text;
   if (typeof value === 'string') return JSON.stringify(clip(value));
-  if (Array.isArray(value)) return `an array of ${value.length} ${value.length === 1 ? 'item' : 'items'}`;
+  if (Array.isArray(value)) return `an array of ${counted(value.length, 'item')}`;
   if (typeof value === 'object' && value !== null) {
-    const count = Object.keys(value).length;
-    return `an object of ${count} ${count === 1 ? 'property' : 'properties'}`;
+    return `an object of ${counted(Object.keys(value).length, 'property', 'properties')}`;
   }
   return String(value);
+}
+
+/** `1 item`, `2 items`. */
+export function counted(count: number, singular: string, plural = `${singular}s`): string {
+  return `${count} ${count === 1 ? singular : plural}`;
 }
 
 function clip(text: string): string {
   return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN).toWellFormed()}…`;
 }
 
-/** The name of what a JSON Pointer leads to: `width` for `/operations/0/width`, `points[3]` for `/markers/points/3`. */
+/** The name of the value at a JSON Pointer: `width` for `/operations/0/width`, `points[3]` for `/markers/points/3`. */
 export function nameOf(path: string): string {
   const parts = path.split('/').slice(1);
   const last = parts.findLastIndex((part) => !/^\d+$/.test(part));
@@ -55,12 +59,12 @@ export function escapePointer(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
-/** A fault of one parameter, at its place in the parameters. */
+/** A fault of one parameter. */
 export function parameterFault(path: string, expected: string, received: unknown): Fault {
   return { path, message: mismatch(nameOf(path), expected, received) };
 }
 
-/** A `validation_failed`, or another failure, about one parameter. */
+/** A `validation_failed`, or another failure, because of one parameter. */
 export function parameterError(
   path: string,
   expected: string,
@@ -71,13 +75,13 @@ export function parameterError(
 }
 
 /**
- * A failure about one or several parameters. Its detail is the message of the first one, which names the parameter, and how
- * many more there are.
+ * A failure because of one or several parameters. Its detail is the message of the first fault and the number of further
+ * ones.
  */
 export function parameterErrors(faults: readonly Fault[], code: ErrorCode = 'validation_failed'): AppError {
   const [first] = faults;
   if (first === undefined) throw new Error('A failed validation has at least one fault');
   const more = faults.length - 1;
-  const rest = more === 0 ? '' : ` (and ${more} more ${more === 1 ? 'fault' : 'faults'})`;
+  const rest = more === 0 ? '' : ` (and ${counted(more, 'more fault')})`;
   return new AppError(code, `${first.message}${rest}`, { errors: faults });
 }

@@ -9,9 +9,9 @@ export const logSettings = {
 };
 
 /**
- * The log on standard output. Lines are gathered for up to 0.1 s, because each write is a system call. A process that ends
- * writes what it has; one that is killed loses the last 0.1 s. If the disk is full or the reader has gone, the process goes on
- * without a log.
+ * The log on standard output. Lines are buffered for up to 0.1 s, because each write is a system call. A process that exits
+ * writes its buffer; one that is killed loses it. If the disk is full or the reader has gone, the process runs on without a
+ * log.
  */
 export function createLogger(level: string): Logger {
   const output = pino.destination({
@@ -22,7 +22,7 @@ export function createLogger(level: string): Logger {
     periodicFlush: 100,
   });
   output.on('error', () => undefined);
-  // pino calls it after a fatal line. Its own never gives up on a disk that is full.
+  // pino calls it after a fatal line. The original retries forever if the disk is full.
   output.flushSync = () => output.flush();
   process.on('exit', () => output.flush());
   return pino(

@@ -1,16 +1,17 @@
+import type { ArrayOptions, IntegerOptions, ObjectOptions, StringOptions } from '@sinclair/typebox';
 import type { ErrorObject } from 'ajv';
 import type { Fault } from './errors.ts';
-import { escapePointer, mismatch, nameOf, showValue } from './faults.ts';
+import { counted, escapePointer, mismatch, parameterFault, showValue } from './faults.ts';
 
-/** Characters of an unknown property's name in a path. */
+/** Maximum characters of an unknown property's name in a path. */
 const MAX_NAME = 200;
 
 /**
- * Ajv's errors (of an Ajv with `verbose` and `allErrors`) in the wording of the service, one for each value that is wrong.
+ * Ajv's errors (of an Ajv with `verbose` and `allErrors`) in the wording of the service, one for each wrong value.
  *
- * A message tells all that is expected of a value, not only what the first failed keyword says, so that the other errors
- * of the same value add nothing: 0.5 that should be an integer from 1 on fails both `type` and `minimum`. A union's own
- * error stands for those of its branches. The discriminator's error is left out, since the tag's `enum` tells the same.
+ * A message says everything that is expected of a value, not only what the failed keyword says, so further errors of the same
+ * value add nothing: 0.5 for an integer of at least 1 fails both `type` and `minimum`. A union's error stands for those of
+ * its branches. The discriminator's error is left out, because the tag's `enum` gives the same fault.
  */
 export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
   const faults = new Map<string, Fault>();
@@ -26,7 +27,7 @@ export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
 function toFault({ keyword, instancePath, params, parentSchema, data }: ErrorObject): Fault {
   switch (keyword) {
     case 'required':
-      return faultAt(
+      return parameterFault(
         `${instancePath}/${escapePointer(String(params.missingProperty))}`,
         'a value',
         undefined,
@@ -41,17 +42,14 @@ function toFault({ keyword, instancePath, params, parentSchema, data }: ErrorObj
     case 'uniqueItems': {
       const index = Math.max(Number(params.i), Number(params.j));
       const items: unknown[] = Array.isArray(data) ? data : [];
-      return faultAt(`${instancePath}/${index}`, 'a value that no item before it has', items[index]);
+      const expected = 'a value that differs from all previous items';
+      return parameterFault(`${instancePath}/${index}`, expected, items[index]);
     }
     case VALUE_KEYWORD:
-      return faultAt(instancePath, String(params.expected), data);
+      return parameterFault(instancePath, String(params.expected), data);
     default:
-      return faultAt(instancePath, expectationOf(parentSchema ?? {}), data);
+      return parameterFault(instancePath, expectationOf(parentSchema ?? {}), data);
   }
-}
-
-function faultAt(path: string, expected: string, received: unknown): Fault {
-  return { path, message: mismatch(nameOf(path), expected, received) };
 }
 
 const VALUE_KEYWORD = 'value';
@@ -62,30 +60,17 @@ export function valueError(instancePath: string, expected: string, data: unknown
 }
 
 /** The keywords that say what a value must be. */
-interface ValueSchema {
-  type?: string | string[];
-  const?: unknown;
-  enum?: unknown[];
-  anyOf?: ValueSchema[];
-  oneOf?: ValueSchema[];
-  minimum?: number;
-  maximum?: number;
-  exclusiveMinimum?: number;
-  exclusiveMaximum?: number;
-  multipleOf?: number;
-  minLength?: number;
-  maxLength?: number;
-  pattern?: string;
-  format?: string;
-  minItems?: number;
-  maxItems?: number;
-  uniqueItems?: boolean;
-  minProperties?: number;
-  maxProperties?: number;
-  properties?: object;
-  examples?: unknown[];
-  [other: string]: unknown;
-}
+type ValueSchema = IntegerOptions &
+  StringOptions &
+  ArrayOptions &
+  ObjectOptions & {
+    type?: string | string[];
+    const?: unknown;
+    enum?: unknown[];
+    anyOf?: ValueSchema[];
+    oneOf?: ValueSchema[];
+    properties?: object;
+  };
 
 /** What a schema expects of a value, with its article. */
 function expectationOf(schema: ValueSchema): string {
@@ -113,16 +98,12 @@ function expectationOfType(type: string | undefined, schema: ValueSchema): strin
       return 'true or false';
     case 'array': {
       const { minItems, maxItems, uniqueItems } = schema;
-      const amount = amountOf(
-        minItems,
-        maxItems,
-        uniqueItems ? ['different item', 'different items'] : ['item', 'items'],
-      );
+      const amount = amountOf(minItems, maxItems, uniqueItems ? 'different item' : 'item');
       return amount === '' ? 'an array' : `an array of ${amount}`;
     }
     case 'object': {
       const { minProperties, maxProperties, properties = {} } = schema;
-      const amount = amountOf(minProperties, maxProperties, ['property', 'properties']);
+      const amount = amountOf(minProperties, maxProperties, 'property', 'properties');
       const names = Object.keys(properties).join(', ');
       if (amount === '') return 'an object';
       return `an object of ${amount}${names === '' ? '' : ` (${names})`}`;
@@ -152,12 +133,12 @@ function boundsOf(schema: ValueSchema): string {
 const FORMATS: Record<string, string> = {
   uuid: 'a UUID',
   uri: 'a URI',
-  'date-time': 'a date and time from year 1 on with its zone (such as 2026-11-20T09:30:00Z)',
+  'date-time': 'a date and time with a zone, from year 1 on (such as 2026-11-20T09:30:00Z)',
 };
 
 function textOf({ format, pattern, examples, minLength, maxLength }: ValueSchema): string {
   if (format !== undefined) return FORMATS[format] ?? `text in the format ${format}`;
-  const amount = amountOf(minLength, maxLength, ['character', 'characters']);
+  const amount = amountOf(minLength, maxLength, 'character');
   const length = amount === '' ? '' : ` of ${amount}`;
   if (pattern === undefined) return `text${length}`;
   const example = examples?.[0];
@@ -166,13 +147,9 @@ function textOf({ format, pattern, examples, minLength, maxLength }: ValueSchema
     : `text${length} like ${showValue(example)}`;
 }
 
-function amountOf(
-  minimum: number | undefined,
-  maximum: number | undefined,
-  [singular, plural]: [string, string],
-): string {
-  const counted = (count: number) => `${count} ${count === 1 ? singular : plural}`;
-  if (minimum === undefined) return maximum === undefined ? '' : `at most ${counted(maximum)}`;
-  if (maximum === undefined) return `at least ${counted(minimum)}`;
-  return minimum === maximum ? counted(minimum) : `${minimum} to ${counted(maximum)}`;
+function amountOf(minimum?: number, maximum?: number, ...noun: [singular: string, plural?: string]): string {
+  if (maximum === undefined) return minimum === undefined ? '' : `at least ${counted(minimum, ...noun)}`;
+  const most = counted(maximum, ...noun);
+  if (minimum === undefined) return `at most ${most}`;
+  return minimum === maximum ? most : `${minimum} to ${most}`;
 }

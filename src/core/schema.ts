@@ -11,8 +11,8 @@ import {
 } from '@sinclair/typebox';
 
 /**
- * One of the given strings, as JSON Schema's `enum`: a wrong value is one fault that lists the choices, where a union
- * of literals gives one fault for each choice.
+ * One of the given strings, as JSON Schema's `enum`: a wrong value is one fault that lists the choices, while a union of
+ * literals gives one fault for each choice.
  */
 export function StringEnum<const T extends readonly string[]>(
   values: T,
@@ -39,14 +39,14 @@ export function Uuid(options: SchemaOptions = {}) {
   return Type.String({ format: 'uuid', examples: ['5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11'], ...options });
 }
 
-/** A reference to a schema that has a name (`$id`) and is registered by it, with its static type. */
+/** A reference to a registered schema by its name (`$id`), with its static type. */
 export function SchemaRef<T extends TSchema>(schema: T): TUnsafe<Static<T>> {
   return Type.Unsafe<Static<T>>({ $ref: `${schema.$id}#` });
 }
 
 /**
- * One of several named objects, told apart by one property of theirs. Ajv's discriminator looks at the branch that the
- * property names, and reports that one's faults alone.
+ * One of several named objects, distinguished by the value of one property. Ajv's discriminator reports only the faults of the
+ * branch that the property selects.
  */
 export function TaggedUnion<Branch extends TObject>(
   propertyName: string,
@@ -64,15 +64,15 @@ export function TaggedUnion<Branch extends TObject>(
   });
 }
 
-/** The `content` of a body that is bytes of one of these media types. */
+/** The `content` of a body of bytes with one of these media types. */
 export function bytesContent(...mediaTypes: readonly string[]): Record<string, { schema: TSchema }> {
   const schema = Type.Unsafe<unknown>({ type: 'string', format: 'binary' });
   return Object.fromEntries(mediaTypes.map((type) => [type, { schema }]));
 }
 
 /**
- * A closed object whose properties with a default may be left out. Its static type is that of the value once the
- * defaults are filled in, as Ajv's `useDefaults` and `withDefaults` do.
+ * A closed object whose properties with a default may be left out. Its static type is that of the value after the defaults
+ * are filled in (by Ajv's `useDefaults` or by `withDefaults`).
  */
 export function ObjectWithDefaults<Properties extends TProperties>(
   properties: Properties,

@@ -2,7 +2,7 @@ import { type Static, type TObject, type TProperties, Type } from '@sinclair/typ
 import { schemaFaults } from './schema-faults.ts';
 import { validatorCompiler } from './validator.ts';
 
-/** Settings by the names of their environment variables. Each part of the service declares its own in a `settings.ts`. */
+/** Settings by the names of their environment variables. Each part of the service declares its settings in a `settings.ts`. */
 export type Settings<Properties extends TProperties> = Static<TObject<Properties>>;
 
 export const MIB = 1024 * 1024;
@@ -19,14 +19,14 @@ export const count = (
 export const flag = (description: string, fallback: boolean) =>
   Type.Boolean({ description, default: fallback });
 
-/** A setting that cannot be used. The message names each variable and what is wrong with it. */
+/** One or more settings are wrong. The message names each variable and its fault. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
 }
 
 /**
- * Reads settings from environment variables: text is converted to the type that the schema names (an empty value counts as
- * unset), and defaults are filled in.
+ * Reads settings from environment variables: text is converted to the type in the schema (an empty value counts as unset), and
+ * defaults are filled in.
  *
  * @throws ConfigError naming every variable that is wrong
  */
@@ -46,7 +46,7 @@ export function readSettings<Properties extends TProperties>(
   throw new ConfigError(`Bad configuration:\n  ${faults.join('\n  ')}`);
 }
 
-/** `1` and `True` as `true`, `0` and `False` as `false`; any other text as it is. */
+/** `1` and `True` as `true`, `0` and `False` as `false`; other text is unchanged. */
 function booleanText(value: string): string {
   if (/^(1|true)$/i.test(value)) return 'true';
   return /^(0|false)$/i.test(value) ? 'false' : value;

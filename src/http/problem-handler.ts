@@ -1,4 +1,5 @@
 import { Socket } from 'node:net';
+import type { ErrorObject } from 'ajv';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError, type ErrorCode } from '../core/errors.ts';
@@ -10,14 +11,14 @@ import { toValidationError } from './problems/validation.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 
 /**
- * Fastify's and its plugins' own failures, by their code, some with a better explanation.
- * Whatever else they report as 4xx is a malformed request.
+ * Failures of Fastify and its plugins by their codes, some with a better explanation. Any other 4xx of theirs becomes a
+ * malformed request.
  */
 const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string]>> = {
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
   FST_ERR_CTP_BODY_TOO_LARGE: [
     'request_too_large',
-    `The body is longer than the ${MAX_JSON_BYTES} bytes that are accepted.`,
+    `The body is longer than the maximum of ${MAX_JSON_BYTES} bytes.`,
   ],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty; send a JSON document.'],
   FST_ERR_CTP_INVALID_JSON_BODY: [
@@ -30,39 +31,31 @@ const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string
   FST_MP_PREMATURE_CLOSE: ['incomplete_body'],
 };
 
-/** Turns a failure of a lower layer (a driver, the file system) into one with a public explanation, if it knows it. */
+/** Gives a known failure of a lower layer (a driver, the file system) a public explanation. */
 export type ErrorTranslator = (error: unknown) => AppError | undefined;
 
-function isFrameworkError(error: unknown): error is FastifyError {
-  return (
-    error instanceof Error && 'code' in error && 'statusCode' in error && typeof error.statusCode === 'number'
-  );
-}
-
-/** The failure as the client is told of it; an unknown failure is an internal error that shows nothing. */
+/** The failure as the client may see it; an unknown failure is an internal error without details. */
 export function toPublicError(error: unknown, request: FastifyRequest, translate: ErrorTranslator): AppError {
   if (error instanceof AppError) return error;
-  // Nobody reads it, and the server has not failed.
+  // The server has not failed, and no client reads the answer.
   if (error instanceof ClientGone) return new AppError('incomplete_body', error.message, { cause: error });
-  if (error instanceof Error && 'validation' in error && Array.isArray(error.validation)) {
-    const { validation, validationContext } = error as FastifyError;
-    return toValidationError(request, (validationContext ?? 'body') as 'body', (validation ?? []) as never);
-  }
+  const { code, statusCode, validation, validationContext, message }: Partial<FastifyError> =
+    error instanceof Error ? error : {};
+  if (validation) return toValidationError(request, validationContext ?? 'body', validation as ErrorObject[]);
   const translated = translate(error);
   if (translated) return translated;
-  if (isFrameworkError(error)) {
-    const known = FRAMEWORK_CODES[error.code];
-    if (known) return new AppError(known[0], known[1] ?? error.message, { cause: error });
-    if (error.statusCode !== undefined && error.statusCode >= 400 && error.statusCode < 500) {
-      return new AppError('malformed_request', error.message, { cause: error });
-    }
+  if (code !== undefined && typeof statusCode === 'number' && message !== undefined) {
+    const [known, detail = message] = FRAMEWORK_CODES[code] ?? [];
+    if (known) return new AppError(known, detail, { cause: error });
+    if (statusCode >= 400 && statusCode < 500)
+      return new AppError('malformed_request', message, { cause: error });
   }
   return new AppError('internal_error', 'The server failed to handle the request; its log has the reason.', {
     cause: error,
   });
 }
 
-/** Sends the problem of a failure, with the members that a route adds to it (RFC 9457, 3.2). */
+/** Sends the problem of a failure, with additional members from the route (RFC 9457, 3.2). */
 export function sendProblem(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -71,9 +64,9 @@ export function sendProblem(
 ): FastifyReply {
   const problem = { ...toProblem(error, request), ...extensions };
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
-  // These belong to the answer that has failed.
+  // These belong to the answer that failed.
   for (const name of ['etag', 'content-location', 'content-disposition']) reply.removeHeader(name);
-  // What is still to come of the body is not read any further than needed to answer.
+  // The rest of the body is read only as far as needed to answer.
   if (!request.raw.complete) {
     reply.header('connection', 'close');
     // Requests that tests inject have no connection.
@@ -95,9 +88,8 @@ function toMatcher(pattern: string): RegExp {
 
 function collectMethods(app: FastifyInstance): (path: string) => string[] {
   const routes: { matcher: RegExp; methods: string[] }[] = [];
-  app.addHook('onRoute', (route) => {
-    const methods = typeof route.method === 'string' ? [route.method] : route.method;
-    routes.push({ matcher: toMatcher(route.url), methods });
+  app.addHook('onRoute', ({ url, method }) => {
+    routes.push({ matcher: toMatcher(url), methods: [method].flat() });
   });
   return (path) => [
     ...new Set(routes.filter(({ matcher }) => matcher.test(path)).flatMap(({ methods }) => methods)),
@@ -105,36 +97,33 @@ function collectMethods(app: FastifyInstance): (path: string) => string[] {
 }
 
 /** Answers every failure with a problem document (RFC 9457): thrown errors, unknown paths, wrong methods. */
-export const problemHandler = fp(
-  async (app, { translate }: { translate: ErrorTranslator }) => {
-    const methodsOf = collectMethods(app);
+export const problemHandler = fp(async (app, { translate }: { translate: ErrorTranslator }) => {
+  const methodsOf = collectMethods(app);
 
-    app.server.on('checkExpectation', refuseExpectation);
+  app.server.on('checkExpectation', refuseExpectation);
 
-    app.setErrorHandler((error, request, reply) => {
-      const publicError = toPublicError(error, request, translate);
-      const { status } = PROBLEMS[publicError.code];
-      if (status >= 500)
-        request.log[status === 503 ? 'warn' : 'error'](
-          { err: publicError.cause ?? error, code: publicError.code },
-          'request failed',
-        );
-      else request.log.debug({ err: error, code: publicError.code }, 'request refused');
-      return sendProblem(request, reply, publicError);
-    });
+  app.setErrorHandler((error, request, reply) => {
+    const publicError = toPublicError(error, request, translate);
+    const { status } = PROBLEMS[publicError.code];
+    if (status >= 500)
+      request.log[status === 503 ? 'warn' : 'error'](
+        { err: publicError.cause ?? error, code: publicError.code },
+        'request failed',
+      );
+    else request.log.debug({ err: error, code: publicError.code }, 'request refused');
+    return sendProblem(request, reply, publicError);
+  });
 
-    app.setNotFoundHandler((request, reply) => {
-      const [path = '/'] = request.url.split('?', 1);
-      const methods = methodsOf(path);
-      if (methods.length > 0) {
-        reply.header('allow', methods.join(', '));
-        throw new AppError(
-          'method_not_allowed',
-          `${request.method} is not possible here; ${methods.join(', ')} is.`,
-        );
-      }
-      throw new AppError('not_found', 'There is nothing at this path; GET /docs lists what there is.');
-    });
-  },
-  { name: 'problem-handler' },
-);
+  app.setNotFoundHandler((request, reply) => {
+    const [path = '/'] = request.url.split('?', 1);
+    const methods = methodsOf(path);
+    if (methods.length > 0) {
+      reply.header('allow', methods.join(', '));
+      throw new AppError(
+        'method_not_allowed',
+        `This path does not support ${request.method}, only ${methods.join(', ')}.`,
+      );
+    }
+    throw new AppError('not_found', 'This path does not exist; GET /docs lists all paths.');
+  });
+});

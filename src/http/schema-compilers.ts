@@ -7,7 +7,7 @@ const buildSerializer = SerializerSelector();
 
 /**
  * Compiles equal schemas once. Most routes share their path ids, most responses are the same problem, and HEAD repeats GET:
- * compiling each of them again would double the time of a start.
+ * compiling them again would slow down the start.
  */
 function compileOnce<Argument, Compiled>(
   compile: (argument: Argument) => Compiled,
@@ -30,7 +30,7 @@ export const schemaController: NonNullable<FastifyServerOptions['schemaControlle
       const forText = compileOnce(validatorCompiler('text', sharedSchemas), (schema) => schema);
       const compile = ({ httpPart, schema }: RouteDefinition) =>
         (httpPart === 'body' ? forBodies : forText)(schema);
-      // Fastify hands over the route's part, though the compiler's type speaks of a bare schema.
+      // Fastify passes a part of a route, although the compiler's type asks for a bare schema.
       return compile as unknown as ReturnType<BuildCompilerFromPool>;
     },
     buildSerializer: (externalSchemas, options) =>

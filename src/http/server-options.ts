@@ -7,7 +7,7 @@ import { sendProblem } from './problem-handler.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 import { schemaController } from './schema-compilers.ts';
 
-/** A client's own request id is kept if it is short and plain, so that logs of several services can be joined. */
+/** A client's request id is kept if it is short and plain, so that the logs of several services can be joined. */
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
 
 function requestId(request: { headers: IncomingMessage['headers'] }): string {
@@ -15,16 +15,16 @@ function requestId(request: { headers: IncomingMessage['headers'] }): string {
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** The Fastify options of the server and of every test: there is one set. */
+/** The Fastify options of the server and of all tests. */
 export function createServerOptions(logger: FastifyBaseLogger) {
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
     http: {
-      // Node's own answer to a missing Host is not a problem document; the origin guard's is.
+      // Node's answer to a missing Host is not a problem document; the origin guard's answer is.
       requireHostHeader: false,
-      // How often Node looks for headers that take too long. Its default of 30 s is too late for most of them.
+      // How often Node checks for headers that take too long. Its default of 30 s is too rare.
       connectionsCheckingInterval: 1000,
     },
     bodyLimit: MAX_JSON_BYTES,

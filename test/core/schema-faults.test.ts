@@ -90,7 +90,7 @@ t.test('what is expected of a value is told in full, whatever of it failed', asy
     [
       Timestamp(),
       '2026-02-30T00:00:00Z',
-      'Expected a date and time from year 1 on with its zone (such as 2026-11-20T09:30:00Z) for size but received "2026-02-30T00:00:00Z"',
+      'Expected a date and time with a zone, from year 1 on (such as 2026-11-20T09:30:00Z) for size but received "2026-02-30T00:00:00Z"',
     ],
     [
       Nullable('string', { maxLength: 2 }),
@@ -169,10 +169,10 @@ t.test('each value that is wrong has one fault, at its place and by its name', a
   t.same(faultsOf(schema, {}), ['/width: Expected a value for width but received nothing']);
   t.same(faultsOf(schema, null), [': Expected an object but received null']);
   t.same(faultsOf(schema, { width: 1, channels: ['red', 'blue', 'red'] }), [
-    '/channels/2: Expected a value that no item before it has for channels[2] but received "red"',
+    '/channels/2: Expected a value that differs from all previous items for channels[2] but received "red"',
   ]);
   t.same(faultsOf(Type.Array(Type.Array(PORT), { uniqueItems: true }), [[1], [2], [1], [0]]).sort(), [
-    '/2: Expected a value that no item before it has for [2] but received an array of 1 item',
+    '/2: Expected a value that differs from all previous items for [2] but received an array of 1 item',
     '/3/0: Expected an integer from 1 to 65535 for [3][0] but received 0',
   ]);
 });

@@ -39,7 +39,7 @@ async function impatientApp(t: Test, { config }: TestApp) {
       OPERATION_TIMEOUT_MS: 1000,
       IMAGE_CONCURRENCY: 1,
     },
-    { databaseUrl: config.DATABASE_URL ?? '', log: pino({ level: 'silent' }) },
+    pino({ level: 'silent' }),
   );
   const app = await createApp(config, services);
   t.teardown(async () => {

@@ -49,10 +49,7 @@ export async function createTestApp(
   const databaseUrl = settings.DATABASE_URL ?? (await createTestDatabase(t)).url;
   const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-test-'));
   const config = loadConfig({ DATA_DIR: folder, ...settings, DATABASE_URL: databaseUrl });
-  const services = await openServices(config, {
-    databaseUrl,
-    log: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
-  });
+  const services = await openServices(config, pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));
   let app: FastifyInstance | undefined;
   t.teardown(async () => {
     try {

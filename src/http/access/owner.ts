@@ -9,9 +9,6 @@ declare module 'fastify' {
 }
 
 /** Gives every request its owner. */
-export const ownerPlugin = fp(
-  async (app) => {
-    app.decorateRequest('owner', LOCAL_OWNER);
-  },
-  { name: 'owner' },
-);
+export const ownerPlugin = fp(async (app) => {
+  app.decorateRequest('owner', LOCAL_OWNER);
+});

@@ -11,38 +11,35 @@ const CONTENT_SECURITY_POLICY = [
 ].join(';');
 
 /**
- * Security headers for an API: nothing it sends may run, be framed or be sniffed. Swagger UI sets its own policy. HSTS is left
- * to whoever ends TLS: this server speaks plain HTTP.
+ * Security headers for an API: no answer may run scripts, be framed or be sniffed. Swagger UI sets its own policy. HSTS is left
+ * to the proxy that terminates TLS: this server speaks plain HTTP.
  */
-export const securityHeaders = fp(
-  async (app, { CORS_ORIGINS }: Pick<AccessSettings, 'CORS_ORIGINS'>) => {
-    const origins = splitList(CORS_ORIGINS);
-    const headers = {
-      'content-security-policy': CONTENT_SECURITY_POLICY,
-      'cross-origin-resource-policy': origins.length > 0 ? 'cross-origin' : 'same-origin',
-      'referrer-policy': 'no-referrer',
-      'x-content-type-options': 'nosniff',
-      'x-frame-options': 'SAMEORIGIN',
-    };
-    app.addHook('onRequest', (_request, reply, done) => {
-      reply.headers(headers);
-      done();
+export const securityHeaders = fp(async (app, { CORS_ORIGINS }: Pick<AccessSettings, 'CORS_ORIGINS'>) => {
+  const origins = splitList(CORS_ORIGINS);
+  const headers = {
+    'content-security-policy': CONTENT_SECURITY_POLICY,
+    'cross-origin-resource-policy': origins.length > 0 ? 'cross-origin' : 'same-origin',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'SAMEORIGIN',
+  };
+  app.addHook('onRequest', (_request, reply, done) => {
+    reply.headers(headers);
+    done();
+  });
+  if (origins.length > 0) {
+    await app.register(cors, {
+      origin: origins.includes('*') ? '*' : origins,
+      methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+      exposedHeaders: [
+        'content-location',
+        'content-disposition',
+        'etag',
+        'link',
+        'location',
+        'retry-after',
+        'x-request-id',
+      ],
     });
-    if (origins.length > 0) {
-      await app.register(cors, {
-        origin: origins.includes('*') ? '*' : origins,
-        methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
-        exposedHeaders: [
-          'content-location',
-          'content-disposition',
-          'etag',
-          'link',
-          'location',
-          'retry-after',
-          'x-request-id',
-        ],
-      });
-    }
-  },
-  { name: 'security-headers' },
-);
+  }
+});

@@ -21,7 +21,7 @@ export const accessSettings = {
     '',
   ),
   ALLOW_UNAUTHENTICATED: flag(
-    'Allow an address that is not loopback although authentication is off. Without it, the start is refused.',
+    'Allow a HOST that is not a loopback address although authentication is off. Without it, the service does not start.',
     false,
   ),
 };
@@ -33,14 +33,11 @@ function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses to serve everybody by accident: authentication is off, so an address that others may reach must be asked for.
+ * Authentication is off, so an address that other machines can reach must be allowed explicitly.
  *
  * @throws ConfigError
  */
-export function checkExposure({
-  HOST,
-  ALLOW_UNAUTHENTICATED,
-}: Pick<AccessSettings, 'HOST' | 'ALLOW_UNAUTHENTICATED'>): void {
+export function checkExposure({ HOST, ALLOW_UNAUTHENTICATED }: AccessSettings): void {
   if (isLoopback(HOST) || ALLOW_UNAUTHENTICATED) return;
   throw new ConfigError(
     `HOST=${HOST} can be reached from other machines, and authentication is off. Set ALLOW_UNAUTHENTICATED=true if you want that, or HOST=127.0.0.1.`,

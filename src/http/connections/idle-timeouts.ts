@@ -1,5 +1,6 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Server } from 'node:http';
 import { Socket } from 'node:net';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
 import { answerOnSocket } from './raw-socket-errors.ts';
@@ -14,19 +15,18 @@ interface Mark {
 }
 
 interface Exchange {
-  request: IncomingMessage;
-  response: ServerResponse;
-  id: string;
+  request: FastifyRequest;
+  reply: FastifyReply;
   phase: Phase;
-  /** When the phase began, or the server had its last turn in it. */
+  /** Start of the phase, or end of the server's last turn in it. */
   start: Mark;
-  /** When the last movement was seen. */
+  /** Last time that bytes moved. */
   last: Mark;
 }
 
-function phaseOf({ request, response }: Exchange): Phase {
-  if (!request.complete) return 'receiving';
-  return response.headersSent ? 'sending' : 'working';
+function phaseOf({ request, reply }: Exchange): Phase {
+  if (!request.raw.complete) return 'receiving';
+  return reply.raw.headersSent ? 'sending' : 'working';
 }
 
 function movedBytes(phase: Phase, socket: Socket): number {
@@ -34,81 +34,68 @@ function movedBytes(phase: Phase, socket: Socket): number {
 }
 
 /**
- * Ends exchanges whose client has fallen silent, or sends or reads slower than a floor, while it is the client's turn.
- * Time that the server itself takes does not count, and neither does the length of an exchange that moves: Fastify's
- * and Node's own timeouts bound the whole body or answer instead, and cut long streams.
+ * Ends exchanges whose client is silent, or sends or reads more slowly than a minimum, while it is the client's turn. The
+ * server's own time does not count, nor does the length of an exchange that moves. Fastify's and Node's own timeouts limit
+ * the whole body or answer and would cut off long streams.
  *
- * A client that was still sending is told with 408; one that does not read is cut off.
+ * A client that is still sending gets a 408; one that does not read is cut off.
  */
-export const idleTimeouts = fp(
-  async (app, settings: ConnectionSettings) => {
-    const { IDLE_TIMEOUT_MS: idleMs, MIN_TRANSFER_RATE: minRate } = settings;
-    const exchanges = new Set<Exchange>();
+export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
+  const { IDLE_TIMEOUT_MS: idleMs, MIN_TRANSFER_RATE: minRate } = settings;
+  const exchanges = new Set<Exchange>();
 
-    app.addHook('onRequest', (request, reply, done) => {
-      // Requests that tests inject have no connection.
-      if (!(request.raw.socket instanceof Socket)) return done();
-      const now = { bytes: request.raw.socket.bytesRead, time: performance.now() };
-      const exchange: Exchange = {
-        request: request.raw,
-        response: reply.raw,
-        id: request.id,
-        phase: 'receiving',
-        start: now,
-        last: now,
-      };
-      exchanges.add(exchange);
-      reply.raw.once('close', () => exchanges.delete(exchange));
-      done();
-    });
+  app.addHook('onRequest', (request, reply, done) => {
+    // Requests that tests inject have no connection.
+    if (!(request.raw.socket instanceof Socket)) return done();
+    const now = { bytes: request.raw.socket.bytesRead, time: performance.now() };
+    const exchange: Exchange = { request, reply, phase: 'receiving', start: now, last: now };
+    exchanges.add(exchange);
+    reply.raw.once('close', () => exchanges.delete(exchange));
+    done();
+  });
 
-    const check = (): void => {
-      const time = performance.now();
-      for (const exchange of exchanges) {
-        const { request, response, start, last } = exchange;
-        const { socket } = request;
-        const phase = phaseOf(exchange);
-        const now = { bytes: movedBytes(phase, socket), time };
-        // The server may have nothing to send just now; only what waits for the client counts against it.
-        const isServersTurn = phase === 'sending' && socket.writableLength === 0 && !response.writableEnded;
-        // Bytes that have come and are not read yet wait for the server: its disk or its queue is behind.
-        const isPaused = phase === 'receiving' && request.readableLength > 0;
-        if (phase !== exchange.phase || phase === 'working' || isServersTurn || isPaused) {
-          Object.assign(exchange, { phase, start: now, last: now });
-          continue;
-        }
-        if (now.bytes !== last.bytes) exchange.last = now;
-        const isSilent = time - exchange.last.time > idleMs;
-        const elapsed = time - start.time;
-        const isTooSlow = elapsed > 2 * idleMs && (now.bytes - start.bytes) / (elapsed / 1000) < minRate;
-        if (isSilent || isTooSlow) {
-          exchanges.delete(exchange);
-          endExchange(exchange, isSilent ? 'sent nothing for too long' : 'sent its body too slowly');
-        }
+  const check = (): void => {
+    const time = performance.now();
+    for (const exchange of exchanges) {
+      const { request, reply, start, last } = exchange;
+      const { socket } = request.raw;
+      const phase = phaseOf(exchange);
+      const now = { bytes: movedBytes(phase, socket), time };
+      // The server may have nothing to send right now; only buffered bytes wait for the client.
+      const isServersTurn = phase === 'sending' && socket.writableLength === 0 && !reply.raw.writableEnded;
+      // Bytes that have arrived but are unread wait for the server: its disk or its queue is behind.
+      const isPaused = phase === 'receiving' && request.raw.readableLength > 0;
+      if (phase !== exchange.phase || phase === 'working' || isServersTurn || isPaused) {
+        Object.assign(exchange, { phase, start: now, last: now });
+        continue;
       }
-    };
+      if (now.bytes !== last.bytes) exchange.last = now;
+      const isSilent = time - exchange.last.time > idleMs;
+      const elapsed = time - start.time;
+      const isTooSlow = elapsed > 2 * idleMs && (now.bytes - start.bytes) / (elapsed / 1000) < minRate;
+      if (isSilent || isTooSlow) {
+        exchanges.delete(exchange);
+        endExchange(exchange, isSilent ? 'sent nothing for too long' : 'sent its body too slowly');
+      }
+    }
+  };
 
-    const timer = setInterval(check, Math.min(1000, idleMs / 4));
-    timer.unref();
-    app.addHook('onClose', async () => clearInterval(timer));
-  },
-  { name: 'idle-timeouts' },
-);
+  const timer = setInterval(check, Math.min(1000, idleMs / 4));
+  timer.unref();
+  app.addHook('onClose', async () => clearInterval(timer));
+});
 
-/** Tells a client that is still sending why it is cut off, then destroys its connection. */
-function endExchange({ request, response, id, phase }: Exchange, reason: string): void {
-  const { socket } = request;
-  if (phase === 'receiving' && !response.headersSent && socket.writable) {
-    answerOnSocket(socket, new AppError('request_timeout', `The client ${reason}.`), {
-      id,
-      url: request.url ?? '/',
-    });
+/** Cuts off a client; one that is still sending is told why. */
+function endExchange({ request, reply, phase }: Exchange, reason: string): void {
+  const { socket } = request.raw;
+  if (phase === 'receiving' && !reply.raw.headersSent && socket.writable) {
+    answerOnSocket(socket, new AppError('request_timeout', `The client ${reason}.`), request);
   } else {
     socket.destroy();
   }
 }
 
-/** Bounds what comes before a request: the header's length in time, and idle connections kept alive. */
+/** Limits the time before a request: for its headers, and between requests on a connection. */
 export function setConnectionTimeouts(server: Server, { IDLE_TIMEOUT_MS }: ConnectionSettings): void {
   server.headersTimeout = IDLE_TIMEOUT_MS;
   server.keepAliveTimeout = 5_000;

@@ -5,15 +5,15 @@ import { AppError } from '../../core/errors.ts';
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../problems/problems.ts';
 import { closeLingering } from './lingering-close.ts';
 
-/** Short, for the handler of a broken request and its temporary files go only with the connection. */
+/** Short, because the request's handler and its temporary files stay until the connection closes. */
 const LINGER_MS = 1_000;
 
 /**
- * Writes a problem to a connection on which no answer has begun, and closes it: for failures outside of a request's
- * handler. If an answer is under way, its connection is broken off, so that it cannot look complete.
+ * Writes a problem to a connection on which no answer has begun, and closes it: for failures outside a request's handler. If an
+ * answer has begun, the connection is destroyed, so that the answer cannot look complete.
  */
 export function answerOnSocket(socket: Socket, error: AppError, request: { id: string; url: string }): void {
-  // Node's own handler of malformed requests looks there, too: nothing public tells what is being answered.
+  // Node's own handler of malformed requests uses this field, too: there is no public one for the current answer.
   const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null };
   if (!socket.writable || response?.headersSent) {
     socket.destroy();
@@ -30,9 +30,9 @@ export function answerOnSocket(socket: Socket, error: AppError, request: { id: s
 
 const answered = new WeakSet<Socket>();
 
-/** Answers bytes that are not HTTP, and headers that are too long or too slow: there is no request, or only a part of one. */
+/** Answers bytes that are not HTTP, and headers that are too long or too slow: there is no complete request for a handler. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  // The parser fails again for every further piece that comes.
+  // The parser fails again for every further chunk.
   if (error.code === 'ECONNRESET' || socket.destroyed || answered.has(socket)) return;
   answered.add(socket);
   answerOnSocket(socket, toClientError(error), { id: randomUUID(), url: '/' });
@@ -47,12 +47,12 @@ function toClientError({ code }: { code?: string }): AppError {
     case 'HPE_INVALID_EOF_STATE':
       return new AppError('incomplete_body', 'The request ended before it was complete.');
     default:
-      return new AppError('malformed_request', 'What was sent is not a well-formed HTTP/1.1 request.');
+      return new AppError('malformed_request', 'The request is not well-formed HTTP/1.1.');
   }
 }
 
 /** Answers an `Expect` header that asks for anything but `100-continue` (RFC 9110, 10.1.1). */
 export function refuseExpectation(request: IncomingMessage, _response: ServerResponse): void {
-  const error = new AppError('expectation_failed', 'Of Expect, only 100-continue can be met.');
+  const error = new AppError('expectation_failed', 'Expect may only ask for 100-continue.');
   answerOnSocket(request.socket, error, { id: randomUUID(), url: request.url ?? '/' });
 }

@@ -1,6 +1,6 @@
 import { PROBLEM_EXAMPLES } from '../problems/problems.ts';
 
-/** The parts of a JSON Schema that are read here. */
+/** The fields of a JSON Schema that are used here. */
 interface DocumentSchema {
   $ref?: string;
   title?: string;
@@ -30,17 +30,17 @@ interface Operation {
   'x-query-example'?: Record<string, unknown>;
 }
 
-/** The parts of an OpenAPI 3.1 document that are finished here. */
+/** The fields of an OpenAPI 3.1 document that are used here. */
 export interface OpenApiDocument {
   paths?: Record<string, Record<string, Operation>>;
   components?: { schemas?: Record<string, DocumentSchema>; examples?: Record<string, unknown> };
 }
 
-/** Puts into OpenAPI's own terms what routes and schemas say in Fastify's and Ajv's. Changes the document in place. */
+/** Translates what routes and schemas say in Fastify's and Ajv's terms into OpenAPI's. Changes the document in place. */
 export function finishDocument(document: OpenApiDocument): OpenApiDocument {
   const schemas = document.components?.schemas ?? {};
   for (const schema of Object.values(schemas)) {
-    // Readers and generators would show it in place of the component's name.
+    // Readers and generators would show it instead of the component's name.
     delete schema.title;
     mapDiscriminator(schema, schemas);
   }
@@ -67,8 +67,8 @@ function placeBodyExamples(operation: Operation): void {
 }
 
 /**
- * An example of a parameter is what Swagger UI fills in, and an example of each at once seldom makes a request that
- * works. So they stay with the schemas, which only shows them, but for those that the route names together.
+ * Swagger UI fills in the examples of parameters, but all examples together seldom make a working request. So examples move to
+ * the schemas, which are only shown, except those that the route declares together.
  */
 function placeQueryExample(operation: Operation): void {
   const filledIn = operation['x-query-example'] ?? {};
@@ -84,8 +84,8 @@ function placeQueryExample(operation: Operation): void {
 }
 
 /**
- * Ajv takes no mapping, but without one OpenAPI's tags are the names of the schemas. The tag itself is said again in
- * each of them.
+ * Ajv does not accept a mapping, but without one OpenAPI takes the names of the schemas as tags. The tag's own schema is
+ * removed: each branch has it, too.
  */
 function mapDiscriminator(schema: DocumentSchema, schemas: Record<string, DocumentSchema>): void {
   const { discriminator, oneOf } = schema;

@@ -1,19 +1,20 @@
 import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import type { TSchema } from '@sinclair/typebox';
-import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
+import type { Examples } from '../../work/routes.ts';
 import type { AccessSettings } from '../access/settings.ts';
 import { FaultSchema, ProblemSchema } from '../problems/problems.ts';
+import { bodySchema } from '../responses/operation-documents.ts';
 import { finishDocument, type OpenApiDocument } from './openapi-document.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The multipart form that an upload route reads from the stream, for the document. */
+    /** For the document: the multipart form that an upload route reads from the stream. */
     form?: TSchema;
-    /** Examples of the request's body by name, for the document. */
-    bodyExamples?: Record<string, { summary: string; value: unknown }>;
-    /** Query parameters that make a request together, for the document: Swagger UI fills them in. */
+    /** For the document: examples of the request's body by name. */
+    bodyExamples?: Examples;
+    /** For the document: query parameters that work together. Swagger UI fills them in. */
     queryExample?: Record<string, unknown>;
   }
 }
@@ -22,99 +23,90 @@ const packageJson = JSON.parse(readFileSync(new URL('../../../package.json', imp
   version: string;
 };
 
-/** The version of the service, as its package says. */
+/** The version of the service, from its package. */
 export const VERSION = packageJson.version;
 
-/** In the order in which the docs show them. */
+/** In the order of the docs. */
 const TAGS = [
   {
     name: 'images',
-    description: 'Uploaded originals: their bytes untouched, their metadata read from the bytes.',
+    description: 'Uploaded originals: their bytes unchanged, their metadata read from the bytes.',
   },
   {
     name: 'manipulation',
     description:
-      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with that; ' +
+      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with the artifact; ' +
       '`GET` takes the same parameters and answers with the picture, for `<img>` and caches.',
   },
   {
     name: 'measurement',
-    description:
-      'What can be measured on an image or an artifact: histograms of its colours, and its segments.',
+    description: 'Measurements of an image or an artifact: histograms of its colours, and its segments.',
   },
   {
     name: 'frames',
     description: 'Image logs: rows of grey levels by depth, from a CSV file, as frames or as one picture.',
   },
-  { name: 'artifacts', description: 'What was derived: the same question has one answer, computed once.' },
+  {
+    name: 'artifacts',
+    description: 'Stored results of operations. Equal requests share one artifact, computed once.',
+  },
   { name: 'operations', description: 'For operators: health and metrics.' },
 ];
 
 const DESCRIPTION = `A self-hosted, typed image-processing API. Upload pictures with \`POST /images\`, then work on them by their \`id\`.
 
 Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable \`code\`; a validation
-problem lists every fault with its place. \`POST\` makes an artifact and answers with it (\`/render\` with the picture); \`GET\`
-answers with the thing itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
-\`cursor\`. Content has a strong \`ETag\` and answers conditional and range requests. \`HEAD\` works wherever \`GET\` does.
+problem lists every fault with its location. \`POST\` makes an artifact and answers with it (\`/render\` with the picture); \`GET\`
+answers with the result itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
+\`cursor\`. Content has a strong \`ETag\` and supports conditional and range requests. \`HEAD\` works wherever \`GET\` does.
 
 This document: [\`/openapi.json\`](/openapi.json).`;
 
-type Described = { $id?: unknown };
-
-/** A reference to a shared schema, so that it keeps its name; any other as it is. */
-function byName(app: FastifyInstance, schema: unknown): unknown {
-  const { $id } = schema as Described;
-  return typeof $id === 'string' && app.getSchema($id) !== undefined ? { $ref: `${$id}#` } : schema;
-}
-
 /** The OpenAPI 3.1 document of all routes that are registered after it, at `/openapi.json`. */
-export const openapiPlugin = fp(
-  async (app: FastifyInstance, { PUBLIC_URL }: Pick<AccessSettings, 'PUBLIC_URL'>) => {
-    app.addSchema(FaultSchema);
-    app.addSchema(ProblemSchema);
+export const openapiPlugin = fp(async (app, { PUBLIC_URL }: Pick<AccessSettings, 'PUBLIC_URL'>) => {
+  app.addSchema(FaultSchema);
+  app.addSchema(ProblemSchema);
 
-    await app.register(swagger, {
-      openapi: {
-        openapi: '3.1.0',
-        info: {
-          title: 'Coreframe',
-          version: VERSION,
-          description: DESCRIPTION,
-          license: { name: 'MIT', identifier: 'MIT' } as never,
-        },
-        servers: [{ url: PUBLIC_URL ?? '/' }],
-        tags: TAGS,
-        security: [],
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'Coreframe',
+        version: VERSION,
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' } as never,
       },
-      // Shared schemas keep their own names, so that generated clients have named types.
-      refResolver: {
-        buildLocalReference: (json: Described, _base, _fragment, index) => String(json.$id ?? `def-${index}`),
-      },
-      transform: ({ schema, url, route }) => {
-        const { form, bodyExamples, queryExample } = route.config ?? {};
-        const described = {
-          ...schema,
-          ...(schema?.body === undefined ? {} : { body: byName(app, schema.body) }),
-          ...(form ? { consumes: ['multipart/form-data'], body: form } : {}),
-          ...(bodyExamples ? { 'x-body-examples': bodyExamples } : {}),
-          ...(queryExample ? { 'x-query-example': queryExample } : {}),
-        };
-        return { schema: described, url } as never;
-      },
-      transformObject: (document) => {
-        if (!('openapiObject' in document)) throw new Error('The document is OpenAPI 3, not Swagger 2.');
-        return finishDocument(document.openapiObject as OpenApiDocument) as never;
-      },
-    });
+      servers: [{ url: PUBLIC_URL ?? '/' }],
+      tags: TAGS,
+      security: [],
+    },
+    // Shared schemas keep their own names, so that generated clients have named types.
+    refResolver: {
+      buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`),
+    },
+    transform: ({ schema, url, route }) => {
+      const { form, bodyExamples, queryExample } = route.config ?? {};
+      const described = {
+        ...schema,
+        ...(schema?.body === undefined ? {} : { body: bodySchema(schema.body as TSchema) }),
+        ...(form ? { consumes: ['multipart/form-data'], body: form } : {}),
+        ...(bodyExamples ? { 'x-body-examples': bodyExamples } : {}),
+        ...(queryExample ? { 'x-query-example': queryExample } : {}),
+      };
+      return { schema: described, url } as never;
+    },
+    transformObject: (document) => {
+      if (!('openapiObject' in document)) throw new Error('The document is OpenAPI 3, not Swagger 2.');
+      return finishDocument(document.openapiObject as OpenApiDocument) as never;
+    },
+  });
 
-    // Written when the app is ready, so that the first reader does not wait, nor what else runs then.
-    let text = '';
-    app.addHook('onReady', async () => {
-      text = JSON.stringify(app.swagger());
-    });
-    app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
-      reply.type('application/json').serializer(String).send(text),
-    );
-  },
-  { name: 'openapi' },
-);
+  // Written when the app is ready, so that no request waits for it.
+  let text = '';
+  app.addHook('onReady', async () => {
+    text = JSON.stringify(app.swagger());
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async (_request, reply) =>
+    reply.type('application/json').serializer(String).send(text),
+  );
+});

@@ -1,7 +1,7 @@
 import swaggerUi from '@fastify/swagger-ui';
 import fp from 'fastify-plugin';
 
-/** What Swagger UI needs, all of it from this server: its scripts, inline styles, pictures of answers. */
+/** Allows what Swagger UI needs from this server: scripts, inline styles, pictures of answers. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -25,38 +25,35 @@ const STYLES = `
 .swagger-ui .info { margin: 30px 0 20px; }
 .swagger-ui .scheme-container { padding: 15px 0; }
 .swagger-ui .responses-inner .highlight-code > .microlight { max-height: 16em; }
-/* The button of a list says "Add string item", also where the items are files. */
+/* The button of a list says "Add string item", even if the items are files. */
 .swagger-ui .json-schema-form-item-add { font-size: 0 !important; }
 .swagger-ui .json-schema-form-item-add::after { content: "Add another"; font-size: 12px; }
 .swagger-ui .response-col_description img { max-width: 100%; }
 `;
 
-/** Swagger UI at `/docs`, with everything that it needs from this server. */
-export const swaggerUiPlugin = fp(
-  async (app) => {
-    await app.register(swaggerUi, {
-      routePrefix: '/docs',
-      uiConfig: {
-        // The bar above would only ask for the URL of another document.
-        layout: 'BaseLayout',
-        deepLinking: true,
-        displayRequestDuration: true,
-        tryItOutEnabled: true,
-        persistAuthorization: true,
-        defaultModelsExpandDepth: 0,
+/** Swagger UI at `/docs`; all its files come from this server. */
+export const swaggerUiPlugin = fp(async (app) => {
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    uiConfig: {
+      // The standard layout has a bar that asks for the URL of another document.
+      layout: 'BaseLayout',
+      deepLinking: true,
+      displayRequestDuration: true,
+      tryItOutEnabled: true,
+      persistAuthorization: true,
+      defaultModelsExpandDepth: 0,
+    },
+    theme: {
+      title: 'Coreframe API',
+      css: [{ filename: 'coreframe.css', content: STYLES }],
+      favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: ICON }],
+    },
+    uiHooks: {
+      onRequest: async (_request, reply) => {
+        reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
       },
-      theme: {
-        title: 'Coreframe API',
-        css: [{ filename: 'coreframe.css', content: STYLES }],
-        favicon: [{ filename: 'icon.svg', rel: 'icon', sizes: 'any', type: 'image/svg+xml', content: ICON }],
-      },
-      uiHooks: {
-        onRequest: async (_request, reply) => {
-          reply.header('content-security-policy', CONTENT_SECURITY_POLICY);
-        },
-      },
-    });
-    app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
-  },
-  { name: 'swagger-ui', dependencies: ['openapi'] },
-);
+    },
+  });
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
+});

@@ -7,13 +7,13 @@ import { jsonResponse } from '../responses/responses.ts';
 
 export interface HealthSources {
   isDatabaseReachable: () => Promise<boolean>;
-  /** Everything that has a bounded number of places, by name. */
+  /** All queues by name. */
   queues: Record<string, () => QueueStats>;
 }
 
 const LiveSchema = Type.Object(
   { status: StringEnum(['ok']) },
-  { $id: 'Liveness', description: 'The process runs.' },
+  { $id: 'Liveness', description: 'The process is running.' },
 );
 
 const ReadySchema = Type.Object(
@@ -22,12 +22,12 @@ const ReadySchema = Type.Object(
     checks: Type.Object({
       database: StringEnum(['ok', 'unreachable']),
       queues: Type.Record(Type.String(), StringEnum(['ok', 'full']), {
-        description: 'Whether one more would be taken now, by the name of the queue.',
+        description: 'Whether each queue has room, by its name.',
         examples: [{ images: 'ok', image_logs: 'ok', frame_pictures: 'ok', uploads: 'ok' }],
       }),
     }),
   },
-  { $id: 'Readiness', description: 'Whether requests would be served, and what is missing.' },
+  { $id: 'Readiness', description: 'Whether the service can handle requests, and if not, why.' },
 );
 
 /** `GET /health/live` and `GET /health/ready`. */
@@ -42,11 +42,8 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
         operationId: 'getLiveness',
         tags: ['operations'],
         summary: 'Is the process alive',
-        description: 'Answers while the process runs, whatever the state of the database.',
-        response: {
-          200: jsonResponse('Liveness', 'It is.'),
-          ...problemResponses(),
-        },
+        description: 'Answers while the process is running, whatever the state of the database.',
+        response: { 200: jsonResponse('Liveness', 'The process is running.'), ...problemResponses() },
       },
     },
     async () => ({ status: 'ok' }),
@@ -58,13 +55,13 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
       schema: {
         operationId: 'getReadiness',
         tags: ['operations'],
-        summary: 'Would requests be served',
+        summary: 'Is the service ready',
         description:
           'Checks that the database answers and that every queue has room: image operations, image logs, pictures of frames, uploads.',
         response: {
-          200: jsonResponse('Readiness', 'They would.'),
+          200: jsonResponse('Readiness', 'The service is ready.'),
           ...problemResponses(),
-          503: jsonResponse('Readiness', 'They would not; `checks` says why.'),
+          503: jsonResponse('Readiness', 'The service is not ready; `checks` says why.'),
         },
       },
     },

@@ -9,16 +9,16 @@ interface CacheCounters {
   misses: number;
 }
 
-/** What the metrics read from the running service. */
-export interface MetricSources {
-  /** Everything that has a bounded number of places, by name. */
+/** The parts of the running service that metrics are read from. */
+interface MetricSources {
+  /** All queues by name. */
   queues: Record<string, () => QueueStats>;
   imageProcessRestarts: () => number;
   diskCache: CacheCounters & { bytes: number };
   memoryCache: CacheCounters;
 }
 
-/** Counters that the slices write to. */
+/** The metrics that the slices write, and the registry of all. */
 export interface Metrics {
   registry: Registry;
   requests: Histogram<'method' | 'route' | 'status'>;
@@ -29,7 +29,7 @@ export interface Metrics {
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** All metrics of one service, in their own registry. */
+/** Creates all metrics of one service. */
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -44,9 +44,9 @@ export function createMetrics(sources: MetricSources): Metrics {
       },
     });
   for (const [name, help] of [
-    ['running', 'What has a place: image operations, image logs, pictures of frames, uploads.'],
-    ['waiting', 'What waits for a place.'],
-    ['capacity', 'What may have a place or wait at once; past it the answer is 503.'],
+    ['running', 'Running image operations, image logs, pictures of frames and uploads.'],
+    ['waiting', 'Those that wait for a place.'],
+    ['capacity', 'Maximum number running or waiting at once; past it the answer is 503.'],
   ] as const) {
     new Gauge({
       name: `coreframe_queue_${name}`,
@@ -60,7 +60,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   }
   gauge(
     'coreframe_image_process_restarts',
-    'Image processes replaced since the start.',
+    'Restarts of image processes since the service started.',
     sources.imageProcessRestarts,
   );
   gauge('coreframe_disk_cache_bytes', 'Bytes in the disk cache.', () => sources.diskCache.bytes);
@@ -96,26 +96,23 @@ export function createMetrics(sources: MetricSources): Metrics {
     }),
     sentBytes: new Counter({
       name: 'coreframe_sent_bytes_total',
-      help: 'Bytes of answers of a known length.',
+      help: 'Bytes of answers whose length is known.',
       registers,
     }),
   };
 }
 
 /** Measures every request. */
-export const metricsPlugin = fp(
-  async (app, { metrics }: { metrics: Metrics }) => {
-    app.addHook('onResponse', (request, reply, done) => {
-      metrics.requests.observe(
-        { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
-        reply.elapsedTime / 1000,
-      );
-      metrics.sentBytes.inc(Number(reply.getHeader('content-length') ?? 0));
-      done();
-    });
-  },
-  { name: 'metrics' },
-);
+export const metricsPlugin = fp(async (app, { metrics }: { metrics: Metrics }) => {
+  app.addHook('onResponse', (request, reply, done) => {
+    metrics.requests.observe(
+      { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
+      reply.elapsedTime / 1000,
+    );
+    metrics.sentBytes.inc(Number(reply.getHeader('content-length') ?? 0));
+    done();
+  });
+});
 
 /** `GET /metrics` in the Prometheus text format. */
 export async function metricsRoutes(app: FastifyInstance, { metrics }: { metrics: Metrics }): Promise<void> {
@@ -130,7 +127,7 @@ export async function metricsRoutes(app: FastifyInstance, { metrics }: { metrics
           'Requests, image operations by operation and outcome, queues, caches and the process itself, in the Prometheus text format.',
         response: {
           200: {
-            description: 'Prometheus text format.',
+            description: 'The metrics.',
             content: { 'text/plain': { schema: { type: 'string' } } },
           },
           ...problemResponses(),

@@ -1,14 +1,14 @@
 import type { Fault } from '../../core/errors.ts';
 
-/** The part of a request in which a faulty value stood. */
-export type FaultLocation = 'body' | 'query' | 'path' | 'header';
+/** The part of a request that held a faulty value. */
+type FaultLocation = 'body' | 'query' | 'path' | 'header';
 
 /** A fault as clients see it. */
 export interface LocatedFault extends Fault {
   location: FaultLocation;
 }
 
-/** What of a request tells where its parameters stood. */
+/** The fields of a request that show which part held a parameter. */
 export interface ParameterSource {
   method?: string;
   params?: unknown;
@@ -16,9 +16,9 @@ export interface ParameterSource {
 }
 
 /**
- * The fault with its location. Code below HTTP names a parameter and not the part of the request that held it. That part
- * follows from the request: the path or the query if it has a parameter of this name, else the query of a GET and the body of
- * anything else. No route has two parameters of one name.
+ * The fault with its location. Code below HTTP names a parameter but not the part of the request that held it. That part
+ * follows from the request: the path or the query if it has a parameter of this name; otherwise the query of a GET, and the
+ * body of any other request. No route has two parameters of the same name.
  */
 export function locateFault(fault: Fault | LocatedFault, source: ParameterSource): LocatedFault {
   return { location: locationOf(fault.path, source), ...fault };
@@ -26,10 +26,7 @@ export function locateFault(fault: Fault | LocatedFault, source: ParameterSource
 
 function locationOf(path: string, { method, params, query }: ParameterSource): FaultLocation {
   const [, name = ''] = path.split('/');
-  if (hasMember(params, name)) return 'path';
-  return method === 'GET' || method === 'HEAD' || hasMember(query, name) ? 'query' : 'body';
-}
-
-function hasMember(values: unknown, name: string): boolean {
-  return typeof values === 'object' && values !== null && Object.hasOwn(values, name);
+  const isIn = (values: unknown) => Object.hasOwn(Object(values), name);
+  if (isIn(params)) return 'path';
+  return method === 'GET' || method === 'HEAD' || isIn(query) ? 'query' : 'body';
 }

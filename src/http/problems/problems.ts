@@ -9,57 +9,57 @@ export const PROBLEMS = {
   malformed_json: {
     status: 400,
     title: 'Malformed JSON',
-    when: 'The body is no well-formed JSON.',
+    when: 'The body is not well-formed JSON.',
   },
   malformed_multipart: {
     status: 400,
     title: 'Malformed multipart body',
-    when: 'The body is no well-formed multipart form, or lacks its boundary.',
+    when: 'The body is not a well-formed multipart form, or its boundary is missing.',
   },
   malformed_request: {
     status: 400,
     title: 'Malformed request',
-    when: 'What was sent is no well-formed HTTP request, or its URL cannot be decoded.',
+    when: 'The request is not well-formed HTTP, or its URL cannot be decoded.',
   },
   incomplete_body: {
     status: 400,
     title: 'Body cut off',
-    when: 'The body ended before it was complete. Nothing of it was stored.',
+    when: 'The body ended before it was complete. Nothing was stored.',
   },
   host_not_allowed: {
     status: 403,
     title: 'Host not allowed',
-    when: '`Host` names a host that the server does not answer for (`ALLOWED_HOSTS`).',
+    when: '`Host` names a host that the server does not serve (`ALLOWED_HOSTS`).',
   },
   cross_site_request: {
     status: 403,
     title: 'Cross-site request refused',
-    when: 'A page of another origin made the request (`CORS_ORIGINS`).',
+    when: 'A page from another origin made the request (`CORS_ORIGINS`).',
   },
   not_found: {
     status: 404,
     title: 'Not found',
-    when: 'There is nothing at this path, or nothing with this id that the client may see.',
+    when: 'The path does not exist, or the client has no resource with this id.',
   },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
-    when: 'The path exists, but not with this method; `Allow` lists those that it has.',
+    when: 'The path exists but does not support this method; `Allow` lists the methods that it supports.',
   },
   not_acceptable: {
     status: 406,
     title: 'Not acceptable',
-    when: '`Accept` allows none of the formats that `format=auto` could choose.',
+    when: '`Accept` allows none of the formats that `format=auto` can choose from.',
   },
   request_timeout: {
     status: 408,
     title: 'Request timeout',
-    when: 'The request stopped moving, or moved too slowly (`IDLE_TIMEOUT_MS`, `MIN_TRANSFER_RATE`).',
+    when: 'The client sent nothing for too long, or sent too slowly (`IDLE_TIMEOUT_MS`, `MIN_TRANSFER_RATE`).',
   },
   conflict: {
     status: 409,
     title: 'Conflict',
-    when: 'Another request changed the same thing meanwhile; trying again helps.',
+    when: 'Another request changed the same resource in the meantime; try again.',
   },
   precondition_failed: {
     status: 412,
@@ -69,32 +69,32 @@ export const PROBLEMS = {
   file_too_large: {
     status: 413,
     title: 'File too large',
-    when: 'A file is larger than `MAX_FILE_BYTES`, or an image log than `MAX_CSV_BYTES`.',
+    when: 'A file is larger than `MAX_FILE_BYTES`, or an image log is larger than `MAX_CSV_BYTES`.',
   },
   request_too_large: {
     status: 413,
     title: 'Request too large',
-    when: 'The body is larger than `MAX_REQUEST_BYTES` (of an image log: `MAX_CSV_BYTES` and 64 KiB), or a JSON body than 1 MiB.',
+    when: 'The body is larger than `MAX_REQUEST_BYTES` (for an image log: `MAX_CSV_BYTES` plus 64 KiB), or a JSON body is larger than 1 MiB.',
   },
   too_many_files: {
     status: 413,
     title: 'Too many files',
-    when: 'An upload has more files or parts than `MAX_FILES`, or one of an image log more than one file.',
+    when: 'An upload has more files or parts than `MAX_FILES`, or an image log upload has more than one file.',
   },
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
-    when: '`Content-Type` is not one that the operation reads.',
+    when: 'The operation does not accept this `Content-Type`, or the body is compressed.',
   },
   unsupported_image_format: {
     status: 415,
     title: 'Unsupported image format',
-    when: 'The bytes are no JPEG, PNG, WebP, GIF, TIFF or AVIF.',
+    when: 'The file is not a JPEG, PNG, WebP, GIF, TIFF or AVIF.',
   },
   range_not_satisfiable: {
     status: 416,
     title: 'Range not satisfiable',
-    when: '`Range` lies outside of the content.',
+    when: '`Range` lies outside the content.',
   },
   expectation_failed: {
     status: 417,
@@ -104,12 +104,12 @@ export const PROBLEMS = {
   validation_failed: {
     status: 422,
     title: 'Validation failed',
-    when: 'The request is well-formed, but values in it are wrong; `errors` lists every one.',
+    when: 'The request is well-formed, but some of its values are wrong; `errors` lists every fault.',
   },
   undecodable_image: {
     status: 422,
     title: 'Undecodable image',
-    when: 'The file is truncated, corrupt or uses a feature that cannot be decoded.',
+    when: 'The file is truncated or corrupt, or uses a feature that cannot be decoded.',
   },
   too_many_pixels: {
     status: 422,
@@ -119,17 +119,17 @@ export const PROBLEMS = {
   output_too_large: {
     status: 422,
     title: 'Output too large',
-    when: 'The result, or a step on the way to it, would have more pixels than `MAX_OUTPUT_PIXELS` or a longer side than its format allows, or outlines more than 3,000,000 corners.',
+    when: 'The result or an intermediate step would have more pixels than `MAX_OUTPUT_PIXELS` or a longer side than its format allows, or its outlines would have more than 3,000,000 corners.',
   },
   operation_timeout: {
     status: 422,
     title: 'Operation timeout',
-    when: 'The image operation took longer than `OPERATION_TIMEOUT_MS` and was ended.',
+    when: 'The image operation took longer than `OPERATION_TIMEOUT_MS` and was killed.',
   },
   decoder_crashed: {
     status: 422,
     title: 'Decoder crashed',
-    when: 'The process that decoded the picture crashed on it.',
+    when: 'The process that decoded the picture crashed.',
   },
   headers_too_large: {
     status: 431,
@@ -139,7 +139,7 @@ export const PROBLEMS = {
   internal_error: {
     status: 500,
     title: 'Internal error',
-    when: 'The server failed; its log has the reason under the `request_id`.',
+    when: 'The server failed; its log has the reason under this `request_id`.',
   },
   overloaded: {
     status: 503,
@@ -163,75 +163,55 @@ const WRONG_WIDTH: LocatedFault = {
   ...parameterFault('/operations/0/width', 'an integer from 1 to 65535', 0),
 };
 
+/** The requests of the examples. */
+const IMAGE = '/images/5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
+const requestTo = (url: string) => ({ id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url });
+const EXAMPLE: object = toProblem(parameterErrors([WRONG_WIDTH]), requestTo(`${IMAGE}/transform`));
+
 export const FaultSchema = Type.Object(
   {
     location: StringEnum(['body', 'query', 'path', 'header'], { description: 'The part of the request.' }),
     path: Type.String({
-      description: 'JSON Pointer (RFC 6901) to the value in that part; empty for the whole of it.',
+      description: 'JSON Pointer (RFC 6901) to the value in that part; empty for the whole part.',
     }),
     message: Type.String({ description: 'What was expected, and what was received.' }),
-    code: Type.Optional(Type.String({ description: 'Faults in a CSV file: the kind of fault.' })),
-    row: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: rows after the header, from 1.' })),
-    line: Type.Optional(Type.Integer({ description: 'Faults in a CSV file: lines of the file, from 1.' })),
+    code: Type.Optional(Type.String({ description: 'In a CSV file: the kind of fault.' })),
+    row: Type.Optional(Type.Integer({ description: 'In a CSV file: the row after the header, from 1.' })),
+    line: Type.Optional(Type.Integer({ description: 'In a CSV file: the line of the file, from 1.' })),
     column: Type.Optional(
-      Nullable('string', { description: 'Faults in a CSV file: the column; null for the whole row.' }),
+      Nullable('string', { description: 'In a CSV file: the column; null for the whole row.' }),
     ),
     value: Type.Optional(
-      Nullable('string', { description: 'Faults in a CSV file: the text of the cell, clipped.' }),
+      Nullable('string', { description: 'In a CSV file: the text of the cell, clipped.' }),
     ),
   },
-  {
-    $id: 'Fault',
-    description: 'One fault of a request.',
-    examples: [WRONG_WIDTH],
-  },
+  { $id: 'Fault', description: 'One fault of a request.', examples: [WRONG_WIDTH] },
 );
 
 export const ProblemSchema = Type.Object(
   {
-    type: Type.String({ format: 'uri-reference', description: 'Names the kind of problem.' }),
+    type: Type.String({ format: 'uri-reference', description: 'The kind of problem, as a URI.' }),
     title: Type.String({ description: 'The kind of problem, for people.' }),
     status: Type.Integer({ description: 'The HTTP status.' }),
     detail: Type.String({ description: 'What went wrong this time.' }),
     instance: Type.String({ description: 'The path of the request.' }),
     code: StringEnum(ERROR_CODES, { description: 'The kind of problem, for programs. Stable.' }),
-    request_id: Type.String({ description: 'Find the request in the log by it.' }),
+    request_id: Type.String({ description: 'The id of the request in the log.' }),
     errors: Type.Optional(
       Type.Array(Type.Ref('Fault'), {
-        description: 'Every fault found, where there are several or where they can be located.',
+        description: 'Every fault found, if there are several or if they can be located.',
       }),
     ),
   },
-  {
-    $id: 'Problem',
-    description: 'Why a request failed (RFC 9457).',
-    examples: [
-      {
-        type: '/problems/validation_failed',
-        title: 'Validation failed',
-        status: 422,
-        detail: WRONG_WIDTH.message,
-        instance: '/images/5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11/transform',
-        code: 'validation_failed',
-        request_id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55',
-        errors: [WRONG_WIDTH],
-      },
-    ],
-  },
+  { $id: 'Problem', description: 'Why a request failed (RFC 9457).', examples: [EXAMPLE] },
 );
 
 export type Problem = Omit<Static<typeof ProblemSchema>, 'errors'> & { errors?: LocatedFault[] };
 
 export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
 
-/** What a problem document is told of its request. */
-export interface FailedRequest extends ParameterSource {
-  id: string;
-  url: string;
-}
-
-/** The problem document of a failure. Nothing of `cause` is in it. */
-export function toProblem(error: AppError, request: FailedRequest): Problem {
+/** The problem document of a failure. It shows nothing of `cause`. */
+export function toProblem(error: AppError, request: ParameterSource & { id: string; url: string }): Problem {
   const { status, title } = PROBLEMS[error.code];
   return {
     type: `/problems/${error.code}`,
@@ -245,7 +225,7 @@ export function toProblem(error: AppError, request: FailedRequest): Problem {
   };
 }
 
-/** What a route can answer that reads a JSON body. */
+/** The failures of a route that reads a JSON body. */
 export const JSON_BODY_CODES: readonly ErrorCode[] = [
   'malformed_json',
   'incomplete_body',
@@ -254,10 +234,10 @@ export const JSON_BODY_CODES: readonly ErrorCode[] = [
   'request_too_large',
 ];
 
-/** What a route can answer that sends content by conditions and ranges. */
+/** The failures of a route that sends content and answers conditional and range requests. */
 export const CONTENT_CODES: readonly ErrorCode[] = ['precondition_failed', 'range_not_satisfiable'];
 
-/** What a route can answer that receives a multipart form. */
+/** The failures of a route that receives a multipart form. */
 export const FORM_CODES: readonly ErrorCode[] = [
   'malformed_multipart',
   'incomplete_body',
@@ -269,10 +249,10 @@ export const FORM_CODES: readonly ErrorCode[] = [
   'validation_failed',
 ];
 
-/** What a route can answer that looks up one resource. */
+/** The failures of a route that looks up one resource. */
 export const LOOKUP_CODES: readonly ErrorCode[] = ['not_found', 'validation_failed', 'database_unavailable'];
 
-/** What a route can answer that uses image processes, the database and local disks. */
+/** The failures of a route that uses image processes, the database and local disks. */
 export const PROCESSING_CODES: readonly ErrorCode[] = [
   'operation_timeout',
   'decoder_crashed',
@@ -282,7 +262,7 @@ export const PROCESSING_CODES: readonly ErrorCode[] = [
   'storage_unavailable',
 ];
 
-/** What a route can answer that has a picture worked on in an image process, and stores the result. */
+/** The failures of a route that computes something from a picture and stores the result. */
 export const COMPUTATION_CODES: readonly ErrorCode[] = [
   'not_acceptable',
   'not_found',
@@ -293,7 +273,7 @@ export const COMPUTATION_CODES: readonly ErrorCode[] = [
   ...PROCESSING_CODES,
 ];
 
-/** What any route can answer. */
+/** The failures of every route. */
 const COMMON_CODES: readonly ErrorCode[] = [
   'malformed_request',
   'host_not_allowed',
@@ -301,36 +281,30 @@ const COMMON_CODES: readonly ErrorCode[] = [
   'internal_error',
 ];
 
-const IMAGE_ID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
-
-/** Documents to show, by code: each response of the OpenAPI document refers to those that it can be. */
+/** Example documents by code: each response of the OpenAPI document refers to the examples of its codes. */
 export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem }> = Object.fromEntries(
   ERROR_CODES.map((code) => {
-    const error =
+    const [error, url] =
       code === 'validation_failed'
-        ? parameterErrors([{ ...WRONG_WIDTH, location: 'query', path: '/width' } as LocatedFault])
-        : new AppError(code, PROBLEMS[code].when);
-    const url = code === 'validation_failed' ? `/images/${IMAGE_ID}/resize` : '/images';
-    const request = { id: '01c3a8f0-6b52-4c35-9d6f-0f7a3d0c7a55', url };
+        ? [parameterErrors([parameterFault('/width', 'an integer from 1 to 65535', 0)]), `${IMAGE}/resize`]
+        : [new AppError(code, PROBLEMS[code].when), '/images'];
+    const request = { ...requestTo(url), method: 'GET' };
     return [code, { summary: PROBLEMS[code].title, value: toProblem(error, request) }];
   }),
 );
 
-/** Headers of the answers with a status, for the document. */
+/** Headers of the answers by status, for the document. */
 const HEADERS: Partial<Record<number, object>> = {
   416: { 'content-range': { type: 'string', description: 'The size of the content: `bytes */829183`.' } },
   503: { 'retry-after': { type: 'integer', description: 'Seconds after which to try again.' } },
 };
 
-/**
- * The `response` entries of a route's schema for the failures it can have (those that any route can have are added):
- * one entry per status, naming its codes.
- */
+/** The `response` entries of a route's schema for its failures and those of every route: one per status, naming its codes. */
 export function problemResponses(...codes: ErrorCode[]): Record<number, object> {
   return problemResponsesOf('Problem', codes);
 }
 
-/** Like `problemResponses`, for a route whose problems have more members. */
+/** Like `problemResponses`, for a route whose problems have additional members. */
 export function problemResponsesOf(schema: string, codes: readonly ErrorCode[]): Record<number, object> {
   const byStatus = new Map<number, ErrorCode[]>();
   for (const code of new Set([...codes, ...COMMON_CODES])) {

@@ -4,51 +4,43 @@ import type { AppError } from '../../core/errors.ts';
 import { parameterErrors } from '../../core/faults.ts';
 import { schemaFaults } from '../../core/schema-faults.ts';
 import { type SharedSchemas, validatorCompiler } from '../../core/validator.ts';
-import type { FaultLocation, LocatedFault } from './fault-location.ts';
+import type { LocatedFault } from './fault-location.ts';
 
-type ValidationContext = 'body' | 'querystring' | 'params' | 'headers';
+/** The parts of a request by Fastify's names for their schemas. */
+const PARTS = {
+  params: { location: 'path', property: 'params' },
+  querystring: { location: 'query', property: 'query' },
+  headers: { location: 'header', property: 'headers' },
+  body: { location: 'body', property: 'body' },
+} as const;
 
-const LOCATIONS: Record<ValidationContext, FaultLocation> = {
-  params: 'path',
-  querystring: 'query',
-  headers: 'header',
-  body: 'body',
-};
+type Part = keyof typeof PARTS;
 
-const PARTS: readonly [ValidationContext, (request: FastifyRequest) => unknown][] = [
-  ['params', (request) => request.params],
-  ['querystring', (request) => request.query],
-  ['headers', (request) => request.headers],
-  ['body', (request) => request.body],
-];
-
-function faultsOf(context: ValidationContext, errors: readonly ErrorObject[]): LocatedFault[] {
-  const location = LOCATIONS[context];
+function faultsOf(part: Part, errors: readonly ErrorObject[]): LocatedFault[] {
+  const { location } = PARTS[part];
   return schemaFaults(errors).map((fault) => ({ location, ...fault }));
 }
 
 /**
  * Turns Fastify's validation failure into a problem that lists the faults of every part of the request: Fastify stops
- * at the first faulty part, so the parts after it are validated here.
+ * at the first faulty part, so the others are validated here.
  */
 export function toValidationError(
   request: FastifyRequest,
-  failed: ValidationContext,
+  failed: Part,
   errors: readonly ErrorObject[],
 ): AppError {
-  const others = PARTS.filter(([context]) => context !== failed).flatMap(([context, read]) => {
-    const validate = request.getValidationFunction(context);
-    if (!validate || validate(read(request) ?? null)) return [];
-    return faultsOf(context, (validate.errors ?? []) as ErrorObject[]);
+  const others = (Object.keys(PARTS) as Part[]).flatMap((part) => {
+    const validate = part === failed ? undefined : request.getValidationFunction(part);
+    if (!validate || validate(request[PARTS[part].property] ?? null)) return [];
+    return faultsOf(part, (validate.errors ?? []) as ErrorObject[]);
   });
   return parameterErrors([...faultsOf(failed, errors), ...others]);
 }
 
 /**
- * Compiles schemas to functions that hold parameters to them by the rules of bodies and fill in defaults. They throw a
+ * Compiles schemas to functions that validate parameters like JSON bodies and fill in defaults. They throw a
  * `validation_failed` whose faults have their paths in the parameters.
- *
- * @param sharedSchemas those that others refer to, by their names
  */
 export function parameterCompiler(
   sharedSchemas: Record<string, unknown>,

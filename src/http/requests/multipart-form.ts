@@ -1,4 +1,4 @@
-import type { Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../../core/errors.ts';
@@ -7,33 +7,24 @@ import type { LocatedFault } from '../problems/fault-location.ts';
 import { refuseEncoded } from './content-encoding.ts';
 
 export interface FormLimits {
-  /** Most bytes of one file; what is longer is cut there and `isTooLarge`. */
+  /** Maximum bytes of one file; a longer file is cut off there and `isTooLarge`. */
   maxFileBytes: number;
-  /** Most bytes of the whole body. */
+  /** Maximum bytes of the whole body. */
   maxRequestBytes: number;
   maxFiles: number;
 }
 
-export interface FormOptions {
-  /** Name of the file field. Any other field is a fault. */
-  field: string;
-  limits: FormLimits;
-}
-
 /** One file part of a form, as it arrives. */
 export interface FormFile {
-  /** As the client sent it; not safe for anything. */
+  /** As the client sent it: unsafe. */
   filename: string;
-  /** The bytes. The form does not end until they are read. Fails with what `receiveForm` throws. */
+  /** The bytes. The form does not end until they are read. Fails with the same errors as `receiveForm`. */
   chunks: AsyncIterable<Buffer>;
-  /** Whether the file was longer than `maxFileBytes`; known once the bytes are read. */
+  /** Whether the file was longer than `maxFileBytes`; known after the bytes are read. */
   isTooLarge(): boolean;
 }
 
-/** The parser refuses longer headers by itself (80 KiB). */
-const MAX_FIELD_NAME_BYTES = 200;
-
-/** Fields that are not files. None is known; each becomes a fault. */
+/** Fields that are not files. Each of them becomes a fault. */
 const MAX_OTHER_FIELDS = 20;
 
 const LIMIT_CODES = ['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'];
@@ -44,8 +35,8 @@ const FORM_TYPE = /^multipart\/form-data\s*(;|$)/i;
 const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^;\s]*))/i;
 
 /**
- * Refuses by its header alone a request whose body could not be received. For a hook before the body is parsed, so that
- * none of it is read.
+ * Refuses a request by its headers if its body could not be received. For a hook before the body is parsed, so that
+ * nothing of it is read.
  *
  * @throws AppError `unsupported_media_type`, `malformed_multipart`, `request_too_large`
  */
@@ -67,13 +58,10 @@ export function refuseUnreceivable(request: FastifyRequest, { maxRequestBytes }:
 }
 
 function bodyTooLarge(maxBytes: number): AppError {
-  return new AppError(
-    'request_too_large',
-    `The body is longer than the ${maxBytes} bytes that are accepted.`,
-  );
+  return new AppError('request_too_large', `The body is longer than the maximum of ${maxBytes} bytes.`);
 }
 
-/** Fails when the body has grown past its bound, whatever `Content-Length` said. */
+/** A signal that is aborted when the body becomes too large, whatever `Content-Length` says. */
 function watchBodySize(request: FastifyRequest, limits: FormLimits): AbortSignal {
   const controller = new AbortController();
   let bytes = 0;
@@ -90,27 +78,24 @@ async function* readChunks(
   request: FastifyRequest,
   tooLarge: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
-  const abort = () => file.destroy(tooLarge.reason);
-  tooLarge.addEventListener('abort', abort);
   try {
-    yield* file as AsyncIterable<Buffer>;
+    yield* addAbortSignal(tooLarge, file) as AsyncIterable<Buffer>;
   } catch (error) {
     throw toUploadError(tooLarge.aborted ? tooLarge.reason : error, request);
-  } finally {
-    tooLarge.removeEventListener('abort', abort);
   }
 }
 
 /**
- * Gives the files of a multipart body one after the other as they arrive; each is to be read before the next is asked
- * for. It ends when the whole body has arrived and was well-formed. `refuseUnreceivable` comes before.
+ * Yields the files of a multipart body one after the other as they arrive; the caller reads each before it asks for the next.
+ * Ends when the whole body has arrived and is well-formed. Call `refuseUnreceivable` first.
  *
+ * @param options.field name of the file field. Any other field is a fault
  * @throws AppError `malformed_multipart`, `incomplete_body`, `request_too_large`,
  *   `too_many_files`, or `validation_failed` for unknown fields or if there was no file
  */
 export async function* receiveForm(
   request: FastifyRequest,
-  { field, limits }: FormOptions,
+  { field, limits }: { field: string; limits: FormLimits },
 ): AsyncGenerator<FormFile, void, undefined> {
   const tooLarge = watchBodySize(request, limits);
   const faults: LocatedFault[] = [];
@@ -125,7 +110,7 @@ export async function* receiveForm(
         parts: limits.maxFiles + MAX_OTHER_FIELDS,
         fields: MAX_OTHER_FIELDS,
         fieldSize: 10_000,
-        fieldNameSize: MAX_FIELD_NAME_BYTES,
+        fieldNameSize: 200,
         headerPairs: 20,
       },
     });
@@ -138,7 +123,7 @@ export async function* receiveForm(
         yield { filename, chunks: readChunks(file, request, tooLarge), isTooLarge };
       } else {
         if (part.type === 'file') part.file.resume();
-        // It is undefined if the part's header names none, whatever the parser's type says.
+        // Despite the parser's type, it is undefined if the part's header has no name.
         const name: string = part.fieldname ?? '';
         addFault(
           name === field
@@ -156,7 +141,7 @@ export async function* receiveForm(
     const failure = tooLarge.aborted ? tooLarge.reason : error;
     throw toLimitError(failure, limits) ?? toUploadError(failure, request);
   } finally {
-    // The rest of the body is dropped, so that the connection does not stand still.
+    // The rest of the body is dropped, so that the connection does not stall.
     if (!isComplete) {
       request.raw.unpipe();
       request.raw.resume();
@@ -176,7 +161,7 @@ function toLimitError(error: unknown, { maxFiles }: FormLimits): AppError | unde
   return new AppError('too_many_files', `The form has too many parts; send ${files}.`, { cause: error });
 }
 
-/** The parser reports malformed bodies as plain errors without a code; all others pass through. */
+/** The parser reports malformed bodies as plain errors without a code; all other errors pass through. */
 function toUploadError(error: unknown, request: FastifyRequest): unknown {
   if (!(error instanceof Error)) return error;
   const isPlain = Object.getPrototypeOf(error) === Error.prototype && !('code' in error);

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ByteRange } from '../../blobs/blob-store.ts';
 import type { ComputedFile } from '../../work/make.ts';
 
-/** Files up to this size are sent in one piece, which is faster than a stream. */
+/** Files up to this size are sent in one piece, because that is faster than a stream. */
 const ONE_PIECE_BYTES = 1024 * 1024;
 
 /** The bytes of a file from `start` to before `end`. */
@@ -18,7 +18,7 @@ export async function openComputedFile(
   return (await readFile(path)).subarray(start, end);
 }
 
-/** Removes a file that was computed for one answer, once the answer is sent or nobody waits for it any more. */
+/** Removes a file that was computed for one answer when the answer is sent or the client has disconnected. */
 export function removeWhenSent(request: FastifyRequest, reply: FastifyReply, file: ComputedFile): void {
   const remove = () =>
     void file.remove().catch((err: unknown) => request.log.warn({ err }, 'temporary file not removed'));

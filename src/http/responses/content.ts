@@ -8,9 +8,9 @@ import { AppError } from '../../core/errors.ts';
 import { bytesContent, ObjectWithDefaults } from '../../core/schema.ts';
 import { RESPONSE_HEADERS } from './responses.ts';
 
-/** What an answer says of its bytes: validators and a safe file name. */
+/** The fields of an answer's headers. */
 export interface ContentHead {
-  /** Hexadecimal SHA-256 of the bytes, or of all that they are made from: the strong ETag. */
+  /** Hexadecimal SHA-256 of the bytes, or of everything that they are made from: the strong ETag. */
   sha256: string;
   mediaType: string;
   filename: string;
@@ -22,14 +22,12 @@ export interface ContentHead {
 /** Bytes that can be read in ranges. */
 export interface ContentBytes {
   size: number;
-  /** The bytes of a range. Called only if they are sent. */
+  /** The bytes of a range. Called only to send them. */
   open(range: ByteRange): Promise<Buffer | Readable>;
 }
 
-/** Immutable bytes, and what an answer says of them. */
 export interface Content extends ContentHead, ContentBytes {}
 
-/** Stored bytes as content. */
 export function storedContent(
   blobs: BlobReader,
   stored: BlobRef & Pick<ContentHead, 'mediaType' | 'filename'>,
@@ -40,7 +38,7 @@ export function storedContent(
   return { sha256: sha256.toString('hex'), size, mediaType, filename, ...options, open };
 }
 
-/** Shows a picture and runs nothing, wherever it is opened (OWASP: uploaded content). */
+/** Lets a browser show a picture but run nothing (OWASP: uploaded content). */
 const CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
 export const ContentQuerySchema = ObjectWithDefaults({
@@ -50,47 +48,58 @@ export const ContentQuerySchema = ObjectWithDefaults({
   }),
 });
 
-/** The `response` entries of a route's schema that answers with content. */
+const ETAG_HEADER = { etag: RESPONSE_HEADERS.etag };
+
+/** The `response` entries of a route that answers with stored bytes. */
 export function contentResponses(mediaType: string): Record<number, object> {
   const content = bytesContent(mediaType);
-  const { etag } = RESPONSE_HEADERS;
+  return { 200: { description: 'The bytes.', content, headers: ETAG_HEADER }, ...partialResponses(content) };
+}
+
+/** The `response` entries for range and conditional requests. */
+export function partialResponses(content: object): Record<number, object> {
   return {
-    200: { description: 'The bytes.', content, headers: { etag } },
     206: {
-      description: 'The range of the bytes that was asked for.',
+      description: 'The requested range of the bytes.',
       content,
-      headers: { etag, 'content-range': RESPONSE_HEADERS['content-range'] },
+      headers: { ...ETAG_HEADER, 'content-range': RESPONSE_HEADERS['content-range'] },
     },
-    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).', headers: { etag } },
+    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).', headers: ETAG_HEADER },
   };
 }
 
-/** For what a GET computes: a client may keep it a while and then asks again, because a newer version may make it better. */
+/** For results of a GET: clients ask again after an hour, because a newer version may compute them differently. */
 export const REVALIDATED = 'private, max-age=3600';
 
-/** For bytes that never change under their URL. */
+/** For bytes whose URL never gets others. */
 export const IMMUTABLE = 'private, max-age=31536000, immutable';
 
 const opaqueTag = (etag: string): string => etag.trim().replace(/^W\//, '');
 
-/** Whether an `If-None-Match` or `If-Match` list names the entity tag; weak tags match by their value. */
+/** Whether an `If-None-Match` or `If-Match` list contains the entity tag; weak tags match by their value. */
 function listNames(header: string, etag: string): boolean {
   if (header.trim() === '*') return true;
   return header.split(',').some((entry) => opaqueTag(entry) === opaqueTag(etag));
 }
 
-/** Whether the client has the representation of this entity tag already, so that 304 is the answer (RFC 9110, 13.1.2). */
+/** Whether the client already has the representation with this entity tag, so that the answer is 304 (RFC 9110, 13.1.2). */
 export function isNotModified({ method, headers }: FastifyRequest, etag: string): boolean {
   const known = headers['if-none-match'];
   return method !== 'POST' && known !== undefined && listNames(known, etag);
 }
 
 /**
- * One range of a `Range` header: `first-last`, `first-` or `-suffix`. Undefined if it is to be ignored: another
- * unit, a malformed header, and several ranges (RFC 9110, 14.2 leaves it to the server to send the whole instead).
+ * The range that a `Range` header asks for: `first-last`, `first-` or `-suffix`. Undefined for the whole: without the header, and
+ * if it is malformed or names another unit or several ranges (RFC 9110, 14.2 lets the server ignore it).
  */
-function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' | undefined {
-  const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/.exec(header) ?? [];
+function requestedRange(
+  { method, headers }: FastifyRequest,
+  size: number,
+  etag: string,
+): ByteRange | 'unsatisfiable' | undefined {
+  const { range = '', 'if-range': ifRange = etag } = headers;
+  if (method !== 'GET' || ifRange !== etag) return undefined;
+  const [, first = '', last = ''] = /^bytes=\s*(\d*)-(\d*)\s*$/.exec(range) ?? [];
   if (first === '' && last === '') return undefined;
   const start = first === '' ? Math.max(size - Number(last), 0) : Number(first);
   const end = first === '' || last === '' ? size : Math.min(Number(last) + 1, size);
@@ -98,21 +107,9 @@ function parseRange(header: string, size: number): ByteRange | 'unsatisfiable' |
   return start < end ? { start, end } : 'unsatisfiable';
 }
 
-/** The range that is asked for; undefined for the whole. */
-function requestedRange(
-  request: FastifyRequest,
-  size: number,
-  etag: string,
-): ByteRange | 'unsatisfiable' | undefined {
-  const { range, 'if-range': ifRange } = request.headers;
-  if (range === undefined || request.method !== 'GET' || (ifRange !== undefined && ifRange !== etag))
-    return undefined;
-  return parseRange(range, size);
-}
-
 /**
- * Answers with immutable bytes: 200, 206 for a range, 304 if the client has them, 412 and 416 if its conditions
- * or range cannot be met (RFC 9110, 13 and 14).
+ * Answers with immutable bytes: 200, 206 for a range, 304 if the client has them, 412 or 416 if its condition or range cannot
+ * be met (RFC 9110, 13 and 14).
  *
  * @throws AppError `precondition_failed`, `range_not_satisfiable`
  */
@@ -125,7 +122,7 @@ export async function sendContent(
 }
 
 /**
- * The same for bytes that are made only if the client does not have them.
+ * Like `sendContent`, for bytes that are made only if the client does not have them.
  *
  * @throws AppError as `sendContent`; what `make` throws
  */
@@ -156,19 +153,15 @@ export async function sendMadeContent(
   const range = requestedRange(request, size, etag);
   if (range === 'unsatisfiable') {
     reply.header('content-range', `bytes */${size}`);
-    throw new AppError(
-      'range_not_satisfiable',
-      `The content has ${size} bytes; the range lies outside of them.`,
-    );
+    throw new AppError('range_not_satisfiable', `The range lies outside the content of ${size} bytes.`);
   }
   reply.type(content.mediaType);
   if (range) {
     reply.code(206).header('content-range', `bytes ${range.start}-${range.end - 1}/${size}`);
   }
-  const whole = { start: 0, end: size };
-  const { start, end } = range ?? whole;
+  const { start, end } = range ?? { start: 0, end: size };
   reply.header('content-length', end - start);
-  // An empty stream: for anything else Fastify would count its bytes as the length.
+  // An empty stream, because Fastify would replace the length with that of any other body.
   if (request.method === 'HEAD') return reply.send(Readable.from([]));
   return reply.send(await open({ start, end }));
 }

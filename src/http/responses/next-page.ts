@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** Says in a `Link` header (RFC 8288) where the next page is. */
+/** Adds a `Link` header (RFC 8288) to the next page. */
 export function linkNextPage(request: FastifyRequest, reply: FastifyReply, cursor: string): void {
   const [path = '/', query = ''] = request.url.split('?', 2);
   const parameters = new URLSearchParams(query);

@@ -2,9 +2,10 @@ import type { TSchema } from '@sinclair/typebox';
 import type { StoredRef } from '../../work/inputs.ts';
 import type { Operation } from '../../work/operation.ts';
 import type { BytesAnswer, ResourceName, RouteText } from '../../work/routes.ts';
+import { partialResponses } from './content.ts';
 import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from './responses.ts';
 
-/** What operations have routes on. */
+/** The resources that have routes to operations. */
 export const RESOURCES = [
   { name: 'Image', type: 'image', path: '/images/:id' },
   { name: 'Artifact', type: 'artifact', path: '/artifacts/:id' },
@@ -12,9 +13,9 @@ export const RESOURCES = [
 
 export type Resource = (typeof RESOURCES)[number];
 
-const { etag, location, 'content-location': contentLocation, 'content-range': range } = RESPONSE_HEADERS;
+const { etag, location, 'content-location': contentLocation } = RESPONSE_HEADERS;
 
-/** What the document says of a route on a resource. */
+/** The documentation of a route on a resource. */
 export function describe(
   { operationId, summary, description }: RouteText,
   tag: string,
@@ -29,46 +30,35 @@ export function describe(
   };
 }
 
-/** A shared schema by its name, any other as it is. */
+/** A reference to a shared schema, so that it keeps its name; other schemas unchanged. */
 export function bodySchema(schema: TSchema): object {
   return schema.$id === undefined ? schema : { $ref: `${schema.$id}#` };
 }
 
-/** The answers with an artifact of an operation. */
+/** The `response` entries of a POST that answers with the operation's artifact. */
 export function artifactResponses({ stores }: Operation): Record<number, object> {
-  const content = jsonContent(`${titleOf(stores ?? '')}Artifact`);
+  const kind = (stores ?? '').replace(/^./, (letter) => letter.toUpperCase());
+  const content = jsonContent(`${kind}Artifact`);
   return {
     201: {
-      description: 'The artifact, made now.',
+      description: 'The new artifact.',
       content,
       headers: { location, 'content-location': contentLocation },
     },
     200: {
-      description: 'The artifact, which existed.',
+      description: 'The artifact, which already existed.',
       content,
       headers: { 'content-location': contentLocation },
     },
   };
 }
 
-/** The answer with all bytes. */
+/** The `response` entry for all bytes. */
 export function wholeResponse({ description, content }: BytesAnswer): Record<number, object> {
   return { 200: { description, content, headers: { etag, 'content-location': contentLocation } } };
 }
 
-/** The answers with bytes, to conditional and range requests, too. */
+/** The `response` entries for bytes, with those for range and conditional requests. */
 export function bytesResponses(bytes: BytesAnswer): Record<number, object> {
-  return {
-    ...wholeResponse(bytes),
-    206: {
-      description: 'The range of it that was asked for.',
-      content: bytes.content,
-      headers: { etag, 'content-range': range },
-    },
-    304: { type: 'null', description: 'The client has this (`If-None-Match`).', headers: { etag } },
-  };
-}
-
-function titleOf(kind: string): string {
-  return kind.charAt(0).toUpperCase() + kind.slice(1);
+  return { ...wholeResponse(bytes), ...partialResponses(bytes.content) };
 }

@@ -1,5 +1,5 @@
 import type { TObject } from '@sinclair/typebox';
-import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
 import type { BlobRef } from '../../blobs/blob-store.ts';
@@ -38,13 +38,13 @@ import { IdParamsSchema, plainJson } from './responses.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a client must be allowed to do to use the route. */
+    /** The permission that a client needs for the route. */
     scope?: string;
   }
 }
 
-/** What the routes work with. The answers that name artifacts are written by those who know artifacts. */
-export interface OperationRoutesOptions {
+/** The artifacts' slice gives the two functions, because this folder may not import it. */
+interface OperationRoutesOptions {
   operations: ReadonlyMap<string, Operation>;
   maker: Maker;
   blobs: BlobReader;
@@ -54,8 +54,8 @@ export interface OperationRoutesOptions {
 
 /**
  * The routes that operations declare, on images and on artifacts, with one contract: `POST` makes an artifact and answers with
- * it; `GET` answers with the thing itself, names its artifact in `Content-Location`, and keeps it while it is used. Both take
- * the same parameters.
+ * it; `GET` answers with the result itself, names its artifact in `Content-Location`, and caches it. Both take the same
+ * parameters.
  */
 export async function operationRoutes(app: FastifyInstance, options: OperationRoutesOptions): Promise<void> {
   app.setSerializerCompiler(plainJson);
@@ -69,8 +69,10 @@ export async function operationRoutes(app: FastifyInstance, options: OperationRo
   }
 }
 
-/** Work as a request says it. */
-interface AskedWork {
+type Values = Record<string, unknown>;
+
+/** Work as a request describes it. */
+interface RequestedWork {
   operation: Operation;
   ref: StoredRef;
   form: RequestForm;
@@ -81,7 +83,7 @@ class OperationRoutes {
   readonly #app: FastifyInstance;
   readonly #options: OperationRoutesOptions;
   #compile: ReturnType<typeof parameterCompiler> | undefined;
-  /** Compiled at the first use, so that a start does not wait for them. */
+  /** Compiled at the first use, so that the start does not wait for them. */
   readonly #validators = new Map<Operation, (given: unknown) => void>();
 
   constructor(app: FastifyInstance, options: OperationRoutesOptions) {
@@ -96,13 +98,13 @@ class OperationRoutes {
     if (!get) return;
     const querystring = ObjectWithDefaults(get.form.schema.properties);
     this.#addGet(url, get, { ...describe(get, tag, resource), querystring }, async (request, reply) => {
-      const asked = { operation, ref: refOf(request, resource), form: get.form, values: queryOf(request) };
-      const { artifact } = await this.#make(request, reply, asked, 'cached');
+      const work = { operation, ref: refOf(request, resource), form: get.form, values: queryOf(request) };
+      const { artifact } = await this.#make(request, reply, work, 'cached');
       return this.#sendPart(request, reply, operation, artifact, get.part, REVALIDATED);
     });
   }
 
-  /** The route to a part of what an operation has stored. */
+  /** The route to a part of a stored result. */
   addPart(operation: Operation, { path, tag, part, bytes, ...text }: StoredPartRoute): void {
     const schema = { ...text, tags: [tag], params: IdParamsSchema };
     this.#addGet(`/artifacts/:id/${path}`, { bytes }, schema, async (request, reply) => {
@@ -112,7 +114,7 @@ class OperationRoutes {
     });
   }
 
-  /** The routes to a view: of a stored artifact, and of one that is made for it. */
+  /** The routes to a view: of an existing artifact, and of one that is made for the view. */
   addView(operation: Operation, view: View): void {
     const { form, tag, description } = view;
     const schema = {
@@ -127,7 +129,7 @@ class OperationRoutes {
       const ref: StoredRef = { type: 'artifact', id: idOf(request).toLowerCase() };
       return this.#sendView(request, reply, operation, view, ref, queryOf(request));
     });
-    // The view lies below the first route to what it shows.
+    // The view lies below the first route to the operation that it shows.
     const [route] = view.of.routes;
     if (!route?.get) return;
     for (const resource of RESOURCES) this.#addMadeView(operation, view, route.path, route.get, resource);
@@ -139,10 +141,12 @@ class OperationRoutes {
     const schema = { ...describe(view, view.tag, resource), querystring };
     const example = { ...shown.example, ...view.example };
     this.#addGet(url, { bytes: view.bytes, example }, schema, async (request, reply) => {
-      const [values, own] = splitQuery(queryOf(request), view.form);
+      const query = queryOf(request);
+      const values = pick(query, shown.form.schema);
       const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
       const { artifact } = await this.#make(request, reply, shownWork, 'cached');
-      return this.#sendView(request, reply, operation, view, { type: 'artifact', id: artifact.id }, own);
+      const ref: StoredRef = { type: 'artifact', id: artifact.id };
+      return this.#sendView(request, reply, operation, view, ref, pick(query, view.form.schema));
     });
   }
 
@@ -161,7 +165,7 @@ class OperationRoutes {
     this.#app.get(url, { config, schema: { ...schema, response } }, handler);
   }
 
-  /** A route that makes an artifact from a body, and answers with the artifact or with its bytes. */
+  /** A route that makes an artifact from its body, and answers with the artifact or with its bytes. */
   #addPost(
     operation: Operation,
     url: string,
@@ -178,13 +182,15 @@ class OperationRoutes {
     this.#app.post(
       url,
       {
-        ...bodyOptions(post),
+        preValidation: async (request) => {
+          if (post.complete) request.body = post.complete(request.body);
+        },
         config: { scope: isKept ? 'images:write' : 'images:read', bodyExamples: post.examples },
         schema: { ...describe(post, tag, resource), body: bodySchema(post.form.schema), response },
       },
       async (request, reply) => {
-        const asked = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
-        const { artifact, isNew } = await this.#make(request, reply, asked, isKept ? 'kept' : 'cached');
+        const work = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
+        const { artifact, isNew } = await this.#make(request, reply, work, isKept ? 'kept' : 'cached');
         if (!isKept) return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
         const self = `/artifacts/${artifact.id}`;
         if (isNew) reply.header('location', self);
@@ -196,11 +202,11 @@ class OperationRoutes {
     );
   }
 
-  /** Plans and makes what a request asks for. Its faults have the paths of the request. */
+  /** Plans and makes the requested artifact. Its faults have the paths of the request. */
   async #make(
     request: FastifyRequest,
     reply: FastifyReply,
-    { operation, ref, form, values }: AskedWork,
+    { operation, ref, form, values }: RequestedWork,
     retention: Retention,
   ): ReturnType<Maker['make']> {
     const { maker } = this.#options;
@@ -210,7 +216,7 @@ class OperationRoutes {
     };
     try {
       const given = form.read(values);
-      // A body was held to its schema by its route.
+      // The route has validated a body already.
       if (request.method !== 'POST') this.#validate(operation, given);
       const work = await maker.plan(request.owner, operation, ref, given, accepts);
       return await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
@@ -219,7 +225,7 @@ class OperationRoutes {
     }
   }
 
-  /** Holds parameters to the operation's schema, as a body is, and fills in its defaults. */
+  /** Validates parameters by the operation's schema, like a body, and fills in its defaults. */
   #validate(operation: Operation, given: unknown): void {
     this.#compile ??= parameterCompiler(this.#app.getSchemas());
     const validate = this.#validators.get(operation) ?? this.#compile(bodySchema(operation.params));
@@ -227,7 +233,7 @@ class OperationRoutes {
     validate(given);
   }
 
-  /** Sends a part of a stored artifact: its bytes, or the document that goes with them. */
+  /** Sends a part of a stored artifact: its bytes or its document. */
   #sendPart(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -236,21 +242,19 @@ class OperationRoutes {
     part: InputPart,
     cacheControl: string,
   ): Promise<FastifyReply> {
-    const { blobs } = this.#options;
-    const { content, path, mediaType, filename } = partOf(operation, artifact, part);
+    const { path, ...stored } = partOf(operation, artifact, part);
     reply.header('content-location', `/artifacts/${artifact.id}/${path}`);
-    const stored = { ...content, mediaType, filename };
-    return sendContent(request, reply, storedContent(blobs, stored, { cacheControl }));
+    return sendContent(request, reply, storedContent(this.#options.blobs, stored, { cacheControl }));
   }
 
-  /** Sends what a view shows of a stored artifact: computed for each answer, and named by what it is computed from. */
+  /** Sends a view of a stored artifact. It is computed for each answer; its ETag is the hash of the work. */
   async #sendView(
     request: FastifyRequest,
     reply: FastifyReply,
     operation: Operation,
     { form, artifactPath }: View,
     ref: StoredRef,
-    values: Record<string, unknown>,
+    values: Values,
   ): Promise<FastifyReply> {
     const { maker } = this.#options;
     try {
@@ -261,10 +265,7 @@ class OperationRoutes {
       return await sendMadeContent(request, reply, head, async () => {
         const file = await maker.compute(request.owner, work, clientSignal(reply));
         removeWhenSent(request, reply, file);
-        return {
-          size: file.size,
-          open: (range) => openComputedFile(file, range),
-        };
+        return { size: file.size, open: (range) => openComputedFile(file, range) };
       });
     } catch (error) {
       throw withPathsOf(form, error);
@@ -272,55 +273,47 @@ class OperationRoutes {
   }
 }
 
-interface StoredPart extends FileKind {
-  content: BlobRef;
-  /** Below the artifact's own path. */
-  path: string;
-}
-
-function partOf(operation: Operation, artifact: Artifact, part: InputPart): StoredPart {
-  const { document, filename, mediaType } = artifact;
-  if (part === 'content') return { content: artifact, path: 'content', mediaType, filename };
+/** A part of an artifact, with its path below the artifact. */
+function partOf(
+  operation: Operation,
+  artifact: Artifact,
+  part: InputPart,
+): BlobRef & FileKind & { path: string } {
+  const { document, filename, mediaType, sha256, size } = artifact;
+  if (part === 'content') return { sha256, size, path: 'content', mediaType, filename };
   const route = operation.parts.find((candidate) => candidate.part === 'document');
   if (document === null || route === undefined || operation.documentName === undefined) {
     throw new Error(`Artifact ${artifact.id} of ${operation.name} has no document to send.`);
   }
   return {
-    content: document,
+    ...document,
     path: route.path,
     mediaType: 'application/json',
     filename: operation.documentName(filename),
   };
 }
 
-/** Where the same view is found again, with all its parameters. */
+/** The URL of a view with all its parameters. */
 function locationOf(path: string, { params }: Work, { schema }: RequestForm<TObject>): string {
-  const asked = Object.entries(params).filter(([name]) => name in schema.properties);
-  const query = new URLSearchParams(asked.map(([name, value]): [string, string] => [name, String(value)]));
+  const query = new URLSearchParams();
+  for (const [name, value] of Object.entries(pick(params, schema))) query.set(name, String(value));
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
-/** The parameters of what is made and of the view of it, side by side. */
+/** The values that a schema has properties for. */
+function pick(values: object, { properties }: TObject): Values {
+  return Object.fromEntries(Object.entries(values).filter(([name]) => name in properties));
+}
+
+/** The parameters of an artifact and of a view of it, together. */
 function joinQueries(operation: Operation, made: RequestForm<TObject>, own: RequestForm<TObject>): TObject {
   const twice = Object.keys(own.schema.properties).find((name) => name in made.schema.properties);
   if (twice !== undefined)
-    throw new Error(`${operation.name} has a parameter ${twice} that what it shows has, too.`);
+    throw new Error(`${operation.name} has a parameter ${twice}, and so does the operation that it shows.`);
   return ObjectWithDefaults({ ...made.schema.properties, ...own.schema.properties });
 }
 
-type Values = Record<string, unknown>;
-
-/** A query's values for what is made, and for the view of it. */
-function splitQuery(query: Values, own: RequestForm<TObject>): [made: Values, own: Values] {
-  const entries = Object.entries(query);
-  const isOwn = ([name]: [string, unknown]) => name in own.schema.properties;
-  return [
-    Object.fromEntries(entries.filter((entry) => !isOwn(entry))),
-    Object.fromEntries(entries.filter(isOwn)),
-  ];
-}
-
-/** Fastify has validated path, query and body by the route's schemas, which TypeScript cannot see here. */
+/** Fastify has validated path, query and body by the route's schemas, but TypeScript cannot see that here. */
 const idOf = (request: FastifyRequest) => (request.params as { id: string }).id;
 const queryOf = (request: FastifyRequest) => request.query as Values;
 const bodyOf = (request: FastifyRequest) => (request.body ?? {}) as Values;
@@ -329,19 +322,9 @@ function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
   return { type, id: idOf(request) };
 }
 
-/** The error with the paths that its faults have in the request. */
+/** The error, with the paths of its faults in the request. */
 function withPathsOf(form: RequestForm, error: unknown): unknown {
   if (!(error instanceof AppError) || error.errors.length === 0) return error;
   const errors = error.errors.map((fault) => ({ ...fault, path: form.locate(fault.path) }));
   return new AppError(error.code, error.detail, { errors, cause: error });
-}
-
-/** What a POST does with a body before it is validated. */
-function bodyOptions({ complete }: Pick<ArtifactPost, 'complete'>): RouteShorthandOptions {
-  if (complete === undefined) return {};
-  return {
-    preValidation: async (request) => {
-      request.body = complete(request.body);
-    },
-  };
 }

@@ -3,11 +3,11 @@ import { Uuid } from '../../core/schema.ts';
 
 /** Path parameters of one resource. */
 export const IdParamsSchema = Type.Object(
-  { id: Uuid({ description: 'As an upload, an operation or a list gives it.' }) },
+  { id: Uuid({ description: 'From the answer to an upload, an operation or a list.' }) },
   { additionalProperties: false },
 );
 
-/** The `content` of a body that is JSON of a shared schema. */
+/** The `content` of a body of JSON with a shared schema. */
 export function jsonContent(schema: string) {
   return { 'application/json': { schema: Type.Ref(schema) } };
 }
@@ -22,21 +22,21 @@ export function pageResponse(schema: string, description: string) {
   return { ...jsonResponse(schema, description), headers: { link: RESPONSE_HEADERS.link } };
 }
 
-/** Headers that answers have, for the document. */
+/** Headers of answers, for the document. */
 export const RESPONSE_HEADERS = {
   etag: {
     type: 'string',
-    description: 'Names these bytes: 64 hexadecimal digits in quotes. A strong validator.',
+    description: 'Identifies these bytes: 64 hexadecimal digits in quotes. A strong validator.',
   },
-  'content-range': { type: 'string', description: 'Which bytes these are: `bytes 0-99/829183`.' },
+  'content-range': { type: 'string', description: 'The range of these bytes: `bytes 0-99/829183`.' },
   'content-location': {
     type: 'string',
-    description: 'Where the same is found again: the artifact, or a path below it.',
+    description: 'The path of this result: the artifact, or a path below it.',
   },
-  location: { type: 'string', description: 'Path of the artifact.' },
+  location: { type: 'string', description: 'The path of the artifact.' },
   link: {
     type: 'string',
-    description: 'The next page, where there is one: `</images?cursor=…>; rel="next"`.',
+    description: 'The next page, if there is one: `</images?cursor=…>; rel="next"`.',
   },
 } as const;
 
@@ -46,7 +46,7 @@ export function emptyResponse(description: string) {
 }
 
 /**
- * For routes whose answers TypeScript checks: their schemas are for the document alone. Serializing one of several kinds of
- * object by schema would validate it against each.
+ * For routes whose answers TypeScript checks: their schemas are only for the document. Serializing a union by its schema would
+ * validate the value against each branch.
  */
 export const plainJson = () => JSON.stringify;
