@@ -1,33 +1,40 @@
 import { maskStride } from '../rows/null-mask.ts';
+import type { RowFacts } from '../rows/quality.ts';
 
-/**
- * Rows of an image log, packed so that all arrays can be transferred between threads.
- */
+/** Rows of an image log, packed so that all arrays can be transferred between threads. */
 export interface FrameBatch {
   /** Rows in the batch. */
   count: number;
-  /** Pixels of a row. */
+  /** Pixels per row. */
   columns: number;
-  /** Position in the file of each row, counted from 1 after the header; rising, with holes if rows were skipped. */
+  /** Position of each row in the file, counted from 1 after the header; rising, with gaps if rows were skipped. */
   rows: Uint32Array<ArrayBuffer>;
   /** Depth of each row. */
   depths: Float64Array<ArrayBuffer>;
-  /** `count × columns` grey levels, row-major; 0 if the pixel is missing. */
+  /** `count × columns` grey levels, row-major; 0 for a missing pixel. */
   pixels: Uint8Array<ArrayBuffer>;
   /** `count × maskStride(columns)` bytes of bitmaps (see null-mask.ts); null only if no pixel of the batch is missing. */
   nulls: Uint8Array<ArrayBuffer> | null;
 }
 
-/** Pixels that a batch holds when full: 256 KiB stays within a core's cache and makes messages rare. */
+/** Pixels in a full batch: they fit into a core's cache, and messages between threads stay rare. */
 const BATCH_PIXELS = 256 * 1024;
 const MAX_ROWS = 4096;
 
-/** Collects rows in place: the row at `count` is written into the arrays, then kept by `commit` or dropped. */
-export class BatchBuilder {
+/** Collects rows in place: the row at `count` is written into the arrays and these fields, then kept by `commit` or dropped. */
+export class BatchBuilder implements RowFacts {
   readonly columns: number;
   readonly stride: number;
   readonly capacity: number;
   count = 0;
+
+  depth = 0;
+  nullPixels = 0;
+  /** 256 if every pixel is missing. */
+  valueMin = 256;
+  /** -1 if every pixel is missing. */
+  valueMax = -1;
+
   rows!: Uint32Array<ArrayBuffer>;
   depths!: Float64Array<ArrayBuffer>;
   pixels!: Uint8Array<ArrayBuffer>;
@@ -47,23 +54,23 @@ export class BatchBuilder {
     this.nulls[at] = (this.nulls[at] as number) | (1 << (column & 7));
   }
 
-  /** Takes back the marks of a row that is not kept. */
+  /** Removes the marks of a row that is not kept. */
   clearNulls(): void {
     this.nulls?.fill(0, this.count * this.stride, (this.count + 1) * this.stride);
   }
 
   /**
    * Keeps the row being written.
-   * @returns the batch, if that made it full.
+   * @returns the batch if it is now full
    */
-  commit(row: number, depth: number): FrameBatch | undefined {
+  commit(row: number): FrameBatch | undefined {
     this.rows[this.count] = row;
-    this.depths[this.count] = depth;
+    this.depths[this.count] = this.depth;
     this.count++;
     return this.count === this.capacity ? this.take() : undefined;
   }
 
-  /** The rows so far as a batch, if there are any. */
+  /** The rows collected so far, if any. */
   take(): FrameBatch | undefined {
     const { count, columns, stride } = this;
     if (count === 0) return undefined;

@@ -2,35 +2,27 @@ import { AppError } from '../../core/errors.ts';
 import { mismatch, parameterFault, Words } from '../../core/faults.ts';
 import { MAX_DEPTH } from '../rows/row.ts';
 import type { BatchBuilder } from './batches.ts';
-import { isBlankCell, NOT_WHOLE, OUT_OF_RANGE, parseDepth, parsePixel } from './cells.ts';
+import { isBlankCell, parseDepth, parsePixel } from './cells.ts';
 import type { CellFault, CellFaultCode, FaultLog } from './faults.ts';
 import { MAX_RECORD_BYTES, type RecordFinder } from './find-record.ts';
 import { clip, type Header } from './header.ts';
 import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';
-import { createSplitter, type SplitRecord } from './split-record.ts';
+import { createSplitter } from './split-record.ts';
 
-/** Where a row stands in its file, both counted from 1. */
+/** The place of a row in its file, both counted from 1. */
 export interface RowPosition {
-  /** After the header. */
+  /** Counted after the header. */
   row: number;
   line: number;
 }
 
-/** Reads rows by the whole grammar: any order of columns, quotes, blanks, null values, and every fault by its place. */
+/** Reads rows by the whole grammar: any order of columns, quotes, blanks and null values. It logs every fault with its place. */
 export class RowReader {
-  /** Of the row that `readRow` kept. */
-  depth = 0;
-  nullPixels = 0;
-  /** 256 if every pixel is missing. */
-  valueMin = 256;
-  /** -1 if every pixel is missing. */
-  valueMax = -1;
-
   readonly #header: Header;
   readonly #nulls: NullValues;
   readonly #faults: FaultLog;
   readonly #decimalComma: boolean;
-  readonly #split: SplitRecord;
+  readonly #split: (record: string) => string[];
 
   constructor(header: Header, nulls: NullValues, faults: FaultLog) {
     this.#header = header;
@@ -41,8 +33,8 @@ export class RowReader {
   }
 
   /**
-   * Turns a record into the row being written of `batch`.
-   * @returns whether it is a row: not if it is empty or has faults, which are logged.
+   * Reads a record into the row of `batch` that is being written.
+   * @returns `bad` if it has faults, which are logged
    */
   readRow(record: RecordFinder, batch: BatchBuilder, position: RowPosition): 'kept' | 'empty' | 'bad' {
     const before = this.#faults.total;
@@ -62,31 +54,31 @@ export class RowReader {
     const nulls = this.#nulls;
     const decimalComma = this.#decimalComma;
     const offset = batch.count * header.columns;
-    this.nullPixels = 0;
-    this.valueMin = 256;
-    this.valueMax = -1;
+    batch.nullPixels = 0;
+    batch.valueMin = 256;
+    batch.valueMax = -1;
     for (let index = 0; index < cells.length; index++) {
       const cell = cells[index] as string;
       const pixel = header.pixels[index] as number;
       if (pixel < 0) {
-        this.depth = this.#readDepth(cell, index, position);
+        batch.depth = this.#readDepth(cell, index, position);
         continue;
       }
-      const code = parsePixel(cell, decimalComma);
-      const missing =
-        code >= 0
-          ? nulls.pixels?.[code] === 1
-          : isBlankCell(cell) || isNullCell(nulls, cell, code, decimalComma);
-      batch.pixels[offset + pixel] = missing || code < 0 ? 0 : code;
-      if (missing) {
+      const value = parsePixel(cell, decimalComma);
+      const isMissing =
+        typeof value === 'number'
+          ? nulls.pixels?.[value] === 1
+          : isBlankCell(cell) || isNullCell(nulls, cell, value, decimalComma);
+      if (isMissing) {
+        batch.pixels[offset + pixel] = 0;
         batch.setNull(pixel);
-        this.nullPixels++;
-      } else if (code < 0) {
-        const name = code === NOT_WHOLE ? 'not_whole' : code === OUT_OF_RANGE ? 'out_of_range' : 'bad_number';
-        this.#addFault(name, index, cell, position, 'an integer from 0 to 255');
+        batch.nullPixels++;
+      } else if (typeof value === 'number') {
+        batch.pixels[offset + pixel] = value;
+        if (value < batch.valueMin) batch.valueMin = value;
+        if (value > batch.valueMax) batch.valueMax = value;
       } else {
-        if (code < this.valueMin) this.valueMin = code;
-        if (code > this.valueMax) this.valueMax = code;
+        this.#addFault(value, index, cell, position, 'an integer from 0 to 255');
       }
     }
   }
@@ -114,7 +106,7 @@ export class RowReader {
     });
   }
 
-  /** The cell may be one that the header has no name for; its text is not kept then. */
+  /** A cell without a name in the header is given by its number, without its text. */
   #addQuotesFault({ bytes, malformed }: RecordFinder, position: RowPosition): void {
     this.#faults.add(() => {
       const index = this.#split(bytes.toString('utf8', 0, malformed)).length - 1;
@@ -125,7 +117,7 @@ export class RowReader {
     });
   }
 
-  /** The text of a cell at the start of `text` that goes on after its closing quote, or has none. */
+  /** The text of the cell at the start of `text`, which continues after its closing quote or has none. */
   #readMalformed(text: string): string {
     const [, quoted = '', rest = ''] = /^"([^"]*(?:""[^"]*)*)(?:"[ \t]*(.*))?$/s.exec(text) ?? [];
     return quoted.replaceAll('""', '"') + (rest.split(this.#header.delimiter, 1)[0] ?? '');
@@ -139,7 +131,6 @@ export class RowReader {
   }
 }
 
-/** A refusal of a file with a row that goes on for too long. */
 export function rowTooLong(isInQuotes: boolean): AppError {
   const fault = parameterFault(
     '/file',
