@@ -52,7 +52,7 @@ class Ingest {
         pixels: new Uint8Array(batch.count * width),
         nulls: batch.nulls ? new Uint8Array(batch.count * maskStride(width)) : null,
       };
-      this.#resampler.resample(batch, batch.count, resized);
+      this.#resampler(batch, batch.count, resized);
       return this.#encoder.encode(batch, resized, width);
     });
   }
