@@ -1,4 +1,5 @@
-import { isMasked } from './null-mask.ts';
+import { isMasked, maskStride } from './null-mask.ts';
+import type { PackedRows } from './resampler.ts';
 
 /** How grey levels are spread before colouring: not at all, from the range of the frame set, or from that of a window. */
 export const NORMALIZATIONS = ['none', 'static', 'dynamic'] as const;
@@ -13,18 +14,14 @@ export interface ValueRange {
   max: number;
 }
 
-/** The range of the present pixels of one row: `width` pixels from `offset`, with its bitmap. */
-export function rowRange(
-  pixels: Uint8Array,
-  offset: number,
-  width: number,
-  mask: Uint8Array | null,
-): ValueRange {
+/** The range of the present pixels of one row. */
+export function rowRange({ pixels, nulls }: PackedRows, row: number, width: number): ValueRange {
+  const bits = row * maskStride(width);
   let min = 256;
   let max = -1;
   for (let x = 0; x < width; x++) {
-    if (mask !== null && isMasked(mask, 0, x)) continue;
-    const value = pixels[offset + x] as number;
+    if (nulls !== null && isMasked(nulls, bits, x)) continue;
+    const value = pixels[row * width + x] as number;
     if (value < min) min = value;
     if (value > max) max = value;
   }
