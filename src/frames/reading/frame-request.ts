@@ -12,7 +12,7 @@ export interface FrameRequest extends FrameSelection {
   colormap: Colormap;
 }
 
-export interface CountedFrames extends FrameRequest, FrameFacts {}
+export type CountedFrames = FrameRequest & FrameFacts;
 
 /** @throws AppError `validation_failed` */
 export function readFrameRequest(query: FrameListQuery, frameSets: readonly FrameSet[]): FrameRequest {

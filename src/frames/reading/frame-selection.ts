@@ -96,10 +96,14 @@ export interface FrameFacts {
 const NOTHING: FrameFacts = { count: 0, depthMin: null, depthMax: null, nextCursor: null };
 
 /** Counts the rows of a selection, up to its limit. */
-export async function countFrames(pool: Pool, selection: FrameSelection): Promise<FrameFacts> {
-  if (selection.sets.length === 0) return NOTHING;
+export async function countFrames<T extends FrameSelection>(
+  pool: Pool,
+  selection: T,
+): Promise<T & FrameFacts> {
+  if (selection.sets.length === 0) return { ...selection, ...NOTHING };
   const { limit } = selection.query;
-  return limit === undefined ? countAll(pool, selection) : countPage(pool, selection, limit);
+  const facts = limit === undefined ? countAll(pool, selection) : countPage(pool, selection, limit);
+  return { ...selection, ...(await facts) };
 }
 
 async function countAll(pool: Pool, { sets, query }: FrameSelection): Promise<FrameFacts> {
