@@ -1,8 +1,7 @@
 import { AppError } from '../../core/errors.ts';
 import { mismatch, Words } from '../../core/faults.ts';
 import { MAX_COLUMNS } from '../rows/row.ts';
-import { MAX_RECORD_BYTES, RecordFinder } from './find-record.ts';
-import { createSplitter } from './split-record.ts';
+import { createSplitter, MAX_RECORD_BYTES, RecordFinder } from './find-record.ts';
 
 export const DELIMITERS = [',', ';', '\t'] as const;
 export type Delimiter = (typeof DELIMITERS)[number];

@@ -22,11 +22,10 @@ export interface NullValues {
 }
 
 /**
- * Compiles marks of missing pixels, for example `['-999.25', 'NaN']`, without empty ones.
+ * Compiles marks of missing pixels, trimmed and not empty: for example `['-999.25', 'NaN']`.
  * @throws AppError `validation_failed` for more than 16 marks or a mark longer than 32 bytes
  */
-export function compileNullValues(values: readonly string[]): NullValues {
-  const marks = values.map((value) => value.trim()).filter((value) => value !== '');
+export function compileNullValues(marks: readonly string[]): NullValues {
   if (marks.length > MAX_VALUES) {
     throw parameterError('/null_values', `at most ${MAX_VALUES} values`, marks.length);
   }

@@ -192,7 +192,7 @@ export class ImageLogParser {
     const { delimiter, columns } = header;
     this.#table = {
       header,
-      reader: new RowReader(header, this.#nulls, this.#faults),
+      reader: new RowReader(header, this.#nulls, this.#faults, this.#position),
       fast: header.classic ? new FastRowScanner(columns, delimiter.charCodeAt(0), this.#nulls) : undefined,
       batch: new BatchBuilder(columns, this.#options.batchRows),
     };
@@ -200,7 +200,7 @@ export class ImageLogParser {
   }
 
   #acceptRow({ reader, batch }: Table): void {
-    const result = reader.readRow(this.#record, batch, this.#position);
+    const result = reader.readRow(this.#record, batch);
     if (result === 'kept') {
       this.#keepRow(batch);
       return;

@@ -3,7 +3,7 @@ import { AppError } from '../../core/errors.ts';
 import { mapLevels, normalizationTable, type ValueRange } from '../rows/normalize.ts';
 import { anyMasked, maskStride } from '../rows/null-mask.ts';
 import { createResampler } from '../rows/resample.ts';
-import type { ResampleKernel, Resampler } from '../rows/resampler.ts';
+import type { ResampleKernel } from '../rows/resampler.ts';
 import { depthAt, type FrameRows } from './frame-rows.ts';
 import type { FrameSelection } from './frame-selection.ts';
 import { type FrameRun, readRuns, type SelectedSet } from './merge-frame-sets.ts';
@@ -49,74 +49,46 @@ export class LevelTables {
   }
 }
 
-interface SetState {
-  resampler: Resampler | undefined;
-  ranges: WindowRanges | undefined;
-}
-
-/** Turns stored rows into rows as they are shown: at their final width and normalized, but not coloured yet. */
-class RowPreparer {
-  readonly #pool: Pool;
-  readonly #query: FramesToShow['query'];
-  readonly #states = new Map<SelectedSet, SetState>();
-  readonly #tables = new LevelTables();
-
-  constructor(pool: Pool, query: FramesToShow['query']) {
-    this.#pool = pool;
-    this.#query = query;
-  }
-
-  async prepare({ set, rows, from, to }: FrameRun): Promise<FrameRows> {
-    const state = this.#stateOf(set);
-    const { width } = set;
+/** Turns stored rows of one frame set into rows as they are shown: at their final width, normalized, not coloured yet. */
+function createPreparer(
+  pool: Pool,
+  set: SelectedSet,
+  query: FramesToShow['query'],
+  tables: LevelTables,
+): (run: FrameRun) => Promise<FrameRows> {
+  const { frameSet, sourceWidth, width } = set;
+  const { normalization, source } = query;
+  const { kernel } = frameSet.options as { kernel: ResampleKernel };
+  const resample = sourceWidth === width ? undefined : createResampler(sourceWidth, width, kernel);
+  const ranges = normalization === 'dynamic' ? new WindowRanges(pool, set.query, query) : undefined;
+  const sourceStride = maskStride(sourceWidth);
+  return async ({ rows, from, to }) => {
     const count = to - from;
-    const sourceStride = maskStride(set.sourceWidth);
     const shown: FrameRows = {
       count,
       width,
       ids: rows.ids.subarray(8 * from, 8 * to),
       depths: rows.depths.subarray(8 * from, 8 * to),
       rows: rows.rows.subarray(4 * from, 4 * to),
-      pixels: rows.pixels.subarray(from * set.sourceWidth, to * set.sourceWidth),
+      pixels: rows.pixels.subarray(from * sourceWidth, to * sourceWidth),
       nulls: rows.nulls?.subarray(from * sourceStride, to * sourceStride) ?? null,
     };
-    if (state.resampler) {
+    if (resample) {
       const { pixels, nulls } = shown;
       shown.pixels = new Uint8Array(count * width);
       shown.nulls = nulls ? new Uint8Array(count * maskStride(width)) : null;
-      state.resampler({ pixels, nulls }, count, shown);
+      resample({ pixels, nulls }, count, shown);
     }
-    await this.#normalize(shown, set, state);
-    return shown;
-  }
-
-  #stateOf(set: SelectedSet): SetState {
-    let state = this.#states.get(set);
-    if (state === undefined) {
-      const { frameSet, sourceWidth, width, query } = set;
-      const { kernel } = frameSet.options as { kernel: ResampleKernel };
-      const { normalization } = this.#query;
-      state = {
-        resampler: sourceWidth === width ? undefined : createResampler(sourceWidth, width, kernel),
-        ranges: normalization === 'dynamic' ? new WindowRanges(this.#pool, query, this.#query) : undefined,
-      };
-      this.#states.set(set, state);
+    // Grey levels are changed in place, because nobody else uses the memory.
+    if (normalization === 'static') {
+      mapLevels(shown.pixels, 0, count * width, tables.of(rangeOfSet(set, source)));
     }
-    return state;
-  }
-
-  /** Changes grey levels in place: nobody else uses the memory. */
-  async #normalize(shown: FrameRows, set: SelectedSet, { ranges }: SetState): Promise<void> {
-    const { count, width, pixels } = shown;
-    if (this.#query.normalization === 'static') {
-      mapLevels(pixels, 0, count * width, this.#tables.of(rangeOfSet(set, this.#query.source)));
-    }
-    if (ranges === undefined) return;
-    for (let index = 0; index < count; index++) {
+    for (let index = 0; ranges !== undefined && index < count; index++) {
       const range = await ranges.rangeAt(depthAt(shown, index));
-      mapLevels(pixels, index * width, width, this.#tables.of(range));
+      mapLevels(shown.pixels, index * width, width, tables.of(range));
     }
-  }
+    return shown;
+  };
 }
 
 /**
@@ -128,11 +100,14 @@ export async function* readShownRows(
   { sets, source, query, count }: FramesToShow,
   batchPixels?: number,
 ): AsyncGenerator<FrameRows, void, undefined> {
-  const preparer = new RowPreparer(pool, query);
+  const tables = new LevelTables();
+  const preparers = new Map<SelectedSet, ReturnType<typeof createPreparer>>();
   let read = 0;
   for await (const run of readRuns(pool, sets, { source, limit: count, batchPixels })) {
     read += run.to - run.from;
-    yield await preparer.prepare(run);
+    const prepare = preparers.get(run.set) ?? createPreparer(pool, run.set, query, tables);
+    preparers.set(run.set, prepare);
+    yield await prepare(run);
   }
   if (read < count) {
     throw new AppError('conflict', `${count - read} of ${count} frames were deleted while they were read.`);

@@ -25,36 +25,21 @@ const REVERSED = '_r';
 const MAX_STOPS = 256;
 const MAX_TEXT = 8192;
 
-const PIECEWISE: readonly { name: string; description: string; stops: readonly ColorStop[] }[] = [
+const PIECEWISE = [
   {
     name: 'core',
     description: 'Black, brown, ochre, straw, white: the colours of rock in a core box.',
-    stops: [
-      { position: 0, color: '#000000' },
-      { position: 64, color: '#5b2c0b' },
-      { position: 128, color: '#c8761b' },
-      { position: 192, color: '#f4d35e' },
-      { position: 255, color: '#ffffff' },
-    ],
+    stops: '0:#000000,64:#5b2c0b,128:#c8761b,192:#f4d35e,255:#ffffff',
   },
   {
     name: 'grey',
     description: 'Grey levels as they are stored.',
-    stops: [
-      { position: 0, color: '#000000' },
-      { position: 255, color: '#ffffff' },
-    ],
+    stops: '0:#000000,255:#ffffff',
   },
   {
     name: 'borehole',
     description: 'Dark brown through amber to pale yellow, as borehole image logs are classically shown.',
-    stops: [
-      { position: 0, color: '#1a0800' },
-      { position: 64, color: '#6b2e05' },
-      { position: 128, color: '#c46a0a' },
-      { position: 192, color: '#f5b83d' },
-      { position: 255, color: '#fff6c8' },
-    ],
+    stops: '0:#1a0800,64:#6b2e05,128:#c46a0a,192:#f5b83d,255:#fff6c8',
   },
 ];
 
@@ -109,7 +94,7 @@ function reverse(map: Colormap): Colormap {
 
 /** The named maps in the order of the list. Each also exists reversed, as `NAME_r`. */
 export const COLORMAPS: readonly Colormap[] = [
-  ...PIECEWISE.map((map) => ({ ...map, table: interpolate(map.stops) })),
+  ...PIECEWISE.map((map) => colormapFromStops(parseStops(map.stops), map)),
   ...Object.entries(TABLE_DESCRIPTIONS).map(([name, description]) => {
     const table = Uint8Array.from(Buffer.from(COLOR_TABLES[name as keyof typeof COLOR_TABLES], 'base64'));
     return { name, description, stops: sampleStops(table), table };
@@ -129,20 +114,27 @@ export function findColormap(text: string): Colormap {
   if (named) return named;
   if (text.length > MAX_TEXT)
     throw invalid(`at most ${MAX_TEXT} characters`, new Words(`${text.length} characters`));
-  const start = text.trimStart();
-  if (start.startsWith('[')) return colormapFromStops(parseJson(text));
-  if (!start.includes(':')) {
+  const isJson = text.trimStart().startsWith('[');
+  if (!isJson && !text.includes(':')) {
     throw invalid(`one of ${[...BY_NAME.keys()].join(', ')}, or stops like 0:#000000,255:#ffffff`, text);
   }
-  const entries = text.split(',').map((entry) => {
+  const custom = { name: 'custom', description: 'Stops of the request.' };
+  return colormapFromStops(isJson ? parseJson(text) : parseStops(text), custom);
+}
+
+/** Stops as text, `0:#000000,255:#ffffff`, without any check. */
+function parseStops(text: string): unknown[] {
+  return text.split(',').map((entry) => {
     const colon = entry.indexOf(':');
     const position = entry.slice(0, Math.max(0, colon)).trim();
     return [/^\d{1,3}$/.test(position) ? Number(position) : position, entry.slice(colon + 1).trim()];
   });
-  return colormapFromStops(entries);
 }
 
-function colormapFromStops(value: unknown): Colormap {
+function colormapFromStops(
+  value: unknown,
+  { name, description }: Pick<Colormap, 'name' | 'description'>,
+): Colormap {
   if (!Array.isArray(value) || value.length < 2 || value.length > MAX_STOPS) {
     throw invalid(`an array of 2 to ${MAX_STOPS} stops`, value);
   }
@@ -153,7 +145,7 @@ function colormapFromStops(value: unknown): Colormap {
       throw invalid(`an integer above ${before.position} as the next position`, stop.position);
     }
   }
-  return { name: 'custom', description: 'Stops of the request.', stops, table: interpolate(stops) };
+  return { name, description, stops, table: interpolate(stops) };
 }
 
 function readStop(value: unknown): ColorStop {

@@ -3,7 +3,6 @@ import type { PackedRows } from './resampler.ts';
 
 /** How grey levels are spread before colouring: not at all, from the range of the frame set, or from that of a window. */
 export const NORMALIZATIONS = ['none', 'static', 'dynamic'] as const;
-export type Normalization = (typeof NORMALIZATIONS)[number];
 
 /** Depth units of the window of `dynamic` if the request gives none. */
 export const DEFAULT_WINDOW = 2;
