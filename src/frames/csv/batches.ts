@@ -1,23 +1,23 @@
-import { maskStride } from '../rows/null-mask.ts';
+import { maskStride, setMasked } from '../rows/null-mask.ts';
 import type { RowFacts } from '../rows/quality.ts';
 
-/** Rows of an image log, packed so that all arrays can be transferred between threads. */
+/** Packed rows of an image log. */
 export interface FrameBatch {
   /** Rows in the batch. */
   count: number;
   /** Pixels per row. */
   columns: number;
   /** Position of each row in the file, counted from 1 after the header; rising, with gaps if rows were skipped. */
-  rows: Uint32Array<ArrayBuffer>;
+  rows: Uint32Array;
   /** Depth of each row. */
-  depths: Float64Array<ArrayBuffer>;
+  depths: Float64Array;
   /** `count × columns` grey levels, row-major; 0 for a missing pixel. */
-  pixels: Uint8Array<ArrayBuffer>;
+  pixels: Uint8Array;
   /** `count × maskStride(columns)` bytes of bitmaps (see null-mask.ts); null only if no pixel of the batch is missing. */
-  nulls: Uint8Array<ArrayBuffer> | null;
+  nulls: Uint8Array | null;
 }
 
-/** Pixels in a full batch: they fit into a core's cache, and messages between threads stay rare. */
+/** Pixels in a full batch: few enough for a core's cache. */
 const BATCH_PIXELS = 256 * 1024;
 const MAX_ROWS = 4096;
 
@@ -35,10 +35,10 @@ export class BatchBuilder implements RowFacts {
   /** -1 if every pixel is missing. */
   valueMax = -1;
 
-  rows!: Uint32Array<ArrayBuffer>;
-  depths!: Float64Array<ArrayBuffer>;
-  pixels!: Uint8Array<ArrayBuffer>;
-  nulls: Uint8Array<ArrayBuffer> | null = null;
+  rows!: Uint32Array;
+  depths!: Float64Array;
+  pixels!: Uint8Array;
+  nulls: Uint8Array | null = null;
 
   constructor(columns: number, maxRows = MAX_ROWS) {
     this.columns = columns;
@@ -50,8 +50,7 @@ export class BatchBuilder implements RowFacts {
   /** Marks a pixel of the row being written as missing. */
   setNull(column: number): void {
     this.nulls ??= new Uint8Array(this.capacity * this.stride);
-    const at = this.count * this.stride + (column >> 3);
-    this.nulls[at] = (this.nulls[at] as number) | (1 << (column & 7));
+    setMasked(this.nulls, this.count * this.stride, column);
   }
 
   /** Removes the marks of a row that is not kept. */
@@ -74,14 +73,13 @@ export class BatchBuilder implements RowFacts {
   take(): FrameBatch | undefined {
     const { count, columns, stride } = this;
     if (count === 0) return undefined;
-    const full = count === this.capacity;
     const batch: FrameBatch = {
       count,
       columns,
-      rows: full ? this.rows : this.rows.slice(0, count),
-      depths: full ? this.depths : this.depths.slice(0, count),
-      pixels: full ? this.pixels : this.pixels.slice(0, count * columns),
-      nulls: full ? this.nulls : (this.nulls?.slice(0, count * stride) ?? null),
+      rows: this.rows.subarray(0, count),
+      depths: this.depths.subarray(0, count),
+      pixels: this.pixels.subarray(0, count * columns),
+      nulls: this.nulls?.subarray(0, count * stride) ?? null,
     };
     this.count = 0;
     this.#allocate();

@@ -1,4 +1,3 @@
-import type { AppError } from '../../core/errors.ts';
 import { type QualityReport, QualityTracker } from '../rows/quality.ts';
 import { BatchBuilder, type FrameBatch } from './batches.ts';
 import { isBlankCell } from './cells.ts';
@@ -114,9 +113,7 @@ export class ImageLogParser {
       this.#record.finish();
       this.#acceptRecord();
     }
-    if (this.#table === undefined) {
-      throw fileError('The file is empty: expected a CSV with a header and rows.');
-    }
+    if (!this.#table) throw fileError('The file is empty: expected a CSV with a header and rows.');
     if (this.failed || (this.#quality.rows === 0 && this.#faults.total > 0)) throw faultsError(this.#faults);
     if (this.#quality.rows === 0) throw fileError('The CSV has a header but no rows with values.');
     const last = this.#table.batch.take();
@@ -155,7 +152,9 @@ export class ImageLogParser {
       let next = this.#record.isStarted ? -1 : this.#readPlainRow(chunk, at);
       if (next < 0) {
         next = this.#record.read(chunk, at);
-        if (this.#record.isTooLong) throw this.#tooLong();
+        if (this.#record.isTooLong) {
+          throw this.#table ? rowTooLong(this.#record.isInQuotes) : headerTooLong();
+        }
         if (next < 0) return;
         this.#acceptRecord();
       }
@@ -168,7 +167,7 @@ export class ImageLogParser {
   #readPlainRow(chunk: Uint8Array, from: number): number {
     const { fast, batch } = this.#table ?? {};
     if (fast === undefined || batch === undefined) return -1;
-    const next = fast.scan(chunk, from, chunk.length, batch);
+    const next = fast.scan(chunk, from, batch);
     if (next < 0) {
       batch.clearNulls();
       return -1;
@@ -181,7 +180,7 @@ export class ImageLogParser {
   #acceptRecord(): void {
     const record = this.#record;
     const { bytes } = record;
-    if (this.#table !== undefined) this.#acceptRow(this.#table);
+    if (this.#table) this.#acceptRow(this.#table);
     else if (!isBlankCell(bytes.toString())) this.#openTable();
     this.#position.line += 1 + countLineEnds(bytes);
     record.reset();
@@ -193,7 +192,7 @@ export class ImageLogParser {
     this.#table = {
       header,
       reader: new RowReader(header, this.#nulls, this.#faults, this.#position),
-      fast: header.classic ? new FastRowScanner(columns, delimiter.charCodeAt(0), this.#nulls) : undefined,
+      fast: header.classic ? new FastRowScanner(delimiter.charCodeAt(0), this.#nulls) : undefined,
       batch: new BatchBuilder(columns, this.#options.batchRows),
     };
     this.#record = new RecordFinder([delimiter]);
@@ -222,10 +221,6 @@ export class ImageLogParser {
     const full = this.#full;
     this.#full = [];
     return this.failed ? [] : full;
-  }
-
-  #tooLong(): AppError {
-    return this.#table === undefined ? headerTooLong() : rowTooLong(this.#record.isInQuotes);
   }
 }
 

@@ -21,14 +21,12 @@ const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => Number(
  * docs/benchmarks.md).
  */
 export class FastRowScanner {
-  readonly #columns: number;
   readonly #delimiter: number;
   readonly #nulls: NullValues;
   /** The end of the cell that `#readOddCell` has read. */
   #oddEnd = 0;
 
-  constructor(columns: number, delimiter: number, nulls: NullValues) {
-    this.#columns = columns;
+  constructor(delimiter: number, nulls: NullValues) {
     this.#delimiter = delimiter;
     this.#nulls = nulls;
   }
@@ -38,12 +36,12 @@ export class FastRowScanner {
    * @returns the position after its line end (for CRLF, after the CR), or -1 if the row is not plain or not complete. The
    *   row of the batch, with its null marks, is then half written.
    */
-  scan(chunk: Uint8Array, from: number, end: number, batch: BatchBuilder): number {
-    let at = this.#readDepth(chunk, from, end, batch);
+  scan(chunk: Uint8Array, from: number, batch: BatchBuilder): number {
+    let at = this.#readDepth(chunk, from, batch);
     if (at < 0) return -1;
     const delimiter = this.#delimiter;
-    const columns = this.#columns;
-    const { pixels } = batch;
+    const end = chunk.length;
+    const { columns, pixels } = batch;
     const nullPixels = this.#nulls.pixels;
     const last = columns - 1;
     let out = batch.count * columns;
@@ -71,7 +69,7 @@ export class FastRowScanner {
         value = 256;
       }
       if (value > 255 || !(byte === delimiter || byte === LF || byte === CR)) {
-        value = this.#readOddCell(chunk, at, end, value, stop);
+        value = this.#readOddCell(chunk, at, value, stop);
         if (value === NOT_PLAIN) return -1;
         stop = this.#oddEnd;
         byte = chunk[stop] as number;
@@ -99,12 +97,12 @@ export class FastRowScanner {
   }
 
   /** Reads the depth and its delimiter; up to 15 digits are exact as an integer and after one division. */
-  #readDepth(chunk: Uint8Array, from: number, end: number, batch: BatchBuilder): number {
+  #readDepth(chunk: Uint8Array, from: number, batch: BatchBuilder): number {
     let at = from;
     const negative = chunk[at] === MINUS;
     if (negative) at++;
     // Room for 15 digits and a point, then the delimiter.
-    if (at + 17 > end) return -1;
+    if (at + 17 > chunk.length) return -1;
     const first = at;
     let mantissa = 0;
     let decimals = 0;
@@ -137,14 +135,14 @@ export class FastRowScanner {
    * @param stop the first byte after those digits
    * @returns the pixel, MISSING or NOT_PLAIN; `#oddEnd` is the end of the cell
    */
-  #readOddCell(chunk: Uint8Array, from: number, end: number, value: number, stop: number): number {
+  #readOddCell(chunk: Uint8Array, from: number, value: number, stop: number): number {
     if (this.#endsCell(chunk[from])) {
       this.#oddEnd = from;
       return MISSING;
     }
     for (const literal of this.#nulls.literals) {
       const after = from + literal.length;
-      if (after >= end || !this.#endsCell(chunk[after])) continue;
+      if (!this.#endsCell(chunk[after])) continue;
       let same = 0;
       while (same < literal.length && chunk[from + same] === literal[same]) same++;
       if (same === literal.length) {
@@ -154,8 +152,8 @@ export class FastRowScanner {
     }
     if (value > 255 || chunk[stop] !== POINT) return NOT_PLAIN;
     let at = stop + 1;
-    while (at < end && chunk[at] === ZERO) at++;
-    if (at >= end || !this.#endsCell(chunk[at])) return NOT_PLAIN;
+    while (chunk[at] === ZERO) at++;
+    if (!this.#endsCell(chunk[at])) return NOT_PLAIN;
     this.#oddEnd = at;
     return value;
   }

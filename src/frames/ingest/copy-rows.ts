@@ -42,18 +42,16 @@ class FieldWriter {
     this.length = this.buffer.writeInt32BE(-1, this.length);
   }
 
-  level(value: number, isMissing: boolean): void {
-    if (isMissing) {
-      this.null();
-    } else {
-      this.length = this.buffer.writeInt32BE(2, this.length);
-      this.length = this.buffer.writeInt16BE(value, this.length);
-    }
-  }
-
+  /** Writes two levels, or NULLs if there is no level. */
   range({ min, max }: ValueRange): void {
-    this.level(min, max < min);
-    this.level(max, max < min);
+    for (const level of [min, max]) {
+      if (max < min) {
+        this.null();
+      } else {
+        this.length = this.buffer.writeInt32BE(2, this.length);
+        this.length = this.buffer.writeInt16BE(level, this.length);
+      }
+    }
   }
 }
 

@@ -43,16 +43,14 @@ export async function ingestLog(
   // It may have been aborted before the listener was added.
   if (signal.aborted) abort();
   try {
-    const stored = await passRows(session, sink);
-    return stored ?? (await failWithAllFaults(session));
+    return await passRows(session, sink);
   } finally {
     signal.removeEventListener('abort', abort);
     session.close();
   }
 }
 
-/** Passes all rows to the sink; undefined if the log has a fault, in which case the sink has discarded the rows. */
-async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLog | undefined> {
+async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLog> {
   try {
     for (;;) {
       const rows = await session.next();
@@ -65,11 +63,7 @@ async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLo
     throw error;
   }
   await sink.abort();
-  return undefined;
-}
-
-/** Reads the rest of a log that has a fault, so that all faults are counted. */
-async function failWithAllFaults(session: IngestSession): Promise<never> {
+  // The rest is read to count all faults; its end throws.
   while ((await session.next()) !== undefined);
   throw new Error('A log with faults was read without a failure.');
 }

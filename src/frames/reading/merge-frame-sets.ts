@@ -53,9 +53,9 @@ class SetReader {
   #query: RowQuery;
   #ahead: Promise<FrameRows> | undefined;
   #isFirst: boolean;
+  /** The rows that have been read, undefined if all are used up; `index` is the next one. */
   rows: FrameRows | undefined;
   index = 0;
-  isAtEnd = false;
 
   constructor(pool: Pool, { source, batchPixels }: ReadOptions, set: SelectedSet, place: number) {
     this.#pool = pool;
@@ -70,34 +70,35 @@ class SetReader {
     );
   }
 
-  get hasHead(): boolean {
-    return this.rows !== undefined && this.index < this.rows.count;
-  }
-
   /** The depth of the next row, or the least possible one if the row is not read yet; 0 in the order of the file. */
   get headDepth(): number {
     if (this.#query.order === 'file') return 0;
-    if (this.rows !== undefined && this.hasHead) return depthAt(this.rows, this.index);
+    if (this.rows !== undefined) return depthAt(this.rows, this.index);
     return Math.max(this.set.frameSet.depthMin, this.#query.after.depth);
   }
 
-  /** Reads the next batch, or sets `isAtEnd`. */
-  async fill(limit: number): Promise<void> {
+  /** Reads the next batch. Returns whether there is one. */
+  async fill(limit: number): Promise<boolean> {
     const rows = await (this.#ahead ?? this.#read(limit));
     this.#ahead = undefined;
+    if (rows.count === 0) return false;
     this.rows = rows;
     this.index = 0;
-    if (rows.count === 0) {
-      this.isAtEnd = true;
-      return;
-    }
     const last = rows.count - 1;
     const after: Position = { depth: depthAt(rows, last), row: rowAt(rows, last), id: idAt(rows, last) };
     this.#query = { ...this.#query, after };
-    if (limit <= rows.count) return;
-    this.#ahead = this.#read(limit - rows.count);
-    // The failure is reported when these rows are asked for.
-    this.#ahead.catch(() => undefined);
+    if (limit > rows.count) {
+      this.#ahead = this.#read(limit - rows.count);
+      // The failure is reported when these rows are asked for.
+      this.#ahead.catch(() => undefined);
+    }
+    return true;
+  }
+
+  /** Drops the rows before `end`. */
+  advance(end: number): void {
+    this.index = end;
+    if (end === this.rows?.count) this.rows = undefined;
   }
 
   #read(limit: number): Promise<FrameRows> {
@@ -124,12 +125,10 @@ function firstOf(readers: readonly SetReader[]): SetReader | undefined {
 }
 
 /** The end of the run that starts at the reader's next row: it stops before the first row that belongs after `next`. */
-function endOfRun(reader: SetReader, next: SetReader | undefined): number {
-  const { rows, index } = reader;
-  if (rows === undefined) return index;
+function endOfRun(reader: SetReader, rows: FrameRows, next: SetReader | undefined): number {
   if (next === undefined || reader.set.query.order === 'file') return rows.count;
   const bound = next.headDepth;
-  let end = index;
+  let end = reader.index;
   while (end < rows.count) {
     const depth = depthAt(rows, end);
     if (depth > bound || (depth === bound && next.place < reader.place)) break;
@@ -151,15 +150,15 @@ export async function* readRuns(
   let readers = sets.map((set, place) => new SetReader(pool, options, set, place));
   let left = options.limit;
   for (let first = firstOf(readers); first && left > 0; first = firstOf(readers)) {
-    if (first.rows === undefined || !first.hasHead) {
-      await first.fill(left);
-      readers = readers.filter((reader) => !reader.isAtEnd);
+    const others = readers.filter((reader) => reader !== first);
+    const { set, rows, index: from } = first;
+    if (rows === undefined) {
+      if (!(await first.fill(left))) readers = others;
       continue;
     }
-    const next = firstOf(readers.filter((reader) => reader !== first));
-    const to = Math.min(endOfRun(first, next), first.index + left);
-    yield { set: first.set, rows: first.rows, from: first.index, to };
-    left -= to - first.index;
-    first.index = to;
+    const to = Math.min(endOfRun(first, rows, firstOf(others)), from + left);
+    yield { set, rows, from, to };
+    left -= to - from;
+    first.advance(to);
   }
 }
