@@ -44,12 +44,12 @@ export async function writeImageLog(file: string, rows: number): Promise<void> {
 export async function writeCopyFile(file: string, rows: number, frameSetId: string): Promise<void> {
   const out = createWriteStream(file);
   const parser = new ImageLogParser();
-  const resampler = createResampler(COLUMNS, WIDTH);
+  const resample = createResampler(COLUMNS, WIDTH);
   const encoder = new CopyRowEncoder(frameSetId);
   const write = async (batches: ReturnType<ImageLogParser['push']>) => {
     for (const batch of batches) {
       const resized = { pixels: new Uint8Array(batch.count * WIDTH), nulls: null };
-      resampler.resample(batch, batch.count, resized);
+      resample(batch, batch.count, resized);
       if (!out.write(encoder.encode(batch, resized, WIDTH))) await once(out, 'drain');
     }
   };

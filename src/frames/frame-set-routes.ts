@@ -34,7 +34,7 @@ const UPLOAD_CODES: readonly ErrorCode[] = [
 
 const tags = ['frames'];
 
-/** `/upload` and `/frame-sets`: image logs in, and what is known of them. */
+/** `/upload` and `/frame-sets`: uploads of image logs, and their metadata. */
 export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = async (app, options) => {
   const { frameSets, logUploads } = options;
   const limits = logLimits(logUploads.settings);
@@ -49,13 +49,13 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         tags,
         summary: 'Upload an image log',
         description:
-          'A multipart body with one CSV file in the field `file`: `depth,col1,…,colN`, grey levels from 0 to 255, one row for each ' +
-          'depth. It is stored whole or not at all. A fault in a row fails the upload, and the problem lists the first 100 faults with row, ' +
-          'column and value. The same bytes with the same options are the same frame set.',
+          'A multipart body with one CSV file in the field `file`: `depth,col1,…,colN`, grey levels from 0 to 255, one row per depth. ' +
+          'It is stored as a whole or not at all. A fault in a row fails the upload, and the problem lists the first 100 faults with ' +
+          'row, column and value. Equal bytes with equal options are the same frame set.',
         querystring: UploadLogQuerySchema,
         response: {
           201: jsonResponse('FrameSetUpload', 'The log is stored.'),
-          200: jsonResponse('FrameSetUpload', 'The same log was there already.'),
+          200: jsonResponse('FrameSetUpload', 'The same log was uploaded before.'),
           ...problemResponses(...UPLOAD_CODES),
         },
       },
@@ -101,7 +101,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         tags,
         summary: 'A frame set',
         description:
-          'With the range of its depths and grey levels, how its file was read, and what was found in it.',
+          'With the ranges of its depths and grey levels, the options with which its file was read, and a report on its quality.',
         params: IdParamsSchema,
         response: {
           200: jsonResponse('FrameSet', 'The frame set.'),
@@ -123,7 +123,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         params: IdParamsSchema,
         body: FrameSetChangesSchema,
         response: {
-          200: jsonResponse('FrameSet', 'The frame set as it is now.'),
+          200: jsonResponse('FrameSet', 'The changed frame set.'),
           ...problemResponses(
             'not_found',
             'validation_failed',
@@ -152,7 +152,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         operationId: 'deleteFrameSet',
         tags,
         summary: 'Delete a frame set',
-        description: 'With all its frames.',
+        description: 'Deletes the frame set and all its frames.',
         params: IdParamsSchema,
         response: {
           204: emptyResponse('It is deleted.'),

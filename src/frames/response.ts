@@ -18,7 +18,7 @@ export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
     depth_unit: set.depthUnit,
     value_min: set.imageMin,
     value_max: set.imageMax,
-    // Written by this service, so the columns hold what its types say.
+    // This service has written the columns, so they have these types.
     options: set.options as FrameSetResponse['options'],
     quality: set.quality as FrameSetResponse['quality'],
     created_at: set.createdAt.toISOString(),
@@ -27,14 +27,10 @@ export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
   };
 }
 
-/** What became of an upload, in words. */
 export function uploadMessage(set: FrameSet, isNew: boolean): string {
-  if (!isNew) return 'The same image log was uploaded before; this is the one that is there.';
+  if (!isNew) return 'The same image log was uploaded before; this is its frame set.';
   const { rows, empty_rows, bad_rows } = qualityOf(set);
-  const skipped = [
-    ...(empty_rows > 0 ? [`${empty_rows} empty`] : []),
-    ...(bad_rows > 0 ? [`${bad_rows} with faults`] : []),
-  ];
-  const note = skipped.length === 0 ? '' : `; rows skipped: ${skipped.join(', ')}`;
+  const skipped = [empty_rows > 0 && `${empty_rows} empty`, bad_rows > 0 && `${bad_rows} with faults`];
+  const note = empty_rows + bad_rows === 0 ? '' : `; rows skipped: ${skipped.filter(Boolean).join(', ')}`;
   return `Stored ${rows} ${rows === 1 ? 'frame' : 'frames'}${note}.`;
 }

@@ -54,7 +54,7 @@ export interface FrameRoutesOptions {
 
 const tags = ['frames'];
 
-/** What whoever reads frames can meet; `conflict`: they were deleted meanwhile. */
+/** `conflict`: frames were deleted while they were read. */
 const READ_CODES: readonly ErrorCode[] = [
   'not_found',
   'validation_failed',
@@ -63,29 +63,29 @@ const READ_CODES: readonly ErrorCode[] = [
 ];
 
 const ALL_OR_A_PAGE =
-  'Without `limit` all of the range is streamed. With it, `Link: rel="next"` names the next page.';
+  'Without `limit` the whole range is streamed. With `limit`, `Link: rel="next"` is the next page.';
 const LOOK = 'Grey levels are averaged, then normalized, then coloured.';
-const HEADERS = 'Headers say what was applied.';
-const ONE_WIDTH = 'Frame sets of several widths need a `width`.';
-const NOT_MODIFIED = emptyResponse('The client has this answer (`If-None-Match`).');
+const HEADERS = 'Headers describe what was applied.';
+const ONE_WIDTH = 'Frame sets of different widths need a `width`.';
+const NOT_MODIFIED = emptyResponse('The client has this answer already (`If-None-Match`).');
 
 const header = (description: string, type = 'string') => ({ type, description });
 
-/** Headers of answers with frames, for the document. */
+/** Headers of answers with frames. */
 const FRAME_HEADERS = {
-  'x-frame-count': header('Frames in the answer; of a picture, those that it was made from.', 'integer'),
-  'x-frame-width': header('Pixels of each row, where it is the same for all.', 'integer'),
+  'x-frame-count': header('Frames in the answer, or in the picture.', 'integer'),
+  'x-frame-width': header('Pixels per row, if all rows have the same width.', 'integer'),
   'x-frame-order': header('`depth` or `file`.'),
   'x-frame-source': header('`resized` or `original`.'),
-  'x-depth-min': header('Least depth of the frames in the answer.', 'number'),
-  'x-depth-max': header('Greatest depth of the frames in the answer.', 'number'),
-  'x-colormap': header('The colour map used; `custom` for stops of the request.'),
+  'x-depth-min': header('Minimum depth of the frames in the answer.', 'number'),
+  'x-depth-max': header('Maximum depth of the frames in the answer.', 'number'),
+  'x-colormap': header('The colour map used; `custom` if the request gives stops.'),
   'x-normalization': header('The normalization used.'),
-  'x-normalization-window': header('Depth units of the window of `dynamic`.', 'number'),
-  link: header('The next page (`rel="next"`), where there is one.'),
+  'x-normalization-window': header('Height of the window of `dynamic`, in depth units.', 'number'),
+  link: header('The next page (`rel="next"`), if there is one.'),
 };
 
-/** `/frames` and `/colormaps`: image logs out, as frames and as pictures. */
+/** `/frames` and `/colormaps`: frames and pictures of image logs. */
 export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async (app, options) => {
   const { database, frameSets, framePictures, translateError } = options;
   const { pool } = database;
@@ -95,14 +95,9 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
     return readFrameRequest(query, await frameSets.select(owner, { id, depthMin, depthMax }));
   };
 
-  const count = async (frames: FrameRequest): Promise<CountedFrames> => ({
-    ...frames,
-    ...(await countFrames(pool, frames)),
-  });
-
   /**
-   * Answers with frames one after the other, or with 304. The first rows are read before the answer begins, so that a failure
-   * until then is a problem; a later one breaks the connection, or ends NDJSON with an error line.
+   * Streams frames, or answers 304. The first rows are read before the answer begins, so an early failure is a problem
+   * document; a later failure breaks the connection, or ends NDJSON with an error line.
    */
   const stream = async (
     request: FastifyRequest,
@@ -112,10 +107,10 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
   ): Promise<FastifyReply> => {
     const { mediaType, filename } = representation;
     if (isKnown(request, reply, frameEtag(asked, mediaType))) return reply.code(304).send();
-    const frames = await count(asked);
+    const frames = await countFrames(pool, asked);
     const rows = readShownRows(pool, frames);
     const first = request.method === 'HEAD' ? undefined : await rows.next();
-    // A failure does not answer with the headers of frames.
+    // Not earlier, because a failure must not have these headers.
     describeFrames(request, reply, frames);
     reply.type(mediaType);
     if (filename !== undefined) reply.header('content-disposition', `inline; filename="${filename}"`);
@@ -133,7 +128,7 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
         operationId: 'getFrames',
         tags,
         summary: 'Frames of a range of depths',
-        description: `An array of frames, each with a base64 PNG one pixel high, of one frame set or of all. ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS}`,
+        description: `An array of frames of one frame set or of all, each with a base64 PNG one pixel high. ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS}`,
         querystring: FrameListQuerySchema,
         response: {
           200: {
@@ -164,10 +159,10 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
 | \`format\` | |
 | --- | --- |
 | \`csv\` (default) | \`depth,col1,…\`: grey levels as numbers, missing pixels empty. It can be uploaded again |
-| \`ndjson\` | the items of \`GET /frames\`, one in each line; a failure on the way ends it with a line \`{"error": …}\` |
-| \`raw\` | grey levels, a byte each, row after row; missing pixels are 0 |
+| \`ndjson\` | the items of \`GET /frames\`, one per line; after a failure, the last line is \`{"error": …}\` |
+| \`raw\` | grey levels, one byte each, row by row; missing pixels are 0 |
 
-${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw bytes all rows have one width: ${ONE_WIDTH}`,
+${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw bytes, all rows have the same width: ${ONE_WIDTH}`,
         querystring: FrameExportQuerySchema,
         response: {
           200: {
@@ -195,7 +190,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
         operationId: 'getFramesPicture',
         tags,
         summary: 'Frames of a range of depths as one picture',
-        description: `The frames of \`GET /frames\` stacked, of \`height\` rows where it is given. ${LOOK} ${HEADERS} ${ONE_WIDTH} With \`limit\`, \`Link: rel="next"\` names the picture of the next frames.`,
+        description: `The frames of \`GET /frames\`, stacked. With \`height\`, they are averaged to this number of rows. ${LOOK} ${HEADERS} ${ONE_WIDTH} With \`limit\`, \`Link: rel="next"\` is the picture of the next frames.`,
         querystring: FramePictureQuerySchema,
         response: {
           200: {
@@ -220,11 +215,11 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
       const asked = await select(owner, query);
       requireCommonWidth(asked);
       if (isKnown(request, reply, frameEtag(asked, ['picture', formats]))) return reply.code(304).send();
-      const frames = await count(asked);
+      const frames = await countFrames(pool, asked);
       const work = framePictures.plan(query, frames, formats);
       const isHead = request.method === 'HEAD';
       const file = isHead ? undefined : await framePictures.draw(owner, work, clientSignal(reply));
-      // A failure does not answer with the headers of a picture.
+      // Not earlier, because a failure must not have these headers.
       describeFrames(request, reply, frames);
       const { filename, mediaType } = work.file;
       reply.type(mediaType).header('content-disposition', `inline; filename="${filename}"`);
@@ -303,7 +298,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
         operationId: 'listColormaps',
         tags,
         summary: 'Colour maps',
-        description: 'Those that have a name. Each is also there reversed, as `NAME_r`.',
+        description: 'The named colour maps. Each also exists reversed, as `NAME_r`.',
         response: {
           200: jsonResponse('ColormapList', 'The colour maps.'),
           ...problemResponses('validation_failed'),
@@ -317,8 +312,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
 const PICTURE_TYPES = PICTURE_FORMATS.map((format) => `image/${format}`);
 
 /**
- * The formats that a request leaves to choose from, most preferred first: the one that it names, or with `auto` those that
- * its `Accept` allows.
+ * The formats that a request allows, most preferred first: the one that it names, or with `auto` those of its `Accept`.
  * @throws AppError `not_acceptable`
  */
 function pictureFormats(
@@ -334,13 +328,13 @@ function pictureFormats(
   );
 }
 
-/** Says which version of an answer this is. Whether the client has it already, so that 304 is the answer. */
+/** Sets the headers for caching. Returns whether the client has this answer already, so that 304 follows. */
 function isKnown(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
   reply.header('etag', etag).header('cache-control', 'private, no-cache');
   return isNotModified(request, etag);
 }
 
-/** The headers that say what an answer holds, how it was made and where it goes on. Documented in `FRAME_HEADERS`. */
+/** Sets the headers that `FRAME_HEADERS` documents. */
 function describeFrames(request: FastifyRequest, reply: FastifyReply, frames: CountedFrames): void {
   const { query, colormap, count, depthMin, depthMax, nextCursor } = frames;
   const width = commonWidth(frames);
@@ -357,12 +351,12 @@ function describeFrames(request: FastifyRequest, reply: FastifyReply, frames: Co
   if (nextCursor !== null) linkNextPage(request, reply, nextCursor);
 }
 
-/** An empty stream: for anything else Fastify would count its bytes as the length. */
+/** Sends an empty stream, because Fastify sets `content-length` for anything else. */
 function sendEmpty(reply: FastifyReply): FastifyReply {
   return reply.send(Readable.from([]));
 }
 
-/** Ends lines of JSON with one that says why there are no more. */
+/** If NDJSON fails, ends it with a line that says why. */
 async function* endWithProblem(
   lines: AsyncGenerator<Buffer, void, undefined>,
   describe: (error: unknown) => object,

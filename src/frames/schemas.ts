@@ -16,29 +16,29 @@ const QualitySchema = Type.Object(
   {
     ...QualityReportSchema.properties,
     delimiter: StringEnum(DELIMITERS),
-    faults: Type.Array(SchemaRef(CellFaultSchema), { description: 'Of skipped rows, the first 100.' }),
+    faults: Type.Array(SchemaRef(CellFaultSchema), { description: 'The first 100 faults of skipped rows.' }),
     fault_total: Type.Integer(),
   },
-  { $id: 'FrameSetQuality', description: 'What was found when the file was read.' },
+  { $id: 'FrameSetQuality', description: 'A report on the quality of the file.' },
 );
 
 const frameSetProperties = {
   id: Uuid(),
   name: Type.String(),
-  filename: Type.String({ description: 'The name it was uploaded with.' }),
+  filename: Type.String({ description: 'The name of the uploaded file.' }),
   sha256: Type.String({
     pattern: '^[0-9a-f]{64}$',
     description: "SHA-256 of the file's bytes, hexadecimal.",
   }),
   size: Type.Integer({ description: 'Bytes of the file.' }),
   rows: Type.Integer({ description: 'Frames.' }),
-  columns: Type.Integer({ description: 'Pixels of a row as uploaded.' }),
-  width: Type.Integer({ description: 'Pixels of a row as resized.' }),
+  columns: Type.Integer({ description: 'Pixels per row as uploaded.' }),
+  width: Type.Integer({ description: 'Pixels per row as resized.' }),
   depth_min: Depth(),
   depth_max: Depth(),
   depth_unit: Nullable('string', { examples: ['m'] }),
-  value_min: Nullable('integer', { description: 'Least grey level; null where all pixels are missing.' }),
-  value_max: Nullable('integer', { description: 'Greatest grey level.' }),
+  value_min: Nullable('integer', { description: 'Minimum grey level; null if all pixels are missing.' }),
+  value_max: Nullable('integer', { description: 'Maximum grey level.' }),
   options: SchemaRef(IngestOptionsSchema),
   quality: SchemaRef(QualitySchema),
   created_at: Timestamp(),
@@ -55,7 +55,7 @@ const FrameSetPageSchema = PageOf('FrameSet', 'A page of frame sets.');
 
 const FrameSetUploadSchema = Type.Object(
   { message: Type.String(), ...frameSetProperties },
-  { $id: 'FrameSetUpload', description: 'What became of an uploaded image log.' },
+  { $id: 'FrameSetUpload', description: 'The result of an upload of an image log.' },
 );
 
 export type FrameSetResponse = Static<typeof FrameSetSchema>;
@@ -74,21 +74,18 @@ const ColormapSchema = Type.Object(
     swatch: Type.String({
       contentEncoding: 'base64',
       contentMediaType: 'image/png',
-      description: 'All colours from level 0 to 255, 256×16 pixels, as a base64 PNG.',
+      description: 'The colours of levels 0 to 255 as a base64 PNG of 256×16 pixels.',
     }),
   },
-  { $id: 'Colormap', description: 'How grey levels become colours.' },
+  { $id: 'Colormap', description: 'A mapping of grey levels to colours.' },
 );
 
 const ColormapListSchema = Type.Object(
   { items: Type.Array(Type.Ref('Colormap')) },
-  {
-    $id: 'ColormapList',
-    description: 'The colour maps that have a name. Each is also there reversed, as `NAME_r`.',
-  },
+  { $id: 'ColormapList', description: 'The named colour maps. Each also exists reversed, as `NAME_r`.' },
 );
 
-/** The multipart body of an upload, for the document: the body itself is read as a stream. */
+/** The multipart body of an upload, for the OpenAPI document only: the body is read as a stream. */
 export const UploadLogFormSchema = Type.Object({
   file: Type.Unsafe<unknown>({
     type: 'string',
@@ -110,17 +107,18 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
   ),
   delimiter: Type.Optional(
     StringEnum([...DELIMITER_NAMES, ...DELIMITERS], {
-      description: 'What separates cells. Default: found from the header.',
+      description: 'The separator of cells. Default: found from the header.',
     }),
   ),
   null_values: Type.Array(Type.String({ maxLength: 600 }), {
     default: [...DEFAULT_NULL_VALUES],
     maxItems: 16,
-    description: 'Marks of missing pixels besides the empty cell; several times, or separated by commas.',
+    description:
+      'Marks of missing pixels besides the empty cell. Repeat the parameter or separate marks by commas.',
   }),
   on_error: StringEnum(['fail', 'skip'], {
     default: 'fail',
-    description: 'What becomes of rows with faults: they fail the upload, or are left out and reported.',
+    description: 'Whether a row with a fault fails the upload, or is skipped and reported.',
   }),
   width: RowWidth({ default: DEFAULT_WIDTH, description: 'Pixels of the resized rows.' }),
   kernel: StringEnum(RESAMPLE_KERNELS, { default: 'area', description: 'How rows are resized.' }),
@@ -128,11 +126,11 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
     Type.String({
       minLength: 1,
       maxLength: 32,
-      description: 'Unit of the depths, as it is to be shown.',
+      description: 'The unit of depths, as text.',
       examples: ['m', 'ft'],
     }),
   ),
-  force: Type.Boolean({ default: false, description: 'Store the log although the same one is there.' }),
+  force: Type.Boolean({ default: false, description: 'Store the log even if the same log exists already.' }),
 });
 export type UploadLogQuery = Static<typeof UploadLogQuerySchema>;
 
@@ -147,7 +145,7 @@ export const FrameParamsSchema = Type.Object(
     id: Type.Integer({
       minimum: 1,
       maximum: Number.MAX_SAFE_INTEGER,
-      description: 'As a list of frames gives it.',
+      description: 'The id of a frame, from a list of frames.',
       examples: [1],
     }),
   },
@@ -165,12 +163,12 @@ export const FrameSetChangesSchema = Type.Object(
     additionalProperties: false,
     minProperties: 1,
     $id: 'FrameSetChanges',
-    description: 'What of a frame set can be changed.',
+    description: 'The fields of a frame set that can be changed.',
     examples: [{ name: 'Well 7, run 2', depth_unit: 'm' }],
   },
 );
 
-/** The schemas of this slice that have names, for `addSchema`. */
+/** The named schemas of this folder, for `addSchema`. */
 export const FRAME_SCHEMAS = [
   GapSchema,
   StepSchema,

@@ -3,7 +3,7 @@ import { count, GIB, type Settings } from '../core/settings.ts';
 export const frameSettings = {
   MAX_CSV_BYTES: count('Maximum size of an image log, in bytes.', 4 * GIB),
   CSV_CONCURRENCY: count(
-    'Image logs read at the same time, each with its own thread and database connection.',
+    'Image logs read at the same time, each with a thread and a database connection.',
     4,
     1,
     64,

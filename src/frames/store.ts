@@ -5,7 +5,7 @@ import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { FrameSet, Prisma } from '../db/generated/client.ts';
 
-/** The name tells it from cursors of other lists by time. */
+/** Distinguishes cursors of this list from those of other lists by time. */
 const CURSOR_KIND = 'frame-sets';
 const CursorSchema = Type.Tuple([Type.Literal(CURSOR_KIND), CursorTime, CursorId]);
 
@@ -14,16 +14,14 @@ export interface FrameSetChanges {
   depthUnit?: string | null;
 }
 
-/** Which frame sets frames are looked for in. */
 export interface FrameSetFilter {
   id?: string | undefined;
-  /** Only those that may have frames from … */
+  /** Only frame sets that may have frames in this range of depths, both ends included. */
   depthMin?: number | undefined;
-  /** … to, both included. */
   depthMax?: number | undefined;
 }
 
-/** Frame sets in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
+/** Frame sets in PostgreSQL. Every method sees only the frame sets of one owner. */
 export class FrameSetStore {
   readonly #database: Database;
 
@@ -58,8 +56,8 @@ export class FrameSetStore {
   }
 
   /**
-   * All frame sets that a filter leaves, by id.
-   * @throws AppError `not_found` if the filter names one that does not exist
+   * All frame sets that match a filter, by id.
+   * @throws AppError `not_found` if the filter names a frame set that does not exist
    */
   async select(owner: OwnerId, { id, depthMin, depthMax }: FrameSetFilter): Promise<FrameSet[]> {
     if (id !== undefined) return [await this.get(owner, id)];

@@ -21,10 +21,9 @@ export interface LogUploadServices {
   settings: FrameSettings;
 }
 
-/** Room for the form around the file. */
+/** Maximum bytes of the form around the file. */
 const FORM_BYTES = 64 * 1024;
 
-/** The limits of an upload of an image log. */
 export function logLimits({ MAX_CSV_BYTES }: FrameSettings): FormLimits {
   return { maxFileBytes: MAX_CSV_BYTES, maxRequestBytes: MAX_CSV_BYTES + FORM_BYTES, maxFiles: 1 };
 }
@@ -48,8 +47,8 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
 export type Form = AsyncGenerator<FormFile, void, undefined>;
 
 /**
- * The file's bytes, which end when the form has, so that nothing is kept of a body that is not whole. They fail if there are
- * too many, so that a log cut there is not taken for a faulty one.
+ * The file's bytes. They end after the form, so that nothing of an incomplete body is kept. A file that is too long fails, so
+ * that its cut end is not reported as a fault of a row.
  */
 async function* readFile(
   form: Form,
@@ -64,11 +63,10 @@ async function* readFile(
 }
 
 /**
- * Receives one image log and stores it, streaming all the way: nothing of it waits in a file, and nothing is there until
- * all is.
+ * Receives one image log and stores it. It is streamed without a temporary file, and becomes visible when it is complete.
  *
- * @param form with one file; it is closed when the log is stored
- * @param signal aborted when the client goes away
+ * @param form with one file; it is closed at the end
+ * @param signal aborted when the client disconnects
  * @throws AppError what the form and `ingestLog` throw; `file_too_large`, `overloaded`
  */
 export async function uploadLog(
@@ -82,7 +80,7 @@ export async function uploadLog(
     const options = toIngestOptions(query);
     const stored = await threads.use(signal, async (thread) => {
       const { value: file } = await form.next();
-      if (!file) throw new Error('A form without a file came to its end.');
+      if (!file) throw new Error('The form has no file.');
       const filename = sanitizeFilename(file.filename, 'image-log.csv');
       const frameSet = {
         name: query.name ?? stemOf(filename),
@@ -97,7 +95,7 @@ export async function uploadLog(
     return { frameSet: await frameSets.get(owner, stored.frameSetId), isNew: stored.isNew };
   } catch (error) {
     if (error instanceof AppError && error.code === 'not_found') {
-      throw new AppError('conflict', 'The same log was there and was deleted meanwhile; try once more.');
+      throw new AppError('conflict', 'The same log was deleted during the upload; try again.');
     }
     throw error;
   } finally {

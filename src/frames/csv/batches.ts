@@ -1,37 +1,44 @@
-import { maskStride } from '../rows/null-mask.ts';
+import { maskStride, setMasked } from '../rows/null-mask.ts';
+import type { RowFacts } from '../rows/quality.ts';
 
-/**
- * Rows of an image log, packed so that all arrays can be transferred between threads.
- */
+/** Packed rows of an image log. */
 export interface FrameBatch {
   /** Rows in the batch. */
   count: number;
-  /** Pixels of a row. */
+  /** Pixels per row. */
   columns: number;
-  /** Position in the file of each row, counted from 1 after the header; rising, with holes if rows were skipped. */
-  rows: Uint32Array<ArrayBuffer>;
+  /** Position of each row in the file, counted from 1 after the header; rising, with gaps if rows were skipped. */
+  rows: Uint32Array;
   /** Depth of each row. */
-  depths: Float64Array<ArrayBuffer>;
-  /** `count × columns` grey levels, row-major; 0 if the pixel is missing. */
-  pixels: Uint8Array<ArrayBuffer>;
+  depths: Float64Array;
+  /** `count × columns` grey levels, row-major; 0 for a missing pixel. */
+  pixels: Uint8Array;
   /** `count × maskStride(columns)` bytes of bitmaps (see null-mask.ts); null only if no pixel of the batch is missing. */
-  nulls: Uint8Array<ArrayBuffer> | null;
+  nulls: Uint8Array | null;
 }
 
-/** Pixels that a batch holds when full: 256 KiB stays within a core's cache and makes messages rare. */
+/** Pixels in a full batch: few enough for a core's cache. */
 const BATCH_PIXELS = 256 * 1024;
 const MAX_ROWS = 4096;
 
-/** Collects rows in place: the row at `count` is written into the arrays, then kept by `commit` or dropped. */
-export class BatchBuilder {
+/** Collects rows in place: the row at `count` is written into the arrays and these fields, then kept by `commit` or dropped. */
+export class BatchBuilder implements RowFacts {
   readonly columns: number;
   readonly stride: number;
   readonly capacity: number;
   count = 0;
-  rows!: Uint32Array<ArrayBuffer>;
-  depths!: Float64Array<ArrayBuffer>;
-  pixels!: Uint8Array<ArrayBuffer>;
-  nulls: Uint8Array<ArrayBuffer> | null = null;
+
+  depth = 0;
+  nullPixels = 0;
+  /** 256 if every pixel is missing. */
+  valueMin = 256;
+  /** -1 if every pixel is missing. */
+  valueMax = -1;
+
+  rows!: Uint32Array;
+  depths!: Float64Array;
+  pixels!: Uint8Array;
+  nulls: Uint8Array | null = null;
 
   constructor(columns: number, maxRows = MAX_ROWS) {
     this.columns = columns;
@@ -43,38 +50,36 @@ export class BatchBuilder {
   /** Marks a pixel of the row being written as missing. */
   setNull(column: number): void {
     this.nulls ??= new Uint8Array(this.capacity * this.stride);
-    const at = this.count * this.stride + (column >> 3);
-    this.nulls[at] = (this.nulls[at] as number) | (1 << (column & 7));
+    setMasked(this.nulls, this.count * this.stride, column);
   }
 
-  /** Takes back the marks of a row that is not kept. */
+  /** Removes the marks of a row that is not kept. */
   clearNulls(): void {
     this.nulls?.fill(0, this.count * this.stride, (this.count + 1) * this.stride);
   }
 
   /**
    * Keeps the row being written.
-   * @returns the batch, if that made it full.
+   * @returns the batch if it is now full
    */
-  commit(row: number, depth: number): FrameBatch | undefined {
+  commit(row: number): FrameBatch | undefined {
     this.rows[this.count] = row;
-    this.depths[this.count] = depth;
+    this.depths[this.count] = this.depth;
     this.count++;
     return this.count === this.capacity ? this.take() : undefined;
   }
 
-  /** The rows so far as a batch, if there are any. */
+  /** The rows collected so far, if any. */
   take(): FrameBatch | undefined {
     const { count, columns, stride } = this;
     if (count === 0) return undefined;
-    const full = count === this.capacity;
     const batch: FrameBatch = {
       count,
       columns,
-      rows: full ? this.rows : this.rows.slice(0, count),
-      depths: full ? this.depths : this.depths.slice(0, count),
-      pixels: full ? this.pixels : this.pixels.slice(0, count * columns),
-      nulls: full ? this.nulls : (this.nulls?.slice(0, count * stride) ?? null),
+      rows: this.rows.subarray(0, count),
+      depths: this.depths.subarray(0, count),
+      pixels: this.pixels.subarray(0, count * columns),
+      nulls: this.nulls?.subarray(0, count * stride) ?? null,
     };
     this.count = 0;
     this.#allocate();

@@ -1,12 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../../core/errors.ts';
 import { Nullable } from '../../core/schema.ts';
+import type { PixelFault } from './cells.ts';
 
-/** What can be wrong with a row. */
 export type CellFaultCode =
-  | 'bad_number'
-  | 'not_whole'
-  | 'out_of_range'
+  | PixelFault
   | 'bad_depth'
   | 'depth_too_large'
   | 'null_depth'
@@ -16,19 +14,19 @@ export type CellFaultCode =
 export const CellFaultSchema = Type.Object(
   {
     code: Type.Unsafe<CellFaultCode>(Type.String({ examples: ['out_of_range'] })),
-    row: Type.Integer({ description: 'Rows after the header, from 1.' }),
-    line: Type.Integer({ description: 'Lines of the file, from 1.' }),
+    row: Type.Integer({ description: 'Row after the header, from 1.' }),
+    line: Type.Integer({ description: 'Line of the file, from 1.' }),
     column: Nullable('string', { description: 'Null for a fault of the whole row.' }),
     value: Nullable('string', { description: 'The text of the cell, clipped.' }),
     message: Type.String(),
   },
-  { $id: 'CellFault', description: 'A fault in a CSV file, and where it is.' },
+  { $id: 'CellFault', description: 'A fault in a CSV file and its place.' },
 );
 export type CellFault = Static<typeof CellFaultSchema>;
 
 const MAX_LISTED = 100;
 
-/** The first 100 faults, and how many there are. */
+/** The first 100 faults and the number of all. */
 export class FaultLog {
   readonly listed: CellFault[] = [];
   /** All faults; a row can have several. */
@@ -36,19 +34,16 @@ export class FaultLog {
   /** Rows with at least one fault. */
   rows = 0;
 
-  /** @param describe not called past 100: texts that nobody sees would make a file of nothing but faults slow */
+  /** @param describe called for the first 100 only, so that a file full of faults is not slow to read */
   add(describe: () => CellFault): void {
     this.total++;
     if (this.listed.length < MAX_LISTED) this.listed.push(describe());
   }
 }
 
-/** The `validation_failed` of an upload that has faults: one entry for each of the first 100, the total in `detail`. */
+/** The `validation_failed` of an upload with faults: an entry for each of the first 100, and the total in `detail`. */
 export function faultsError(log: FaultLog): AppError {
-  const errors: (Fault & CellFault)[] = log.listed.map((fault) => ({
-    path: '/file',
-    ...fault,
-  }));
+  const errors: (Fault & CellFault)[] = log.listed.map((fault) => ({ path: '/file', ...fault }));
   const shown = log.total > errors.length ? ` The first ${errors.length} are listed.` : '';
   const faults = log.total === 1 ? '1 fault' : `${log.total} faults`;
   const rows = log.rows === 1 ? '1 row' : `${log.rows} rows`;

@@ -1,4 +1,6 @@
-/** The longest row, in bytes, that is read. 10,000 columns of 100 bytes fit; a file without line ends does not. */
+import Papa from 'papaparse';
+
+/** Maximum length of a row in bytes: enough for 10,000 columns of 100 bytes. */
 export const MAX_RECORD_BYTES = 1024 * 1024;
 
 const TAB = 9;
@@ -7,7 +9,7 @@ const CR = 13;
 const SPACE = 32;
 const QUOTE = 34;
 
-/** Where in its cell a byte stands. */
+/** The position of a byte in its cell. */
 const CELL_START = 0;
 const UNQUOTED = 1;
 const QUOTED = 2;
@@ -15,17 +17,17 @@ const AFTER_QUOTE = 3;
 const CLOSED = 4;
 
 /**
- * Gathers one record of a CSV (RFC 4180) at a time, from chunks that may be cut anywhere. LF, CR and CRLF each end a record,
- * unless they are in quotes. A cell is quoted if a quote is its first byte; inside, `""` is a quote, and only blanks may
- * follow the closing one.
+ * Collects one record of a CSV (RFC 4180) at a time, from chunks that may be cut anywhere. LF, CR and CRLF each end a record
+ * unless they are in quotes. A cell is quoted if its first byte is a quote; inside, `""` is a quote, and only blanks may
+ * follow the closing quote.
  *
- * It stands before papaparse, which splits the record into cells, because papaparse takes quadratic time for quotes that are
- * malformed or never closed, and reads on into the next rows.
+ * papaparse splits the record into cells. It does not find its end, because it takes quadratic time for malformed or
+ * unclosed quotes and reads on into the next rows.
  */
 export class RecordFinder {
-  /** Offset of the first cell whose quotes are malformed, -1 if there is none. */
+  /** Offset of the first cell with malformed quotes; -1 if all are well formed. */
   malformed = -1;
-  /** Whether the record does not end within `MAX_RECORD_BYTES`. */
+  /** Whether the record is longer than `MAX_RECORD_BYTES`. */
   isTooLong = false;
 
   readonly #delimiters: readonly number[];
@@ -34,29 +36,28 @@ export class RecordFinder {
   #state = CELL_START;
   #cellStart = 0;
 
-  /** @param delimiters any of these separates cells */
+  /** @param delimiters each of them separates cells */
   constructor(delimiters: readonly string[]) {
     this.#delimiters = delimiters.map((delimiter) => delimiter.charCodeAt(0));
   }
 
-  /** The bytes so far, without the line end; until `reset`. */
+  /** The bytes read so far, without the line end. Valid until `reset`. */
   get bytes(): Buffer {
     return this.#buffer.subarray(0, this.#size);
   }
 
-  /** Whether part of a record has been read. */
   get isStarted(): boolean {
     return this.#size > 0;
   }
 
-  /** Whether the bytes so far end inside quotes. */
+  /** Whether the bytes read so far end inside quotes. */
   get isInQuotes(): boolean {
     return this.#state === QUOTED;
   }
 
   /**
-   * Takes bytes from `from` on until the record is complete.
-   * @returns the position after its line end (of CRLF, after the CR), or -1 if the record goes on or is too long.
+   * Reads bytes from `from` on until the record is complete.
+   * @returns the position after its line end (for CRLF, after the CR), or -1 if the record continues or is too long.
    */
   read(chunk: Uint8Array, from: number): number {
     const [delimiter, second, third] = this.#delimiters;
@@ -82,7 +83,7 @@ export class RecordFinder {
       } else if (byte === SPACE || byte === TAB) {
         state = CLOSED;
       } else {
-        // What follows is read as unquoted text, so that the fault stays in its row.
+        // Reading the rest as unquoted text keeps the fault in its row.
         state = UNQUOTED;
         this.#spoil();
       }
@@ -93,12 +94,11 @@ export class RecordFinder {
     return -1;
   }
 
-  /** Ends a last record that has no line end. */
+  /** Ends the last record of a file, which has no line end. */
   finish(): void {
     if (this.isInQuotes) this.#spoil();
   }
 
-  /** Makes ready for the next record. */
   reset(): void {
     this.malformed = -1;
     this.#size = 0;
@@ -118,4 +118,11 @@ export class RecordFinder {
     this.#buffer.set(chunk.subarray(from, to), this.#size);
     this.#size = size;
   }
+}
+
+/** A function that splits a record with well-formed quotes into its cells, without their quotes. */
+export function createSplitter(delimiter: string): (record: string) => string[] {
+  const parser = new Papa.Parser({ delimiter, newline: '\n', preview: 1 });
+  // Without a line end, papaparse would take blanks after the last closing quote for a fault.
+  return (record) => parser.parse(`${record}\n`, 0, false).data[0];
 }

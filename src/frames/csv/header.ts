@@ -1,28 +1,24 @@
 import { AppError } from '../../core/errors.ts';
 import { mismatch, Words } from '../../core/faults.ts';
 import { MAX_COLUMNS } from '../rows/row.ts';
-import { MAX_RECORD_BYTES, RecordFinder } from './find-record.ts';
-import { createSplitter } from './split-record.ts';
+import { createSplitter, MAX_RECORD_BYTES, RecordFinder } from './find-record.ts';
 
 export const DELIMITERS = [',', ';', '\t'] as const;
 export type Delimiter = (typeof DELIMITERS)[number];
 
-/** What the first row of an image log says. */
 export interface Header {
   delimiter: Delimiter;
-  /** Names of all cells in file order, blanks trimmed. */
+  /** Names of all cells in file order, trimmed. */
   names: string[];
-  /** Which cell of a row is the depth. */
-  depthCell: number;
   /** Pixel columns. */
   columns: number;
-  /** For each cell of a row the pixel that it is (0-based), -1 for the depth. */
+  /** For each cell of a row, the pixel that it holds (0-based); -1 for the depth. */
   pixels: Int32Array;
   /** Whether the cells are depth, col1, col2, … in this order. */
   classic: boolean;
 }
 
-/** A refusal of the file as a whole. */
+/** The refusal of a whole file. */
 export function fileError(
   detail: string,
   code: 'validation_failed' | 'unsupported_media_type' = 'validation_failed',
@@ -30,12 +26,10 @@ export function fileError(
   return new AppError(code, detail, { errors: [{ path: '/file', message: detail }] });
 }
 
-/** A refusal of the header, in the one wording of faults. */
 function headerError(expected: string, received: unknown): AppError {
   return fileError(mismatch('the header', expected, received));
 }
 
-/** A refusal of what is not a CSV at all. */
 function notText(received: string): AppError {
   return fileError(mismatch('', 'a CSV file in UTF-8', new Words(received)), 'unsupported_media_type');
 }
@@ -57,13 +51,13 @@ const SIGNATURES: readonly (readonly [name: string, bytes: string])[] = [
   ['UTF-16 text: save it as UTF-8', 'feff'],
 ];
 
-/** Bytes that `checkSignature` wants to see, if the file has as many. */
+/** Bytes that `checkSignature` needs, if the file is that long. */
 export const SIGNATURE_BYTES = 8;
 
 /**
- * Refuses, by its first bytes, a file that isn't UTF-8 text.
- * @returns the length of a UTF-8 byte-order mark: 3 or 0.
- * @throws AppError `unsupported_media_type`.
+ * Checks the first bytes of a file.
+ * @returns the length of its UTF-8 byte-order mark: 3 or 0
+ * @throws AppError `unsupported_media_type` if it is not UTF-8 text
  */
 export function checkSignature(head: Buffer): number {
   const hex = head.toString('hex', 0, SIGNATURE_BYTES);
@@ -74,10 +68,10 @@ export function checkSignature(head: Buffer): number {
 }
 
 /**
- * Reads the header record: `depth` and `col1` to `colN` (N is 1 to 10,000), each once, in any order, in any case,
- * blanks around them trimmed. Without a given delimiter it is the one of comma, semicolon and tab that yields a depth
- * column; of several, the one with most cells.
- * @throws AppError `validation_failed` with what was expected and what was there.
+ * Reads the header record: `depth` and `col1` to `colN` (N is 1 to 10,000), each once, in any order and case, with or
+ * without blanks around them. If no delimiter is given, it is the one of comma, semicolon and tab that yields a depth
+ * column; if several do, the one that yields most cells.
+ * @throws AppError `validation_failed`
  */
 export function parseHeader({ bytes, isInQuotes }: RecordFinder, given: Delimiter | undefined): Header {
   if (isInQuotes) throw fileError('The header of the CSV has a quote that is not closed.');
@@ -87,14 +81,13 @@ export function parseHeader({ bytes, isInQuotes }: RecordFinder, given: Delimite
   return matchColumns(readings.reduce((a, b) => (score(b) > score(a) ? b : a)));
 }
 
-/** A refusal of a header that goes on for too long. */
 export function headerTooLong(): AppError {
   return headerError(`at most ${MAX_RECORD_BYTES} bytes`, new Words('more'));
 }
 
 interface Reading {
   delimiter: Delimiter;
-  /** Undefined if the quotes are malformed in cells that are separated like this. */
+  /** Undefined if the quotes are malformed with this delimiter. */
   names: string[] | undefined;
 }
 
@@ -120,9 +113,7 @@ function matchColumns({ delimiter, names }: Reading): Header {
     throw headerError(`depth and at most ${MAX_COLUMNS} pixel columns`, received);
   }
   const depthCell = names.findIndex(isDepth);
-  if (depthCell < 0) {
-    throw headerError('a column named depth', new Words(quoteNames(names)));
-  }
+  if (depthCell < 0) throw headerError('a column named depth', new Words(quoteNames(names)));
   const columns = names.length - 1;
   if (columns === 0) throw headerError('pixel columns col1, col2, … beside depth', new Words('none'));
   const pixels = new Int32Array(names.length).fill(-1);
@@ -146,12 +137,12 @@ function matchColumns({ delimiter, names }: Reading): Header {
     pixels[cell] = pixel;
   });
   const classic = depthCell === 0 && pixels.every((pixel, cell) => pixel === cell - 1);
-  return { delimiter, names, depthCell, columns, pixels, classic };
+  return { delimiter, names, columns, pixels, classic };
 }
 
 const MAX_SHOWN = 40;
 
-/** Text from a file, short enough to be shown. */
+/** Text from a file, shortened for messages. */
 export function clip(text: string): string {
   return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
 }

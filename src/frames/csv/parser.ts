@@ -1,4 +1,3 @@
-import type { AppError } from '../../core/errors.ts';
 import { type QualityReport, QualityTracker } from '../rows/quality.ts';
 import { BatchBuilder, type FrameBatch } from './batches.ts';
 import { isBlankCell } from './cells.ts';
@@ -16,37 +15,34 @@ import {
 } from './header.ts';
 import { compileNullValues, DEFAULT_NULL_VALUES, type NullValues } from './null-values.ts';
 import { FastRowScanner } from './plain-rows.ts';
-
 import { RowReader, rowTooLong } from './rows.ts';
 
 const LF = 10;
 const CR = 13;
 
 export interface ImageLogOptions {
-  /** What separates cells; found from the header if not given. */
+  /** Found from the header if it is not given. */
   delimiter?: Delimiter | undefined;
   /** Marks of missing pixels besides the empty cell. */
   nullValues?: readonly string[] | undefined;
-  /** Whether a row with a fault fails the file (after all faults are counted) or is left out. */
+  /** Whether a row with a fault fails the file (once all faults are counted) or is skipped. */
   onError?: 'fail' | 'skip' | undefined;
-  /** Rows of a batch at most; fewer if rows are wide. */
+  /** Maximum rows of a batch; wide rows make smaller ones. */
   batchRows?: number | undefined;
-  /** Off: every row takes the general path. For tests that hold both paths equal. */
-  fastPath?: boolean | undefined;
 }
 
-/** What is known once a log is read. */
+/** What is known of a log once it is read. */
 export interface ImageLogSummary {
   delimiter: Delimiter;
-  /** Pixels of a row. */
+  /** Pixels per row. */
   columns: number;
   quality: QualityReport;
-  /** The first 100 faults; those of skipped rows, with `onError: 'skip'`. */
+  /** The first 100 faults; with `onError: 'skip'`, those of skipped rows. */
   faults: readonly CellFault[];
   fault_total: number;
 }
 
-/** What a header makes possible. */
+/** What is needed to read rows, once the header is known. */
 interface Table {
   header: Header;
   reader: RowReader;
@@ -54,57 +50,47 @@ interface Table {
   batch: BatchBuilder;
 }
 
-/** What is known of a row that is kept, besides its pixels. */
-interface RowFacts {
-  depth: number;
-  nullPixels: number;
-  valueMin: number;
-  valueMax: number;
-}
-
 /**
- * Reads an image log, a CSV of a depth and grey levels (docs/image-logs.md has the rules), chunk by chunk in
- * constant memory: at most one row of 1 MiB, one batch of 256 KiB, and what a chunk itself yields.
+ * Reads an image log, a CSV of depths and grey levels (docs/image-logs.md has the rules), chunk by chunk in constant
+ * memory: one row, one batch, and the rows of a chunk.
  *
- * `push` each chunk, then `end`; each gives the batches that became full. If rows fail the file, no more batches
- * come after the first fault, and `end` throws with all faults. After a throw, the parser is done for.
+ * Call `push` for each chunk, then `end`; both return the batches that became full. If a fault fails the file, no more
+ * batches are returned, and `end` throws with all faults. After an error, the parser cannot be used again.
  */
 export class ImageLogParser {
   readonly #options: ImageLogOptions;
   readonly #nulls: NullValues;
-  readonly #skipFaults: boolean;
   readonly #quality = new QualityTracker();
   readonly #faults = new FaultLog();
 
-  /** The first bytes, until there are enough to tell what the file is. */
+  /** The first bytes, until they are enough to check the signature. */
   #head: Buffer | undefined = Buffer.alloc(0);
-  /** The record that the general path is at; the first one that is not blank is the header. */
+  /** The record that is being read; the first one that is not blank is the header. */
   #record: RecordFinder;
   #table: Table | undefined;
-  /** A CR has just ended a line: a LF that follows belongs to it. */
+  /** Whether a CR has just ended a line: a LF after it belongs to it. */
   #afterCr = false;
-  /** Line of the file and row after the header that come next, both counted from 1. */
+  /** The next line and row. */
   readonly #position = { line: 1, row: 1 };
   #full: FrameBatch[] = [];
 
-  /** @throws AppError `validation_failed` for null values that can't be used. */
+  /** @throws AppError `validation_failed` for null values that cannot be used */
   constructor(options: ImageLogOptions = {}) {
     this.#options = options;
     this.#nulls = compileNullValues(options.nullValues ?? DEFAULT_NULL_VALUES);
-    this.#skipFaults = options.onError === 'skip';
     this.#record = new RecordFinder(options.delimiter === undefined ? DELIMITERS : [options.delimiter]);
   }
 
-  /** Whether a fault has failed the file: what was stored of it can be given up before the rest is read. */
+  /** Whether a fault has failed the file, so that its stored rows can be discarded before the rest is read. */
   get failed(): boolean {
-    return !this.#skipFaults && this.#faults.total > 0;
+    return this.#options.onError !== 'skip' && this.#faults.total > 0;
   }
 
   /**
-   * Takes the next bytes of the file. They are not kept: the caller may reuse the chunk.
-   * @returns the batches that they completed.
-   * @throws AppError `unsupported_media_type` for a file that isn't text; `validation_failed` for a header that isn't
-   * an image log's, or a row of more than 1 MiB.
+   * Reads the next bytes of the file. They are not kept: the caller may reuse the chunk.
+   * @returns the batches that became full
+   * @throws AppError `unsupported_media_type` if the file is not text; `validation_failed` if the header is not that of an
+   *   image log, or a row is longer than 1 MiB
    */
   push(chunk: Uint8Array): FrameBatch[] {
     if (this.#head === undefined) {
@@ -118,8 +104,8 @@ export class ImageLogParser {
 
   /**
    * Ends the file.
-   * @returns the last batches.
-   * @throws AppError as `push`, and `validation_failed` with the faults, or if no row is left.
+   * @returns the last batches
+   * @throws AppError as `push`; `validation_failed` with the faults, or if there are no rows
    */
   end(): FrameBatch[] {
     if (this.#head !== undefined) this.#start(this.#head);
@@ -127,16 +113,15 @@ export class ImageLogParser {
       this.#record.finish();
       this.#acceptRecord();
     }
-    if (this.#table === undefined) {
-      throw fileError('The file is empty: expected a CSV with a header and rows.');
-    }
+    if (!this.#table) throw fileError('The file is empty: expected a CSV with a header and rows.');
     if (this.failed || (this.#quality.rows === 0 && this.#faults.total > 0)) throw faultsError(this.#faults);
     if (this.#quality.rows === 0) throw fileError('The CSV has a header but no rows with values.');
-    this.#keep(this.#table.batch.take());
+    const last = this.#table.batch.take();
+    if (last) this.#full.push(last);
     return this.#takeFull();
   }
 
-  /** What was read; complete after `end`. */
+  /** Complete after `end`. */
   summary(): ImageLogSummary {
     if (this.#table === undefined) throw new Error('The header has not been read.');
     const { delimiter, columns } = this.#table.header;
@@ -167,7 +152,9 @@ export class ImageLogParser {
       let next = this.#record.isStarted ? -1 : this.#readPlainRow(chunk, at);
       if (next < 0) {
         next = this.#record.read(chunk, at);
-        if (this.#record.isTooLong) throw this.#tooLong();
+        if (this.#record.isTooLong) {
+          throw this.#table ? rowTooLong(this.#record.isInQuotes) : headerTooLong();
+        }
         if (next < 0) return;
         this.#acceptRecord();
       }
@@ -176,25 +163,24 @@ export class ImageLogParser {
     }
   }
 
-  /** @returns the position after the row that starts at `from`, or -1 if it is not for the fast path. */
+  /** @returns the position after the row that starts at `from`, or -1 if it is not for the fast scanner */
   #readPlainRow(chunk: Uint8Array, from: number): number {
     const { fast, batch } = this.#table ?? {};
     if (fast === undefined || batch === undefined) return -1;
-    const next = fast.scan(chunk, from, chunk.length, batch);
+    const next = fast.scan(chunk, from, batch);
     if (next < 0) {
       batch.clearNulls();
       return -1;
     }
-    this.#keepRow(batch, fast);
+    this.#keepRow(batch);
     this.#position.line++;
-    this.#position.row++;
     return next;
   }
 
   #acceptRecord(): void {
     const record = this.#record;
     const { bytes } = record;
-    if (this.#table !== undefined) this.#acceptRow(this.#table);
+    if (this.#table) this.#acceptRow(this.#table);
     else if (!isBlankCell(bytes.toString())) this.#openTable();
     this.#position.line += 1 + countLineEnds(bytes);
     record.reset();
@@ -203,47 +189,42 @@ export class ImageLogParser {
   #openTable(): void {
     const header = parseHeader(this.#record, this.#options.delimiter);
     const { delimiter, columns } = header;
-    const isPlain = header.classic && this.#options.fastPath !== false;
     this.#table = {
       header,
-      reader: new RowReader(header, this.#nulls, this.#faults),
-      fast: isPlain ? new FastRowScanner(columns, delimiter.charCodeAt(0), this.#nulls) : undefined,
+      reader: new RowReader(header, this.#nulls, this.#faults, this.#position),
+      fast: header.classic ? new FastRowScanner(delimiter.charCodeAt(0), this.#nulls) : undefined,
       batch: new BatchBuilder(columns, this.#options.batchRows),
     };
     this.#record = new RecordFinder([delimiter]);
   }
 
   #acceptRow({ reader, batch }: Table): void {
-    const result = reader.readRow(this.#record, batch, this.#position);
-    if (result === 'kept') this.#keepRow(batch, reader);
-    else batch.clearNulls();
+    const result = reader.readRow(this.#record, batch);
+    if (result === 'kept') {
+      this.#keepRow(batch);
+      return;
+    }
+    batch.clearNulls();
     if (result === 'empty') this.#quality.emptyRows++;
-    if (result === 'bad') this.#faults.rows++;
+    else this.#faults.rows++;
     this.#position.row++;
   }
 
-  #keepRow(batch: BatchBuilder, { depth, nullPixels, valueMin, valueMax }: RowFacts): void {
-    this.#quality.addDepth(depth, this.#position.row);
-    this.#quality.addPixels(nullPixels, valueMin, valueMax);
-    this.#keep(batch.commit(this.#position.row, depth));
-  }
-
-  #keep(batch: FrameBatch | undefined): void {
-    if (batch !== undefined && !this.failed) this.#full.push(batch);
+  #keepRow(batch: BatchBuilder): void {
+    const row = this.#position.row++;
+    this.#quality.add(row, batch);
+    const full = batch.commit(row);
+    if (full) this.#full.push(full);
   }
 
   #takeFull(): FrameBatch[] {
-    const full = this.failed ? [] : this.#full;
+    const full = this.#full;
     this.#full = [];
-    return full;
-  }
-
-  #tooLong(): AppError {
-    return this.#table === undefined ? headerTooLong() : rowTooLong(this.#record.isInQuotes);
+    return this.failed ? [] : full;
   }
 }
 
-/** Line ends inside quotes: those of a record that stand in it. */
+/** The number of line ends inside a record, which are in quotes. */
 function countLineEnds(record: Buffer): number {
   if (!record.includes(LF) && !record.includes(CR)) return 0;
   return record.toString('latin1').match(/\r\n?|\n/g)?.length ?? 0;

@@ -7,51 +7,41 @@ const MINUS = 45;
 const POINT = 46;
 const ZERO = 48;
 
-/** A missing pixel, among pixel values. */
+/** Results of `#readOddCell` besides pixel values. */
 const MISSING = -1;
-const NOT_HERE = -2;
+const NOT_PLAIN = -2;
 
 /** Powers of ten that are exact as doubles. */
 const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}`));
 
 /**
- * Reads rows of the classic shape straight from the chunk into a batch: depth first as `[-]digits[.digits]` of at
- * most 15 digits, then pixels of one to three digits, `.0`s behind them, empty, or spelled exactly like a null value;
- * no quotes, no blanks. Anything else it leaves to the general path, which knows the whole grammar; what it does
- * accept means the same there. It stays because without it an upload of plain rows takes longer: see docs/benchmarks.md.
+ * Reads plain rows straight from a chunk into a batch: the depth first, as `[-]digits[.digits]` of at most 15 digits,
+ * then pixels of one to three digits with or without `.0`, empty, or spelled exactly like a null value; no quotes, no
+ * blanks. All other rows are left to `RowReader`, which gives the same result for plain ones, but more slowly (see
+ * docs/benchmarks.md).
  */
 export class FastRowScanner {
-  /** Of the row that `scan` accepted. */
-  depth = 0;
-  nullPixels = 0;
-  /** 256 if every pixel is missing. */
-  valueMin = 256;
-  /** -1 if every pixel is missing. */
-  valueMax = -1;
-
-  readonly #columns: number;
   readonly #delimiter: number;
   readonly #nulls: NullValues;
-  /** Where `readOddCell` found the cell's end. */
+  /** The end of the cell that `#readOddCell` has read. */
   #oddEnd = 0;
 
-  constructor(columns: number, delimiter: number, nulls: NullValues) {
-    this.#columns = columns;
+  constructor(delimiter: number, nulls: NullValues) {
     this.#delimiter = delimiter;
     this.#nulls = nulls;
   }
 
   /**
-   * Reads the row that starts at `from`, into the row being written of `batch`.
-   * @returns the position after its line end (of CRLF, after the CR), or -1 if the row is not of this shape or not
-   * all there. The batch's row is then half written, its null marks included.
+   * Reads the row that starts at `from` into the row of `batch` that is being written.
+   * @returns the position after its line end (for CRLF, after the CR), or -1 if the row is not plain or not complete. The
+   *   row of the batch, with its null marks, is then half written.
    */
-  scan(chunk: Uint8Array, from: number, end: number, batch: BatchBuilder): number {
-    let at = this.#readDepth(chunk, from, end);
+  scan(chunk: Uint8Array, from: number, batch: BatchBuilder): number {
+    let at = this.#readDepth(chunk, from, batch);
     if (at < 0) return -1;
     const delimiter = this.#delimiter;
-    const columns = this.#columns;
-    const { pixels } = batch;
+    const end = chunk.length;
+    const { columns, pixels } = batch;
     const nullPixels = this.#nulls.pixels;
     const last = columns - 1;
     let out = batch.count * columns;
@@ -59,7 +49,7 @@ export class FastRowScanner {
     let min = 256;
     let max = -1;
     for (let column = 0; ; column++) {
-      // The longest plain cell and its end: four bytes that are certainly there.
+      // Room for the longest plain cell and its end.
       if (at + 4 > end) return -1;
       let value = (chunk[at] as number) - ZERO;
       let stop = at + 1;
@@ -78,22 +68,21 @@ export class FastRowScanner {
       } else {
         value = 256;
       }
-      const plain = value <= 255 && (byte === delimiter || byte === LF || byte === CR);
-      if (!plain || (nullPixels !== undefined && nullPixels[value] === 1)) {
-        value = this.#readOddCell(chunk, at, end, plain ? MISSING : value, stop);
-        if (value === NOT_HERE) return -1;
+      if (value > 255 || !(byte === delimiter || byte === LF || byte === CR)) {
+        value = this.#readOddCell(chunk, at, value, stop);
+        if (value === NOT_PLAIN) return -1;
         stop = this.#oddEnd;
         byte = chunk[stop] as number;
       }
       at = stop + 1;
-      if (value >= 0) {
-        pixels[out++] = value;
-        if (value < min) min = value;
-        if (value > max) max = value;
-      } else {
+      if (value === MISSING || (nullPixels !== undefined && nullPixels[value] === 1)) {
         pixels[out++] = 0;
         batch.setNull(column);
         missing++;
+      } else {
+        pixels[out++] = value;
+        if (value < min) min = value;
+        if (value > max) max = value;
       }
       if (byte !== delimiter) {
         if (column < last) return -1;
@@ -101,19 +90,19 @@ export class FastRowScanner {
       }
       if (column === last) return -1;
     }
-    this.nullPixels = missing;
-    this.valueMin = min;
-    this.valueMax = max;
+    batch.nullPixels = missing;
+    batch.valueMin = min;
+    batch.valueMax = max;
     return at;
   }
 
-  /** Reads the depth and its delimiter; at most 15 digits are exact in an integer and in one division. */
-  #readDepth(chunk: Uint8Array, from: number, end: number): number {
+  /** Reads the depth and its delimiter; up to 15 digits are exact as an integer and after one division. */
+  #readDepth(chunk: Uint8Array, from: number, batch: BatchBuilder): number {
     let at = from;
     const negative = chunk[at] === MINUS;
     if (negative) at++;
     // Room for 15 digits and a point, then the delimiter.
-    if (at + 17 > end) return -1;
+    if (at + 17 > chunk.length) return -1;
     const first = at;
     let mantissa = 0;
     let decimals = 0;
@@ -133,31 +122,27 @@ export class FastRowScanner {
       digits += decimals;
     }
     if (digits > 15 || byte + ZERO !== this.#delimiter) return -1;
-    // Both are exact, so that their quotient is the nearest double (Clinger 1990, the fast case).
+    // Both are exact, so their quotient is the nearest double (Clinger 1990, the fast case).
     const depth = mantissa / (POWERS_OF_TEN[decimals] as number);
-    this.depth = negative ? 0 - depth : depth;
-    // A depth that is a null value is a fault, which the general path words.
-    return this.#nulls.numbers.has(this.depth) ? -1 : at + 1;
+    batch.depth = negative ? 0 - depth : depth;
+    // A depth that is a null value is a fault, which `RowReader` reports.
+    return this.#nulls.numbers.has(batch.depth) ? -1 : at + 1;
   }
 
   /**
-   * Reads a cell that isn't just a pixel's digits: empty, a null value, or digits with `.000` behind them.
-   * @param value what its leading digits say, MISSING if they are a null value, 256 if there are none.
-   * @param stop the first byte after those digits.
-   * @returns the pixel, MISSING, or NOT_HERE; the cell's end is left in `oddEnd`.
+   * Reads a cell that is not just the digits of a pixel: empty, a null value, or digits followed by `.000`.
+   * @param value of its leading digits; 256 if there are none
+   * @param stop the first byte after those digits
+   * @returns the pixel, MISSING or NOT_PLAIN; `#oddEnd` is the end of the cell
    */
-  #readOddCell(chunk: Uint8Array, from: number, end: number, value: number, stop: number): number {
-    if (value === MISSING) {
-      this.#oddEnd = stop;
-      return MISSING;
-    }
+  #readOddCell(chunk: Uint8Array, from: number, value: number, stop: number): number {
     if (this.#endsCell(chunk[from])) {
       this.#oddEnd = from;
       return MISSING;
     }
     for (const literal of this.#nulls.literals) {
       const after = from + literal.length;
-      if (after >= end || !this.#endsCell(chunk[after])) continue;
+      if (!this.#endsCell(chunk[after])) continue;
       let same = 0;
       while (same < literal.length && chunk[from + same] === literal[same]) same++;
       if (same === literal.length) {
@@ -165,12 +150,12 @@ export class FastRowScanner {
         return MISSING;
       }
     }
-    if (value > 255 || chunk[stop] !== POINT) return NOT_HERE;
+    if (value > 255 || chunk[stop] !== POINT) return NOT_PLAIN;
     let at = stop + 1;
-    while (at < end && chunk[at] === ZERO) at++;
-    if (at >= end || !this.#endsCell(chunk[at])) return NOT_HERE;
+    while (chunk[at] === ZERO) at++;
+    if (!this.#endsCell(chunk[at])) return NOT_PLAIN;
     this.#oddEnd = at;
-    return this.#nulls.pixels?.[value] === 1 ? MISSING : value;
+    return value;
   }
 
   #endsCell(byte: number | undefined): boolean {

@@ -2,161 +2,145 @@ import { AppError } from '../../core/errors.ts';
 import { mismatch, parameterFault, Words } from '../../core/faults.ts';
 import { MAX_DEPTH } from '../rows/row.ts';
 import type { BatchBuilder } from './batches.ts';
-import { isBlankCell, NOT_WHOLE, OUT_OF_RANGE, parseDepth, parsePixel } from './cells.ts';
+import { isBlankCell, parseDepth, parsePixel } from './cells.ts';
 import type { CellFault, CellFaultCode, FaultLog } from './faults.ts';
-import { MAX_RECORD_BYTES, type RecordFinder } from './find-record.ts';
+import { createSplitter, MAX_RECORD_BYTES, type RecordFinder } from './find-record.ts';
 import { clip, type Header } from './header.ts';
 import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';
-import { createSplitter, type SplitRecord } from './split-record.ts';
 
-/** Where a row stands in its file, both counted from 1. */
+/** The place of a row in its file, both counted from 1. */
 export interface RowPosition {
-  /** After the header. */
+  /** Counted after the header. */
   row: number;
   line: number;
 }
 
-/** Reads rows by the whole grammar: any order of columns, quotes, blanks, null values, and every fault by its place. */
+/** Reads rows by the whole grammar: any order of columns, quotes, blanks and null values. It logs every fault with its place. */
 export class RowReader {
-  /** Of the row that `readRow` kept. */
-  depth = 0;
-  nullPixels = 0;
-  /** 256 if every pixel is missing. */
-  valueMin = 256;
-  /** -1 if every pixel is missing. */
-  valueMax = -1;
-
   readonly #header: Header;
   readonly #nulls: NullValues;
   readonly #faults: FaultLog;
+  readonly #position: Readonly<RowPosition>;
   readonly #decimalComma: boolean;
-  readonly #split: SplitRecord;
+  readonly #split: (record: string) => string[];
 
-  constructor(header: Header, nulls: NullValues, faults: FaultLog) {
+  /** @param position that of the record being read, kept up to date by the caller */
+  constructor(header: Header, nulls: NullValues, faults: FaultLog, position: Readonly<RowPosition>) {
     this.#header = header;
     this.#nulls = nulls;
     this.#faults = faults;
+    this.#position = position;
     this.#decimalComma = header.delimiter === ';';
     this.#split = createSplitter(header.delimiter);
   }
 
   /**
-   * Turns a record into the row being written of `batch`.
-   * @returns whether it is a row: not if it is empty or has faults, which are logged.
+   * Reads a record into the row of `batch` that is being written.
+   * @returns `bad` if it has faults, which are logged
    */
-  readRow(record: RecordFinder, batch: BatchBuilder, position: RowPosition): 'kept' | 'empty' | 'bad' {
+  readRow(record: RecordFinder, batch: BatchBuilder): 'kept' | 'empty' | 'bad' {
     const before = this.#faults.total;
     if (record.malformed >= 0) {
-      this.#addQuotesFault(record, position);
+      this.#addQuotesFault(record);
       return 'bad';
     }
     const cells = this.#split(record.bytes.toString());
     if (cells.every(isBlankCell)) return 'empty';
-    if (cells.length === this.#header.names.length) this.#readCells(cells, batch, position);
-    else this.#addRaggedFault(cells.length, position);
+    if (cells.length === this.#header.names.length) this.#readCells(cells, batch);
+    else this.#addRaggedFault(cells.length);
     return this.#faults.total === before ? 'kept' : 'bad';
   }
 
-  #readCells(cells: readonly string[], batch: BatchBuilder, position: RowPosition): void {
+  #readCells(cells: readonly string[], batch: BatchBuilder): void {
     const header = this.#header;
     const nulls = this.#nulls;
     const decimalComma = this.#decimalComma;
     const offset = batch.count * header.columns;
-    this.nullPixels = 0;
-    this.valueMin = 256;
-    this.valueMax = -1;
+    batch.nullPixels = 0;
+    batch.valueMin = 256;
+    batch.valueMax = -1;
     for (let index = 0; index < cells.length; index++) {
       const cell = cells[index] as string;
       const pixel = header.pixels[index] as number;
       if (pixel < 0) {
-        this.depth = this.#readDepth(cell, index, position);
+        batch.depth = this.#readDepth(cell, index);
         continue;
       }
-      const code = parsePixel(cell, decimalComma);
-      const missing =
-        code >= 0
-          ? nulls.pixels?.[code] === 1
-          : isBlankCell(cell) || isNullCell(nulls, cell, code, decimalComma);
-      batch.pixels[offset + pixel] = missing || code < 0 ? 0 : code;
-      if (missing) {
+      const value = parsePixel(cell, decimalComma);
+      const isMissing =
+        typeof value === 'number'
+          ? nulls.pixels?.[value] === 1
+          : isBlankCell(cell) || isNullCell(nulls, cell, value, decimalComma);
+      if (isMissing) {
+        batch.pixels[offset + pixel] = 0;
         batch.setNull(pixel);
-        this.nullPixels++;
-      } else if (code < 0) {
-        const name = code === NOT_WHOLE ? 'not_whole' : code === OUT_OF_RANGE ? 'out_of_range' : 'bad_number';
-        this.#addFault(name, index, cell, position, 'an integer from 0 to 255');
+        batch.nullPixels++;
+      } else if (typeof value === 'number') {
+        batch.pixels[offset + pixel] = value;
+        if (value < batch.valueMin) batch.valueMin = value;
+        if (value > batch.valueMax) batch.valueMax = value;
       } else {
-        if (code < this.valueMin) this.valueMin = code;
-        if (code > this.valueMax) this.valueMax = code;
+        this.#addFault(value, index, cell, 'an integer from 0 to 255');
       }
     }
   }
 
-  #readDepth(cell: string, index: number, position: RowPosition): number {
+  #readDepth(cell: string, index: number): number {
     const depth = parseDepth(cell, this.#decimalComma);
     if (isBlankCell(cell)) {
-      this.#addFault('null_depth', index, cell, position, 'a number');
+      this.#addFault('null_depth', index, cell, 'a number');
     } else if (Number.isNaN(depth)) {
-      this.#addFault('bad_depth', index, cell, position, 'a decimal number');
+      this.#addFault('bad_depth', index, cell, 'a decimal number');
     } else if (Math.abs(depth) > MAX_DEPTH) {
-      const expected = `a number from -${MAX_DEPTH} to ${MAX_DEPTH}`;
-      this.#addFault('depth_too_large', index, cell, position, expected);
+      this.#addFault('depth_too_large', index, cell, `a number from -${MAX_DEPTH} to ${MAX_DEPTH}`);
     } else if (isNullDepth(this.#nulls, depth)) {
-      this.#addFault('null_depth', index, cell, position, 'a number that is not a null value');
+      this.#addFault('null_depth', index, cell, 'a number that is not a null value');
     }
     return depth;
   }
 
-  #addFault(code: CellFaultCode, index: number, cell: string, position: RowPosition, expected: string): void {
+  #addFault(code: CellFaultCode, index: number, cell: string, expected: string): void {
     this.#faults.add(() => {
       const column = this.#header.names[index] as string;
       const value = clip(cell);
-      return describe(code, position, column, value, mismatch(clip(column), expected, value));
+      return this.#describe(code, column, value, mismatch(clip(column), expected, value));
     });
   }
 
-  /** The cell may be one that the header has no name for; its text is not kept then. */
-  #addQuotesFault({ bytes, malformed }: RecordFinder, position: RowPosition): void {
+  /** A cell without a name in the header is given by its number, without its text. */
+  #addQuotesFault({ bytes, malformed }: RecordFinder): void {
     this.#faults.add(() => {
       const index = this.#split(bytes.toString('utf8', 0, malformed)).length - 1;
       const column = this.#header.names[index] ?? null;
       const value = column === null ? null : clip(this.#readMalformed(bytes.toString('utf8', malformed)));
       const where = column === null ? `cell ${index + 1}` : clip(column);
-      return describe('bad_quotes', position, column, value, `malformed or unclosed quotes in ${where}`);
+      return this.#describe('bad_quotes', column, value, `malformed or unclosed quotes in ${where}`);
     });
   }
 
-  /** The text of a cell at the start of `text` that goes on after its closing quote, or has none. */
+  /** The text of the cell at the start of `text`, which continues after its closing quote or has none. */
   #readMalformed(text: string): string {
     const [, quoted = '', rest = ''] = /^"([^"]*(?:""[^"]*)*)(?:"[ \t]*(.*))?$/s.exec(text) ?? [];
     return quoted.replaceAll('""', '"') + (rest.split(this.#header.delimiter, 1)[0] ?? '');
   }
 
-  #addRaggedFault(cells: number, position: RowPosition): void {
+  #addRaggedFault(cells: number): void {
     this.#faults.add(() => {
       const expected = `${this.#header.names.length} cells, as in the header,`;
-      return describe('ragged_row', position, null, null, mismatch('', expected, cells));
+      return this.#describe('ragged_row', null, null, mismatch('', expected, cells));
     });
+  }
+
+  #describe(code: CellFaultCode, column: string | null, value: string | null, problem: string): CellFault {
+    const { row, line } = this.#position;
+    return { code, row, line, column, value, message: `Row ${row} (line ${line}): ${problem}` };
   }
 }
 
-/** A refusal of a file with a row that goes on for too long. */
 export function rowTooLong(isInQuotes: boolean): AppError {
-  const fault = parameterFault(
-    '/file',
-    `rows of at most ${MAX_RECORD_BYTES} bytes`,
-    new Words('a longer one'),
-  );
-  const reason = isInQuotes ? 'because a quote is not closed' : 'the most that is read';
-  const detail = `A row of the CSV is longer than ${MAX_RECORD_BYTES} bytes, ${reason}.`;
-  return new AppError('validation_failed', detail, { errors: [fault] });
-}
-
-function describe(
-  code: CellFaultCode,
-  { row, line }: RowPosition,
-  column: string | null,
-  value: string | null,
-  problem: string,
-): CellFault {
-  return { code, row, line, column, value, message: `Row ${row} (line ${line}): ${problem}` };
+  const expected = `rows of at most ${MAX_RECORD_BYTES} bytes`;
+  const errors = [parameterFault('/file', expected, new Words('a longer row'))];
+  const reason = isInQuotes ? ', because a quote is not closed' : '';
+  const detail = `A row of the CSV is longer than ${MAX_RECORD_BYTES} bytes${reason}.`;
+  return new AppError('validation_failed', detail, { errors });
 }

@@ -3,27 +3,26 @@ import { rowRange, type ValueRange } from '../rows/normalize.ts';
 import { anyMasked, maskStride } from '../rows/null-mask.ts';
 import type { PackedRows } from '../rows/resampler.ts';
 
-/** Columns of `frames` in the order in which `encodeCopyRows` writes them. */
+/** Columns of `frames` in the order in which `CopyRowEncoder` writes them. */
 export const COPY_COLUMNS =
   'frame_set_id, row, depth, image_data, resized_image_data, image_nulls, resized_nulls, image_min, image_max, resized_min, resized_max';
 
-/** What comes before the rows: signature, flags, no header extension (PostgreSQL, "COPY", "Binary Format"). */
+/** The bytes before the rows: signature, flags, no header extension (PostgreSQL, "COPY", "Binary Format"). */
 export const COPY_HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1');
-/** What comes after the rows. */
+/** The bytes after the rows. */
 export const COPY_TRAILER = Buffer.from('ffff', 'hex');
 
 const FIELDS = 11;
 const UUID_BYTES = 16;
-/** Field count and the lengths of fields, then the fields of fixed length: UUID, row, depth and four levels. */
+/** The number of fields and their lengths, and the fields of fixed length: UUID, row, depth and four levels. */
 const FIXED_BYTES = 2 + 4 * FIELDS + UUID_BYTES + 4 + 8 + 4 * 2;
 
-/** Writes fields of one row after the other into memory that is large enough. */
 class FieldWriter {
   readonly buffer: Buffer<ArrayBuffer>;
   length = 0;
 
   constructor(bytes: number) {
-    // Not from Node's shared pool: the memory is transferred to another thread.
+    // Not from Node's shared pool, because the memory is transferred to another thread.
     this.buffer = Buffer.allocUnsafeSlow(bytes);
   }
 
@@ -33,7 +32,7 @@ class FieldWriter {
     this.length += 4 + count;
   }
 
-  /** A bitmap, or NULL if it marks nothing. */
+  /** Writes a bitmap, or NULL if no bit is set. */
   mask(source: Uint8Array | null, from: number, count: number): void {
     if (source !== null && anyMasked(source, from, count)) this.bytes(source, from, count);
     else this.null();
@@ -43,36 +42,33 @@ class FieldWriter {
     this.length = this.buffer.writeInt32BE(-1, this.length);
   }
 
-  level(value: number, isMissing: boolean): void {
-    if (isMissing) {
-      this.null();
-    } else {
-      this.length = this.buffer.writeInt32BE(2, this.length);
-      this.length = this.buffer.writeInt16BE(value, this.length);
-    }
-  }
-
+  /** Writes two levels, or NULLs if there is no level. */
   range({ min, max }: ValueRange): void {
-    this.level(min, max < min);
-    this.level(max, max < min);
+    for (const level of [min, max]) {
+      if (max < min) {
+        this.null();
+      } else {
+        this.length = this.buffer.writeInt32BE(2, this.length);
+        this.length = this.buffer.writeInt16BE(level, this.length);
+      }
+    }
   }
 }
 
-/** Writes rows of one frame set as PostgreSQL's binary COPY takes them, and keeps the range of the resized ones. */
+/** Writes rows of one frame set for PostgreSQL's binary COPY, and keeps the range of the resized rows. */
 export class CopyRowEncoder {
   readonly #frameSetId: Buffer;
-  /** The range of all resized rows so far; `min` 256 and `max` -1 before there is a present pixel. */
+  /** The range of all resized rows so far. */
   readonly resizedRange: ValueRange = { min: 256, max: -1 };
 
-  /** @param frameSetId UUID as text. */
+  /** @param frameSetId UUID as text */
   constructor(frameSetId: string) {
     this.#frameSetId = Buffer.from(frameSetId.replaceAll('-', ''), 'hex');
   }
 
   /**
-   * The rows of a batch.
-   * @param resized the batch's rows at `width` pixels.
-   * @returns bytes in memory of their own, which can be transferred.
+   * @param resized the rows of the batch at `width` pixels
+   * @returns bytes that own their memory, so that it can be transferred
    */
   encode(batch: FrameBatch, resized: PackedRows, width: number): Uint8Array<ArrayBuffer> {
     const { count, columns } = batch;
@@ -90,13 +86,11 @@ export class CopyRowEncoder {
       out.bytes(resized.pixels, index * width, width);
       out.mask(batch.nulls, index * stride, stride);
       out.mask(resized.nulls, index * resizedStride, resizedStride);
-      const mask = batch.nulls?.subarray(index * stride, (index + 1) * stride) ?? null;
-      out.range(rowRange(batch.pixels, index * columns, columns, mask));
-      const resizedMask = resized.nulls?.subarray(index * resizedStride, (index + 1) * resizedStride) ?? null;
-      const shown = rowRange(resized.pixels, index * width, width, resizedMask);
-      out.range(shown);
-      this.resizedRange.min = Math.min(this.resizedRange.min, shown.min);
-      this.resizedRange.max = Math.max(this.resizedRange.max, shown.max);
+      out.range(rowRange(batch, index, columns));
+      const range = rowRange(resized, index, width);
+      out.range(range);
+      this.resizedRange.min = Math.min(this.resizedRange.min, range.min);
+      this.resizedRange.max = Math.max(this.resizedRange.max, range.max);
     }
     return out.buffer.subarray(0, out.length);
   }

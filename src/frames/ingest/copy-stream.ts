@@ -2,10 +2,10 @@ import type { PoolClient } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { COPY_COLUMNS, COPY_HEADER, COPY_TRAILER } from './copy-rows.ts';
 
-/** A COPY into `frames` that is under way on a connection. */
+/** A running COPY into `frames`. */
 export class FrameCopy {
   readonly #stream: ReturnType<typeof copyFrom>;
-  /** Rejects when the COPY fails: pg-copy-streams then calls no callback of a write, and throws at the next. */
+  /** Rejects when the COPY fails: pg-copy-streams then does not call the callback of a write, and the next write throws. */
   readonly #failed: Promise<never>;
   #hasFailed = false;
   #isFinished = false;
@@ -22,18 +22,18 @@ export class FrameCopy {
     this.#stream.write(COPY_HEADER);
   }
 
-  /** Writes rows; resolves when PostgreSQL's connection has room again. */
+  /** Resolves when the connection has room for more rows. */
   async write(rows: Uint8Array): Promise<void> {
     await this.#settle((callback) => this.#stream.write(rows, callback));
   }
 
-  /** Ends it; resolves when the rows are in the table. */
+  /** Ends the COPY; resolves when the rows are in the table. */
   async finish(): Promise<void> {
     await this.#settle((callback) => this.#stream.end(COPY_TRAILER, callback));
     this.#isFinished = true;
   }
 
-  /** Breaks it off, unless it has ended; resolves when the connection can take the next statement. */
+  /** Cancels the COPY unless it is finished; resolves when the connection is ready for the next statement. */
   async abort(): Promise<void> {
     if (this.#isFinished) return;
     this.#stream.destroy(new Error('The upload has ended early.'));

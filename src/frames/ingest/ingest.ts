@@ -1,21 +1,36 @@
-import type { IngestOptions } from './messages.ts';
-import type { RowSink, StoredLog } from './row-sink.ts';
+import type { IngestOptions, IngestSummary } from './messages.ts';
 import { IngestSession } from './session.ts';
 import type { IngestThread } from './threads.ts';
+
+export interface StoredLog {
+  frameSetId: string;
+  /** False if the same log existed already; then nothing of the new one is kept. */
+  isNew: boolean;
+}
+
+/** Stores the rows of one log: any number of calls of `write`, then a `finish` that succeeds, or `abort`. */
+export interface RowSink {
+  /** The frame set that the rows belong to. */
+  readonly frameSetId: string;
+  /** Takes rows of a binary COPY, without its header and trailer; resolves when there is room for more. */
+  write(rows: Uint8Array): Promise<void>;
+  /** Keeps the rows unless the same log exists already. If it fails, call `abort`. */
+  finish(summary: IngestSummary): Promise<StoredLog>;
+  /** Discards all rows. Never fails. */
+  abort(): Promise<void>;
+}
 
 export interface IngestRun {
   thread: IngestThread;
   options: IngestOptions;
-  /** Aborted when nobody waits for the log any more. */
+  /** Aborted when the client has disconnected. */
   signal: AbortSignal;
 }
 
 /**
- * Streams a log through a thread into a sink, each at the pace of the next.
+ * Streams a log through a thread into a sink, with backpressure. If it fails, nothing of the log is kept.
  *
- * @param bytes of the file. If they fail, so does the log; so a file that is too long is refused.
- * @throws AppError what is wrong with the file (see `ImageLogParser`); what `bytes` and the sink throw; the signal's reason.
- *   Nothing of the log is kept then.
+ * @throws AppError the fault of the file (see `ImageLogParser`); what `bytes` and the sink throw; the signal's reason
  */
 export async function ingestLog(
   bytes: AsyncIterable<Buffer>,
@@ -25,19 +40,17 @@ export async function ingestLog(
   const session = new IngestSession(thread, bytes, { frameSetId: sink.frameSetId, options });
   const abort = () => session.fail(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
-  // It may have happened before anyone listened.
+  // It may have been aborted before the listener was added.
   if (signal.aborted) abort();
   try {
-    const stored = await passRows(session, sink);
-    return stored ?? (await failWithAllFaults(session));
+    return await passRows(session, sink);
   } finally {
     signal.removeEventListener('abort', abort);
     session.close();
   }
 }
 
-/** Gives all rows to the sink; undefined if the log has a fault, in which case the sink has already given up the rows. */
-async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLog | undefined> {
+async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLog> {
   try {
     for (;;) {
       const rows = await session.next();
@@ -50,11 +63,7 @@ async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLo
     throw error;
   }
   await sink.abort();
-  return undefined;
-}
-
-/** Reads the rest of a log that has a fault, to count the others. */
-async function failWithAllFaults(session: IngestSession): Promise<never> {
+  // The rest is read to count all faults; its end throws.
   while ((await session.next()) !== undefined);
-  throw new Error('A log was found to have faults, and then none.');
+  throw new Error('A log with faults was read without a failure.');
 }

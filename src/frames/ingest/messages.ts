@@ -3,23 +3,23 @@ import type { ImageLogOptions, ImageLogSummary } from '../csv/parser.ts';
 import type { ValueRange } from '../rows/normalize.ts';
 import type { ResampleKernel } from '../rows/resampler.ts';
 
-/** How a log is read and resized: what the answer to the same bytes depends on. */
+/** How a log is read and resized: equal bytes with equal options make equal frames. */
 export interface IngestOptions extends Pick<ImageLogOptions, 'delimiter' | 'nullValues' | 'onError'> {
   /** Pixels of the resized rows. */
   width: number;
   kernel: ResampleKernel;
 }
 
-/** To the worker. Each `chunk` is answered with one `rows`, in order; `end` with `done`; any of them with `failed`. */
+/** To the worker. Each `chunk` is answered with `rows`, in order, and `end` with `done`; both may be answered with `failed`. */
 export type ToIngestWorker =
   | { type: 'start'; frameSetId: string; options: IngestOptions }
   | { type: 'chunk'; bytes: Uint8Array<ArrayBuffer> }
   | { type: 'end' };
 
-/** All that is known once a log is read. */
+/** What is known of a log and its file once it is read. */
 export interface IngestSummary extends ImageLogSummary {
   resizedRange: ValueRange;
-  /** Of the file's bytes. */
+  /** Of the file. */
   sha256: Uint8Array;
   /** Bytes of the file. */
   size: number;
@@ -27,7 +27,7 @@ export interface IngestSummary extends ImageLogSummary {
 
 /** From the worker. */
 export type FromIngestWorker =
-  /** Binary COPY rows that became complete, maybe none. `isFaulty`: a fault has failed the file. */
+  /** Complete rows of a binary COPY, possibly none. `isFaulty`: a fault has failed the file, and no more rows follow. */
   | { type: 'rows'; copy: Uint8Array<ArrayBuffer>[]; isFaulty: boolean }
   | { type: 'done'; copy: Uint8Array<ArrayBuffer>[]; summary: IngestSummary }
   | { type: 'failed'; failure: { code: ErrorCode; detail: string; errors: readonly Fault[] } };

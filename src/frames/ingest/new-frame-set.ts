@@ -9,10 +9,10 @@ import { RESAMPLE_KERNELS } from '../rows/resampler.ts';
 import { RowWidth } from '../rows/row.ts';
 import type { IngestOptions, IngestSummary } from './messages.ts';
 
-/** Ingest options as they are stored: complete, in the terms of the API. */
+/** Ingest options as they are stored: complete and in the terms of the API. */
 export const IngestOptionsSchema = Type.Object(
   {
-    delimiter: Nullable('string', { description: 'Null: found from the header.' }),
+    delimiter: Nullable('string', { description: 'Null if it was found from the header.' }),
     null_values: Type.Array(Type.String()),
     on_error: StringEnum(['fail', 'skip']),
     width: RowWidth({}),
@@ -32,7 +32,7 @@ export interface NewFrameSet {
   optionsKey: Buffer;
 }
 
-/** The options in full, and their key: equal bytes read in the same way are the same log. */
+/** The complete options and their key: equal bytes read with equal options are the same log. */
 export function identifyOptions(options: IngestOptions): Pick<NewFrameSet, 'options' | 'optionsKey'> {
   const stored: StoredOptions = {
     delimiter: options.delimiter ?? null,
@@ -45,7 +45,7 @@ export function identifyOptions(options: IngestOptions): Pick<NewFrameSet, 'opti
   return { options: stored, optionsKey: createHash('sha256').update(text).digest() };
 }
 
-/** Inserts the row that frames refer to; what only the file tells is filled in by `completeFrameSet`. */
+/** Inserts the row that frames refer to. `completeFrameSet` fills it in once the file is read. */
 export async function insertFrameSet(
   client: PoolClient,
   owner: OwnerId,
@@ -61,8 +61,8 @@ export async function insertFrameSet(
 }
 
 /**
- * The id of another frame set of the same bytes and options, the oldest. Until the transaction ends, no other one can
- * ask the same, so that of two equal uploads at the same time one finds the other.
+ * The id of the oldest other frame set with the same bytes and options. A lock until the end of the transaction makes one of
+ * two simultaneous equal uploads find the other.
  */
 export async function findSame(
   client: PoolClient,
@@ -81,7 +81,6 @@ export async function findSame(
   return rows[0]?.id;
 }
 
-/** Fills in what the file was. */
 export async function completeFrameSet(
   client: PoolClient,
   id: string,

@@ -3,37 +3,32 @@ import type { Pool } from 'pg';
 import type { OwnerId } from '../../auth/owner.ts';
 import { beginTransaction, type Transaction } from '../../db/database.ts';
 import { FrameCopy } from './copy-stream.ts';
+import type { RowSink, StoredLog } from './ingest.ts';
 import type { IngestSummary } from './messages.ts';
 import { completeFrameSet, findSame, insertFrameSet, type NewFrameSet } from './new-frame-set.ts';
-import type { RowSink, StoredLog } from './row-sink.ts';
 
-/** What is known of a log before its rows come. */
 export interface NewLog {
   owner: OwnerId;
   frameSet: NewFrameSet;
-  /** Store it although the same log is there already. */
+  /** Store the log even if the same log exists already. */
   force: boolean;
 }
 
-/** Stores a log as a new frame set. It is one transaction, so that a log is there whole or not at all. */
+/** Stores a log as a new frame set, in one transaction, so that a log is stored as a whole or not at all. */
 export class PostgresRowSink implements RowSink {
   readonly frameSetId: string;
-  readonly #owner: OwnerId;
-  readonly #optionsKey: Buffer;
-  readonly #force: boolean;
+  readonly #log: NewLog;
   readonly #transaction: Transaction;
   readonly #copy: FrameCopy;
 
-  private constructor(transaction: Transaction, frameSetId: string, { owner, frameSet, force }: NewLog) {
+  private constructor(transaction: Transaction, frameSetId: string, log: NewLog) {
     this.frameSetId = frameSetId;
-    this.#owner = owner;
-    this.#optionsKey = frameSet.optionsKey;
-    this.#force = force;
+    this.#log = log;
     this.#transaction = transaction;
     this.#copy = new FrameCopy(transaction.client);
   }
 
-  /** Inserts the frame set and begins to copy rows. */
+  /** Inserts the frame set and starts to copy rows. */
   static async open(pool: Pool, log: NewLog): Promise<PostgresRowSink> {
     const id = randomUUID();
     const transaction = await beginTransaction(pool);
@@ -55,9 +50,10 @@ export class PostgresRowSink implements RowSink {
   async finish(summary: IngestSummary): Promise<StoredLog> {
     await this.#copy.finish();
     const { client } = this.#transaction;
-    const same = this.#force
+    const { owner, frameSet, force } = this.#log;
+    const same = force
       ? undefined
-      : await findSame(client, this.#owner, this.frameSetId, summary.sha256, this.#optionsKey);
+      : await findSame(client, owner, this.frameSetId, summary.sha256, frameSet.optionsKey);
     if (same !== undefined) {
       await this.#transaction.rollback();
       return { frameSetId: same, isNew: false };

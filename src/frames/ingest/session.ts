@@ -2,15 +2,15 @@ import { AppError } from '../../core/errors.ts';
 import type { FromIngestWorker, IngestOptions, IngestSummary, ToIngestWorker } from './messages.ts';
 import type { IngestThread } from './threads.ts';
 
-/** Most bytes of a message to the worker: large enough that messages are rare, small enough to wait for. */
+/** Maximum bytes of a message to the worker. */
 const MAX_CHUNK_BYTES = 256 * 1024;
-/** Rows that come of a message may take 16 MiB: the shortest row of a file has 4 bytes, and grows to `width` and more. */
+/** With this, the rows of a message take at most 16 MiB: the shortest row has 4 bytes and becomes `width` bytes and more. */
 const CHUNK_YIELD = 64 * 1024 * 1024;
 const ROW_OVERHEAD = 150;
-/** Chunks posted and not yet taken back as rows: enough that the worker never waits, and the bound on memory. */
+/** Chunks that were posted and whose rows were not taken yet: enough that the worker never waits; bounds the memory. */
 const MAX_IN_FLIGHT = 4;
 
-/** Joins pieces of a stream to chunks that own their memory, so that it can be transferred. */
+/** Joins pieces of a stream into chunks that own their memory, so that it can be transferred. */
 async function* joinChunks(
   pieces: AsyncIterable<Buffer>,
   chunkBytes: number,
@@ -32,15 +32,11 @@ async function* joinChunks(
   if (filled > 0) yield chunk.slice(0, filled);
 }
 
-/** Rows that became complete. `isFaulty`: a fault has failed the file, and no more rows will come. */
-export interface IngestedRows {
-  copy: readonly Uint8Array[];
-  isFaulty: boolean;
-}
+type IngestedRows = Omit<Extract<FromIngestWorker, { type: 'rows' }>, 'type'>;
 
 /**
- * One log on its way through an ingest thread. It is read by asking for its rows: while they are not asked for, at most
- * 4 chunks of the file are under way and no more is read, so that whoever takes the rows sets the pace of the upload.
+ * One log that an ingest thread reads. Its rows are pulled with `next`: until then, at most 4 chunks of the file are in
+ * flight, so the consumer of the rows sets the pace of the upload.
  */
 export class IngestSession {
   readonly #thread: IngestThread;
@@ -67,15 +63,15 @@ export class IngestSession {
     this.#post({ type: 'start', ...start });
   }
 
-  /** What the log was, once `next` has given undefined. */
+  /** Available once `next` has returned undefined. */
   get summary(): IngestSummary {
-    if (this.#summary === undefined) throw new Error('The log is not read to its end.');
+    if (this.#summary === undefined) throw new Error('The log has not been read to its end.');
     return this.#summary;
   }
 
   /**
-   * The next rows, undefined at the end of the file.
-   * @throws AppError what is wrong with the file (see `ImageLogParser`); what reading the file throws
+   * The next rows; undefined at the end of the file.
+   * @throws AppError the fault of the file (see `ImageLogParser`); what reading the file throws
    */
   async next(): Promise<IngestedRows | undefined> {
     for (;;) {
@@ -102,13 +98,13 @@ export class IngestSession {
     }
   }
 
-  /** Makes `next` throw, whatever it waits for. */
+  /** Makes `next` throw, even while it waits. */
   fail(reason: unknown): void {
     this.#failure ??= { reason };
     this.#wake();
   }
 
-  /** Lets go of the worker and of the file. */
+  /** Releases the worker and the file. */
   close(): void {
     this.#isClosed = true;
     this.#thread.worker.off('message', this.#onMessage).off('error', this.#onError).off('exit', this.#onExit);
@@ -119,7 +115,7 @@ export class IngestSession {
     this.#thread.worker.postMessage(message, message.type === 'chunk' ? [message.bytes.buffer] : []);
   }
 
-  /** Reads on if there is room, one chunk at a time. */
+  /** Reads the next chunk if there is room. */
   #feed(): void {
     if (this.#reading || this.#isEnding || this.#failure || this.#inFlight >= MAX_IN_FLIGHT) return;
     this.#reading = this.#readChunk().then(

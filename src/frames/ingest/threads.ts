@@ -1,37 +1,30 @@
 import { Worker } from 'node:worker_threads';
-import { Admission, type QueueStats } from '../../processes/admission.ts';
-
-export interface IngestThreadsOptions {
-  /** Threads, each with one log at a time. A log also holds a database connection. */
-  concurrency: number;
-  /** Uploads that may wait for a thread; past it one is refused at once. */
-  queue: number;
-}
+import { Admission, type AdmissionOptions, type QueueStats } from '../../processes/admission.ts';
 
 /** A thread while it is used. */
 export interface IngestThread {
   worker: Worker;
-  /** Whether it has nothing of a log left and can take the next one. A thread that is not idle after use is ended. */
+  /** Whether it is finished with its log. A thread that is not idle after use is terminated. */
   isIdle: boolean;
 }
 
-/** V8's heap of a thread; rows and chunks lie outside of it. */
+/** V8's heap of a thread; rows and chunks are outside of it. */
 const MAX_HEAP_MB = 128;
 
-/** A bounded pool of threads that read image logs. They are started when needed, and kept for the next log. */
+/** A bounded pool of threads that read image logs, one log at a time. They are started when needed and then kept. */
 export class IngestThreads {
   readonly #admission: Admission;
   readonly #idle: Worker[] = [];
   #isClosing = false;
 
-  constructor(options: IngestThreadsOptions) {
+  constructor(options: Omit<AdmissionOptions, 'what'>) {
     this.#admission = new Admission({ what: 'image logs', ...options });
   }
 
   /**
-   * Runs `work` with a thread of its own.
-   * @throws AppError `overloaded` if too many wait
-   * @throws the signal's reason, if it aborts while the work waits
+   * Runs `work` with a thread that nobody else uses.
+   * @throws AppError `overloaded` if the queue is full
+   * @throws the signal's reason if it aborts while the work waits
    */
   async use<T>(signal: AbortSignal, work: (thread: IngestThread) => Promise<T>): Promise<T> {
     return this.#admission.run(signal, async () => {
@@ -51,7 +44,7 @@ export class IngestThreads {
     return this.#admission.stats();
   }
 
-  /** Ends idle threads and refuses new work; busy threads end with their logs. */
+  /** Terminates idle threads and refuses new work; busy threads end after their logs. */
   async close(): Promise<void> {
     this.#isClosing = true;
     this.#admission.close();
@@ -62,7 +55,7 @@ export class IngestThreads {
     const worker = new Worker(new URL('./worker.ts', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MB },
     });
-    // Its user listens as well; between two logs nobody else does.
+    // The session listens while a log is read; between two logs nobody else does.
     worker.on('error', () => undefined);
     worker.on('exit', () => {
       const at = this.#idle.indexOf(worker);

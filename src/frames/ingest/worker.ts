@@ -1,6 +1,6 @@
 /**
- * Main module of an ingest thread: reads one image log after the other, and gives its rows back as bytes that
- * PostgreSQL takes as they are, so that the API's own thread only passes memory on.
+ * Main module of an ingest thread. It reads one image log at a time and returns its rows as bytes for PostgreSQL, so that
+ * the main thread only passes them on.
  */
 import { createHash } from 'node:crypto';
 import { parentPort } from 'node:worker_threads';
@@ -52,7 +52,7 @@ class Ingest {
         pixels: new Uint8Array(batch.count * width),
         nulls: batch.nulls ? new Uint8Array(batch.count * maskStride(width)) : null,
       };
-      this.#resampler.resample(batch, batch.count, resized);
+      this.#resampler(batch, batch.count, resized);
       return this.#encoder.encode(batch, resized, width);
     });
   }
@@ -66,7 +66,7 @@ function answer(message: ToIngestWorker): FromIngestWorker | undefined {
     ingest = new Ingest(message.frameSetId, message.options);
     return undefined;
   }
-  // What was still under way when the log failed.
+  // The log has failed, and this message was still in flight.
   if (ingest === undefined) return undefined;
   return message.type === 'chunk' ? ingest.push(message.bytes) : ingest.end();
 }
@@ -79,7 +79,7 @@ parentPort?.on('message', (message: ToIngestWorker) => {
     parentPort?.postMessage(reply, transfer);
   } catch (error) {
     ingest = undefined;
-    // A failure of our own ends the thread, and its `error` event tells.
+    // An unexpected error ends the thread with an `error` event.
     if (!(error instanceof AppError)) throw error;
     const { code, detail, errors } = error;
     parentPort?.postMessage({ type: 'failed', failure: { code, detail, errors } } satisfies FromIngestWorker);

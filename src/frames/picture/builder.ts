@@ -16,10 +16,10 @@ import {
 } from './row-binner.ts';
 import type { FramePictureParams } from './schemas.ts';
 
-/** More than for answers row by row: adding a row to a picture takes a tenth of the time of encoding one. */
+/** More than for answers of rows, because adding a row to a picture takes far less time than encoding one. */
 const BATCH_PIXELS = 1024 * 1024;
 
-/** Grey levels of a picture, and the colours of them. */
+/** The grey levels of a picture, and their colours. */
 export interface BuiltPicture {
   picture: GreyPicture;
   table: Uint8Array;
@@ -33,31 +33,9 @@ function depthScale({ sets, depthMin, depthMax }: CountedFrames): DepthScale {
   return { from: (depthMin ?? 0) - step / 2, to: (depthMax ?? 0) + step / 2, step };
 }
 
-/** Finds the depth in the middle of each picture row while the frames go by. */
-class RowCentres {
-  readonly depths: Float64Array;
-  readonly #frames: number;
-  #y = 0;
-  #index = 0;
-
-  constructor(height: number, frames: number) {
-    this.depths = new Float64Array(height);
-    this.#frames = frames;
-  }
-
-  add(depth: number): void {
-    const { depths } = this;
-    const height = depths.length;
-    while (this.#y < height && Math.floor(((2 * this.#y + 1) * this.#frames) / (2 * height)) <= this.#index) {
-      depths[this.#y++] = depth;
-    }
-    this.#index++;
-  }
-}
-
 /**
- * Makes a picture of frames, in the memory of that picture. The order is: average, normalize, colour. Only if several
- * frame sets meet in one picture are rows normalized first, each by its own frame set.
+ * Makes a picture of frames, in the memory of that picture. Frames are averaged, normalized and coloured, in this order. If
+ * the picture shows several frame sets, rows are normalized first, each by its frame set.
  */
 export async function buildPicture(
   pool: Pool,
@@ -69,14 +47,17 @@ export async function buildPicture(
   const { normalization, source } = query;
   const [only, ...others] = sets;
   const depths = scale === 'depth' ? depthScale(frames) : undefined;
-  // One frame for each row: nothing is averaged, and normalizing first gives the same.
+  // With one frame per row nothing is averaged, and normalizing first gives the same result.
   const isAveraged = depths !== undefined || height !== count;
   const binner: RowBinner = depths
     ? createDepthBinner(width, height, depths)
     : isAveraged
       ? createRowBinner(width, height, count)
       : createRowStack(width, height);
-  const centres = new RowCentres(height, count);
+  /** The depth of the frame in the middle of each picture row. */
+  const centres = new Float64Array(height);
+  let y = 0;
+  let frame = 0;
   const isNormalizedLast = isAveraged && others.length === 0;
   const shown: CountedFrames = isNormalizedLast
     ? { ...frames, query: { ...query, normalization: 'none' } }
@@ -86,7 +67,8 @@ export async function buildPicture(
     for (let index = 0; index < rows.count; index++) {
       const depth = depthAt(rows, index);
       binner.add(depth, rows.pixels, index * width, maskOf(rows, index));
-      centres.add(depth);
+      while (y < height && Math.floor(((2 * y + 1) * count) / (2 * height)) <= frame) centres[y++] = depth;
+      frame++;
     }
   }
   const picture = binner.finish();
@@ -101,7 +83,7 @@ export async function buildPicture(
       signal.throwIfAborted();
       const centre = depths
         ? depths.from + ((y + 0.5) * (depths.to - depths.from)) / height
-        : (centres.depths[y] as number);
+        : (centres[y] as number);
       mapLevels(picture.pixels, y * width, width, tables.of(await ranges.rangeAt(centre)));
     }
   }

@@ -19,7 +19,6 @@ export interface FramePictureOptions {
   settings: PictureSettings;
 }
 
-/** Makes pictures of frames. */
 export class FramePictures {
   readonly #options: FramePictureOptions;
 
@@ -28,9 +27,9 @@ export class FramePictures {
   }
 
   /**
-   * The work of drawing all frames of a request as one picture.
-   * @param formats Any of these will do; the first one that has room for the picture is taken.
-   * @throws AppError `not_found` if there is no frame; `output_too_large`; `validation_failed`
+   * The work that draws all frames of a request as one picture.
+   * @param formats by preference; the first one that supports the size of the picture is used
+   * @throws AppError `not_found` if there are no frames; `output_too_large`; `validation_failed`
    */
   plan(
     query: FramePictureQuery,
@@ -49,7 +48,7 @@ export class FramePictures {
     }
     const height = query.height ?? frames.count;
     const format = this.#chooseFormat(formats, width, height, query.height);
-    // What of the query says which frame sets, the inputs say.
+    // The frame sets are the inputs.
     const { frame_set_id: _set, ...asked } = query;
     const params: FramePictureParams = { ...asked, width, height, format };
     const found = this.#options.inputs.known(frames);
@@ -64,7 +63,7 @@ export class FramePictures {
     return admission.run(signal, () => maker.compute(owner, work, signal));
   }
 
-  /** The most preferred format that has room for the picture. */
+  /** The most preferred format that supports the size of the picture. */
   #chooseFormat(
     formats: readonly PictureFormat[],
     width: number,

@@ -26,10 +26,10 @@ export interface FrameSetInputsOptions {
   temporaryFolder: TemporaryFolder;
 }
 
-/** Frame sets as inputs: their rows as a picture of grey levels, all of them in one file. */
+/** Frame sets as inputs: the rows of all sets as one picture of grey levels, in one file. */
 export class FrameSetInputs implements InputSource<FrameSetRef> {
   readonly #options: FrameSetInputsOptions;
-  /** By the inputs that a request has found, so that their frames are not counted twice. */
+  /** By the inputs that `known` has returned, so that frames are not counted twice. */
   readonly #known = new WeakMap<readonly Input[], CountedFrames>();
 
   constructor(options: FrameSetInputsOptions) {
@@ -40,7 +40,7 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
     return toInput(await this.#options.frameSets.get(owner, id));
   }
 
-  /** Frame sets that a request has selected, and whose frames it has counted. */
+  /** The inputs of a request that has counted its frames. */
   known(frames: CountedFrames): readonly Input[] {
     const inputs = frames.sets.map(({ frameSet }) => toInput(frameSet));
     this.#known.set(inputs, frames);
@@ -50,7 +50,7 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
   /** @throws AppError what `readFrameRequest` throws; `not_found` if there are no frames; the signal's reason */
   async open(inputs: readonly Input[], { params, signal }: OpenOptions): Promise<OpenedInputs> {
     const { pool, temporaryFolder } = this.#options;
-    // The one operation on frame sets has these parameters.
+    // There is one operation on frame sets.
     const shape = params as FramePictureParams;
     const frames = this.#known.get(inputs) ?? (await this.#read(inputs, shape));
     const built = await buildPicture(pool, frames, shape, signal);
@@ -67,8 +67,7 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
 
   async #read(inputs: readonly Input[], params: FramePictureParams): Promise<CountedFrames> {
     const sets = inputs.map((input) => (input as FrameSetInput).frameSet);
-    const frames = readFrameRequest(params, sets);
-    return { ...frames, ...(await countFrames(this.#options.pool, frames)) };
+    return countFrames(this.#options.pool, readFrameRequest(params, sets));
   }
 }
 

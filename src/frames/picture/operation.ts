@@ -9,12 +9,12 @@ declare module '../../work/operation.ts' {
 }
 
 /**
- * PNG pictures up to this size are deflated on a thread of the API: nothing of a client's is decoded for it, and the way
- * through an image process takes longer than that.
+ * PNG pictures up to this size are encoded in the API process: this decodes no data of a client, and sending the picture to
+ * an image process would take longer.
  */
 const MAX_LIGHT_PIXELS = 2_000_000;
 
-/** Draws frames as one picture. Its inputs are the frame sets; their rows are read and averaged when they are opened. */
+/** Draws frames as one picture. Its inputs are frame sets, whose rows are read and averaged when they are opened. */
 export const framePicture = defineOperation({
   name: 'frame-picture',
   version: 1,

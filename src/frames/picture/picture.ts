@@ -15,43 +15,34 @@ import type { GreyPicture } from './row-binner.ts';
 
 const deflateAsync = promisify(deflate);
 
-/** Interleaved 8-bit pixels, as sharp takes them as raw input. */
+/** Interleaved 8-bit pixels, sharp's raw input. */
 export interface RawPicture {
   data: Buffer;
   width: number;
   height: number;
-  /** RGB, or RGBA if pixels are missing: those are transparent black. */
+  /** RGB, or RGBA if pixels are missing, which are transparent black. */
   channels: 3 | 4;
 }
 
 /** A picture of grey levels in the colours of a table (256 × RGB). */
 export function paintPicture({ width, height, pixels, nulls }: GreyPicture, table: Uint8Array): RawPicture {
-  if (nulls === null) {
-    const data = Buffer.allocUnsafe(3 * width * height);
-    for (let at = 0, out = 0; at < width * height; at++) {
-      const color = 3 * (pixels[at] as number);
-      data[out++] = table[color] as number;
-      data[out++] = table[color + 1] as number;
-      data[out++] = table[color + 2] as number;
-    }
-    return { data, width, height, channels: 3 };
-  }
-  const data = Buffer.alloc(4 * width * height);
+  const channels = nulls === null ? 3 : 4;
+  const data = Buffer.alloc(channels * width * height);
   const stride = maskStride(width);
-  for (let y = 0, at = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, at++) {
-      if (isMasked(nulls, y * stride, x)) continue;
+  for (let y = 0, at = 0, out = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, at++, out += channels) {
+      if (nulls !== null && isMasked(nulls, y * stride, x)) continue;
       const color = 3 * (pixels[at] as number);
-      data[4 * at] = table[color] as number;
-      data[4 * at + 1] = table[color + 1] as number;
-      data[4 * at + 2] = table[color + 2] as number;
-      data[4 * at + 3] = 255;
+      data[out] = table[color] as number;
+      data[out + 1] = table[color + 1] as number;
+      data[out + 2] = table[color + 2] as number;
+      if (nulls !== null) data[out + 3] = 255;
     }
   }
-  return { data, width, height, channels: 4 };
+  return { data, width, height, channels };
 }
 
-/** A picture ready to be deflated: the chunks before the pixels, and the pixels with a filter byte before each row. */
+/** The chunks before IDAT, and the data of IDAT: pixels with a filter byte before each row. */
 interface PngPlan {
   head: Buffer[];
   scanlines: Buffer;
@@ -81,7 +72,7 @@ function planPng(picture: GreyPicture, table: Uint8Array): PngPlan {
   return { head, scanlines };
 }
 
-/** A grey level that no present pixel has, -1 if all 256 occur: a palette cannot have a 257th entry. */
+/** A grey level that no present pixel has; -1 if all 256 occur, because a palette cannot have a 257th entry. */
 function findUnusedLevel({ width, height, pixels, nulls }: GreyPicture): number {
   const used = new Uint8Array(256);
   const stride = maskStride(width);
@@ -102,24 +93,21 @@ function addFilterBytes(data: Uint8Array, rowBytes: number, height: number): Buf
 }
 
 /**
- * A picture of grey levels as the parts of a PNG in the colours of a table (256 × RGB): a palette of grey levels, one byte a pixel,
- * transparent if pixels are missing (RGBA only if all 256 levels and missing pixels occur). It is deflated off the event loop, at
- * level 3: level 6 takes twice as long for little.
+ * A picture of grey levels as the parts of a PNG in the colours of a table (256 × RGB): a palette with one byte per pixel, in
+ * which missing pixels are transparent (RGBA only if all 256 levels and missing pixels occur). It is deflated off the event
+ * loop, at level 3, because level 6 takes twice as long for little gain.
  */
-export async function encodePicturePng(
-  picture: GreyPicture,
-  table: Uint8Array,
-  level = 3,
-): Promise<Uint8Array[]> {
+export async function encodePicturePng(picture: GreyPicture, table: Uint8Array): Promise<Uint8Array[]> {
   const { head, scanlines } = planPng(picture, table);
-  // In one go: zlib's thread comes back to the event loop for every chunk of 16 KiB otherwise.
+  // One chunk, because zlib returns to the event loop after each chunk.
   const chunkSize = Math.max(64, scanlines.length);
-  const deflated = await deflateAsync(scanlines, { level, chunkSize });
+  const deflated = await deflateAsync(scanlines, { level: 3, chunkSize });
   return [...head, ...pngChunkParts('IDAT', deflated), PNG_END];
 }
 
-/** A strip of all 256 colours of a table, 256 × `height` pixels, as a PNG. */
-export function encodeSwatch(table: Uint8Array, height = 16): Buffer {
+/** A strip of all 256 colours of a table, 256×16 pixels, as a PNG. */
+export function encodeSwatch(table: Uint8Array): Buffer {
+  const height = 16;
   const pixels = Uint8Array.from({ length: 256 * height }, (_, at) => at & 255);
   const { head, scanlines } = planPng({ width: 256, height, pixels, nulls: null }, table);
   return Buffer.concat([...head, pngChunk('IDAT', deflateSync(scanlines, { level: 9 })), PNG_END]);

@@ -1,35 +1,32 @@
 import { mismatch, Words } from '../../core/faults.ts';
 import { greatestCommonDivisor } from '../rows/arithmetic.ts';
 import { isMasked, maskStride, setMasked } from '../rows/null-mask.ts';
+import type { PackedRows } from '../rows/resampler.ts';
 
-/** Rows stacked to a picture of grey levels, row-major. */
-export interface GreyPicture {
+/** Rows stacked to a picture of grey levels. */
+export interface GreyPicture extends PackedRows {
   width: number;
   height: number;
-  /** `height × width` grey levels; 0 if missing. */
-  pixels: Uint8Array;
-  /** `height × maskStride(width)` bytes of bitmaps (null-mask.ts); null if no pixel is missing. */
-  nulls: Uint8Array | null;
 }
 
-/** Takes rows one after the other and makes them a picture of fixed height, in the memory of that picture. */
+/** Makes rows a picture of fixed height, in the memory of that picture. */
 export interface RowBinner {
   /**
-   * Adds the next row: `width` grey levels from `offset`, and its bitmap (null for none missing).
-   * @throws RangeError for a depth below the one before, if depths matter.
+   * Adds the next row: `width` grey levels from `offset`, and its bitmap, null if no pixel is missing.
+   * @throws RangeError if a depth is less than the one before, and depths matter
    */
   add(depth: number, pixels: Uint8Array, offset: number, mask: Uint8Array | null): void;
-  /** The picture; nothing may be added after. */
+  /** The picture; no row may be added afterwards. */
   finish(): GreyPicture;
 }
 
-/** The pixel-wise mean of what is added, with weights, until it is written to a row of the picture. */
+/** The weighted mean of rows, pixel by pixel, until it is written to a row of the picture. */
 class MeanRow {
   readonly #sums: Float64Array;
-  /** Weight of missing pixels: touched only by rows that have some. */
+  /** Weight of missing pixels; written only by rows that have some. */
   readonly #missing: Float64Array;
   #anyMissing = false;
-  /** Of all that was added. */
+  /** Of all rows added. */
   weight = 0;
 
   constructor(width: number) {
@@ -54,7 +51,7 @@ class MeanRow {
     }
   }
 
-  /** Adds the mean of another one as if it were a row. */
+  /** Adds the mean of another `MeanRow` as a row. */
   addMean(weight: number, row: MeanRow): void {
     const sums = this.#sums;
     const missing = this.#missing;
@@ -67,7 +64,7 @@ class MeanRow {
     }
   }
 
-  /** Writes the mean, rounded half up, to row `y` of a picture, and starts anew. */
+  /** Writes the mean, rounded half up, to row `y` of a picture, and clears it. Without weight, all pixels are missing. */
   writeTo(picture: GreyPicture, y: number, rounding: number): void {
     const { weight } = this;
     const sums = this.#sums;
@@ -75,7 +72,7 @@ class MeanRow {
     const { width, pixels } = picture;
     for (let x = 0; x < width; x++) {
       const present = weight - (missing[x] as number);
-      // Weights of depths are sums in double precision: less than a billionth is what is left of nothing.
+      // Weights of depths have rounding errors: less than a billionth counts as nothing.
       if (present > weight * 1e-9) {
         pixels[y * width + x] = Math.floor((2 * (sums[x] as number) + present) / (2 * present) + rounding);
       } else {
@@ -99,10 +96,10 @@ function emptyPicture(width: number, height: number): GreyPicture {
 }
 
 /**
- * Bins rows by their number: the exact area average of `rows` rows over `height` picture rows, each row weighing the
- * same whatever its depth. Weights are whole numbers on a common lattice (see resample-area.ts), sums exact up to 2^53:
- * at any picture size, more than 10^9 rows. If there are fewer rows than `height`, rows repeat.
- * @throws RangeError in `finish` if not exactly `rows` rows were added.
+ * Bins rows by their number: the exact area average of `rows` rows over `height` picture rows, with equal weights whatever
+ * their depths. Weights are integers on a common lattice (see resample-area.ts). Sums are exact up to 2^53, which is enough
+ * for 10^9 rows. If there are fewer rows than `height`, rows repeat.
+ * @throws RangeError in `finish` if not exactly `rows` rows were added
  */
 export function createRowBinner(width: number, height: number, rows: number): RowBinner {
   const divisor = greatestCommonDivisor(rows, height);
@@ -129,7 +126,7 @@ export function createRowBinner(width: number, height: number, rows: number): Ro
   };
 }
 
-/** Stacks exactly `height` rows as they are: what `createRowBinner` does for as many rows as picture rows, by copying. */
+/** Stacks exactly `height` rows: the same as `createRowBinner` for `height` rows, but faster. */
 export function createRowStack(width: number, height: number): RowBinner {
   const picture = emptyPicture(width, height);
   const stride = maskStride(width);
@@ -152,23 +149,23 @@ export function createRowStack(width: number, height: number): RowBinner {
 }
 
 export interface DepthScale {
-  /** Depth of the picture's upper edge and, greater, of its lower edge. */
+  /** Depths of the upper and the lower edge of the picture; `from` is less than `to`. */
   from: number;
   to: number;
-  /** The log's usual step, in depth units: how much depth a row without neighbours stands for. */
+  /** The typical step: the depth interval of a row without neighbours. */
   step: number;
 }
 
 const GAP_FACTOR = 1.5;
-/** Depths are decimals in binary: what is half but for that still rounds up. */
+/** Decimal depths have rounding errors; a value that is exactly half must still round up. */
 const ROUNDING = 1e-9;
 
 /**
- * Bins rows by their depth, which must not fall: each picture row is the mean, weighted by depth, of the rows that
- * stand for its interval. A row stands for the depths nearer to it than to its neighbours; if a neighbour is farther
- * than 1.5 steps, for half a step on that side. Rows of equal depth are averaged first. What no row stands for is
- * missing: gaps stay gaps.
- * @throws RangeError for a scale without depth or step.
+ * Bins rows by their depth, which must not fall: each picture row is the mean of the rows that overlap its interval,
+ * weighted by the overlap. A row covers the depths that are nearer to it than to its neighbours; if a neighbour is farther
+ * than 1.5 steps, the row covers half a step on that side. Rows of equal depth are averaged first. Depths that no row
+ * covers are missing.
+ * @throws RangeError for a scale without height or step
  */
 export function createDepthBinner(width: number, height: number, scale: DepthScale): RowBinner {
   const { from, to, step } = scale;
@@ -180,16 +177,10 @@ export function createDepthBinner(width: number, height: number, scale: DepthSca
   const picture = emptyPicture(width, height);
   const bin = new MeanRow(width);
   let y = 0;
-  /** Rows of one depth, waiting for the next depth to know how far they reach. */
+  /** Rows of one depth, until the next depth shows how far they reach. */
   const waiting = new MeanRow(width);
   let depth = Number.NaN;
   let start = 0;
-
-  function flushBin(): void {
-    if (bin.weight > 0) bin.writeTo(picture, y, ROUNDING);
-    else maskRow(picture, y);
-    y++;
-  }
 
   function place(end: number): void {
     let at = Math.max(start, from);
@@ -199,7 +190,7 @@ export function createDepthBinner(width: number, height: number, scale: DepthSca
       if (at < edge) bin.addMean(Math.min(stop, edge) - at, waiting);
       if (stop < edge) break;
       at = Math.max(at, edge);
-      flushBin();
+      bin.writeTo(picture, y++, ROUNDING);
     }
     waiting.clear();
   }
@@ -220,14 +211,8 @@ export function createDepthBinner(width: number, height: number, scale: DepthSca
     },
     finish() {
       if (waiting.weight > 0) place(depth + step / 2);
-      while (y < height) flushBin();
+      while (y < height) bin.writeTo(picture, y++, ROUNDING);
       return picture;
     },
   };
-}
-
-function maskRow(picture: GreyPicture, y: number): void {
-  const stride = maskStride(picture.width);
-  picture.nulls ??= new Uint8Array(picture.height * stride);
-  for (let x = 0; x < picture.width; x++) setMasked(picture.nulls, y * stride, x);
 }

@@ -3,7 +3,6 @@ import { ObjectWithDefaults, StringEnum } from '../../core/schema.ts';
 import { listQuery } from '../reading/schemas.ts';
 import { RowWidth } from '../rows/row.ts';
 
-/** Formats of pictures of frames. */
 export const PICTURE_FORMATS = ['png', 'webp', 'jpeg'] as const;
 export type PictureFormat = (typeof PICTURE_FORMATS)[number];
 
@@ -11,29 +10,29 @@ export const FramePictureQuerySchema = ObjectWithDefaults({
   ...listQuery,
   format: StringEnum([...PICTURE_FORMATS, 'auto'], {
     default: 'png',
-    description: 'Format of the picture. `auto`: the one that `Accept` prefers and that has room for it.',
+    description: 'Format of the picture. `auto`: the one that `Accept` prefers and that supports its size.',
   }),
   height: Type.Optional(
     Type.Integer({
       minimum: 1,
       maximum: 1_000_000,
-      description: 'Rows of the picture, each the average of frames. Default: one for each frame.',
+      description: 'Rows of the picture, each the average of frames. Default: one row per frame.',
     }),
   ),
   scale: StringEnum(['rows', 'depth'], {
     default: 'rows',
-    description: 'Divide the `height` among frames, or among depths, where gaps stay transparent.',
+    description: 'Divide the `height` by frames, or by depth; then gaps stay transparent.',
   }),
 });
 export type FramePictureQuery = Static<typeof FramePictureQuerySchema>;
 
 const { frame_set_id: _set, ...pictured } = FramePictureQuerySchema.properties;
 
-/** Parameters of a picture once it is known what it shows: its frame sets are its inputs. */
+/** Complete parameters of a picture; its frame sets are inputs. */
 export const FramePictureParamsSchema = ObjectWithDefaults({
   ...pictured,
   format: StringEnum(PICTURE_FORMATS),
-  width: RowWidth({}),
+  width: RowWidth(),
   height: Type.Integer({ minimum: 1 }),
 });
 export type FramePictureParams = Static<typeof FramePictureParamsSchema>;

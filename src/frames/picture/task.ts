@@ -5,7 +5,7 @@ import { encodePicturePng, paintPicture } from './picture.ts';
 import { readPictureInput } from './picture-file.ts';
 import type { FramePictureParams, PictureFormat } from './schemas.ts';
 
-/** A JPEG has no transparency: missing pixels are white. */
+/** JPEG has no transparency, so missing pixels are white. */
 async function encode(
   { picture, table }: BuiltPicture,
   format: PictureFormat,

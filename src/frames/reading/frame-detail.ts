@@ -9,7 +9,7 @@ import { selectFrames } from './frame-selection.ts';
 import type { FrameDetail, FrameQuery } from './schemas.ts';
 
 /**
- * One frame of a frame set, as a query wants to see it.
+ * Reads one frame.
  * @throws AppError `validation_failed`; `not_found` if it has been deleted
  */
 export async function readFrame(

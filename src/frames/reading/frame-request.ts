@@ -6,19 +6,15 @@ import { qualityOf } from '../rows/quality.ts';
 import { type FrameFacts, type FrameSelection, selectFrames } from './frame-selection.ts';
 import type { FrameListQuery } from './schemas.ts';
 
-/** Frames that a request asks for, and how they are to look. */
+/** The frames that a request asks for, and how they are shown. */
 export interface FrameRequest extends FrameSelection {
   query: FrameListQuery;
   colormap: Colormap;
 }
 
-/** The same once they are counted. */
-export interface CountedFrames extends FrameRequest, FrameFacts {}
+export type CountedFrames = FrameRequest & FrameFacts;
 
-/**
- * What a query asks of frame sets.
- * @throws AppError `validation_failed`
- */
+/** @throws AppError `validation_failed` */
 export function readFrameRequest(query: FrameListQuery, frameSets: readonly FrameSet[]): FrameRequest {
   const { normalization, order, depth_min, depth_max } = query;
   if (
@@ -26,7 +22,7 @@ export function readFrameRequest(query: FrameListQuery, frameSets: readonly Fram
     order === 'file' &&
     frameSets.some((set) => qualityOf(set).depth_order !== 'ascending')
   ) {
-    const expected = 'none or static (or order=depth, since the depths of a file do not rise)';
+    const expected = 'none or static (or order=depth, because the depths of a file do not rise)';
     throw parameterError('/normalization', expected, normalization);
   }
   if (depth_min !== undefined && depth_max !== undefined && depth_min > depth_max) {
@@ -35,27 +31,26 @@ export function readFrameRequest(query: FrameListQuery, frameSets: readonly Fram
   return { ...selectFrames(query, frameSets), query, colormap: findColormap(query.colormap) };
 }
 
-/** The width of all rows; undefined if there are none, or they have several. */
-export function commonWidth({ sets }: FrameRequest): number | undefined {
-  const widths = new Set(sets.map(({ width }) => width));
-  return widths.size === 1 ? [...widths][0] : undefined;
+/** The widths of all rows, rising. */
+function widthsOf({ sets }: FrameRequest): number[] {
+  return [...new Set(sets.map(({ width }) => width))].sort((a, b) => a - b);
 }
 
-/** @throws AppError `validation_failed` if rows that are to make one table or picture have several widths */
-export function requireCommonWidth({ sets }: FrameRequest): void {
-  const widths = [...new Set(sets.map(({ width }) => width))];
+/** The width of all rows; undefined if there are no rows, or they have several widths. */
+export function commonWidth(frames: FrameRequest): number | undefined {
+  const widths = widthsOf(frames);
+  return widths.length === 1 ? widths[0] : undefined;
+}
+
+/** @throws AppError `validation_failed` if the rows have several widths, so that they do not fit one table or picture */
+export function requireCommonWidth(frames: FrameRequest): void {
+  const widths = widthsOf(frames);
   if (widths.length < 2) return;
-  const shown = widths.sort((a, b) => a - b).join(', ');
-  throw parameterError(
-    '/width',
-    `a width (or a frame_set_id), since the frame sets have rows of ${shown} pixels,`,
-    undefined,
-  );
+  const expected = `a width (or a frame_set_id), because the frame sets have rows of ${widths.join(', ')} pixels,`;
+  throw parameterError('/width', expected, undefined);
 }
 
-/**
- * The entity tag of an answer: frames never change, so it follows from which frame sets there are and what is asked for.
- */
+/** The entity tag of an answer. Frames never change, so the frame sets and the query determine it. */
 export function frameEtag({ query, sets, colormap }: FrameRequest, variant: unknown): string {
   const identity = [
     query,

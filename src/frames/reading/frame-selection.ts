@@ -10,17 +10,17 @@ import type { FrameListQuery, FrameOrder, FrameSource } from './schemas.ts';
 
 const MAX_ROW = 2 ** 31 - 1;
 
-/** What of a query says which rows are read, and how wide they are. */
+/** The part of a query that selects rows and their width. */
 type SelectionQuery = Pick<
   FrameListQuery,
   'order' | 'depth_min' | 'depth_max' | 'source' | 'width' | 'limit' | 'cursor'
 >;
 
-/** Frames to be read, by id of their frame sets. */
+/** Frames to be read, ordered by the ids of their frame sets. */
 export interface FrameSelection {
   query: SelectionQuery;
   sets: readonly SelectedSet[];
-  /** What is read: rows of another width are made from the originals. */
+  /** Rows of another width are made from the originals. */
   source: FrameSource;
 }
 
@@ -38,7 +38,7 @@ const CursorSchemas = {
   ]),
 };
 
-/** Where each frame set goes on after a cursor; undefined for those before it. */
+/** Where reading continues in each frame set after a cursor; undefined for the sets before it. */
 function readCursor(
   cursor: string,
   order: FrameOrder,
@@ -59,29 +59,23 @@ function readCursor(
 }
 
 /**
- * What is to be read of frame sets, which come by id.
- * @throws AppError `validation_failed` for a cursor of something else
+ * Selects rows of frame sets, which are given by rising id.
+ * @throws AppError `validation_failed` for a cursor of another list
  */
 export function selectFrames(query: SelectionQuery, frameSets: readonly FrameSet[]): FrameSelection {
   const { order, width, cursor } = query;
   const { depthMin, depthMax } = depthRange(query);
   const isResampled = width !== undefined && frameSets.some((set) => set.width !== width);
   const source = isResampled ? 'original' : query.source;
-  const goOn = cursor === undefined ? undefined : readCursor(cursor, order);
+  const resume = cursor === undefined ? undefined : readCursor(cursor, order);
   const sets = frameSets.flatMap((frameSet): SelectedSet[] => {
     const start: Position = { depth: depthMin, row: -1, id: Number(frameSet.firstId) };
-    const after = goOn ? goOn(frameSet, start) : start;
+    const after = resume ? resume(frameSet, start) : start;
     if (after === undefined) return [];
     const sourceWidth = source === 'original' ? frameSet.columns : frameSet.width;
     const lastId = Number(frameSet.lastId);
-    return [
-      {
-        frameSet,
-        sourceWidth,
-        width: width ?? sourceWidth,
-        query: { frameSetId: frameSet.id, order, after, depthMin, depthMax, lastId },
-      },
-    ];
+    const rows = { frameSetId: frameSet.id, order, after, depthMin, depthMax, lastId };
+    return [{ frameSet, sourceWidth, width: width ?? sourceWidth, query: rows }];
   });
   return { query, sets, source };
 }
@@ -90,23 +84,26 @@ function depthRange({ depth_min, depth_max }: SelectionQuery): { depthMin: numbe
   return { depthMin: depth_min ?? Number.NEGATIVE_INFINITY, depthMax: depth_max ?? Number.POSITIVE_INFINITY };
 }
 
-/** What is known of an answer before its rows are read. */
 export interface FrameFacts {
   count: number;
-  /** Of the rows in the answer; null if there are none. */
+  /** The depths of the rows in the answer; null if it has no rows. */
   depthMin: number | null;
   depthMax: number | null;
-  /** Where the next page begins, null on the last one. */
+  /** The cursor of the next page; null on the last page. */
   nextCursor: string | null;
 }
 
 const NOTHING: FrameFacts = { count: 0, depthMin: null, depthMax: null, nextCursor: null };
 
 /** Counts the rows of a selection, up to its limit. */
-export async function countFrames(pool: Pool, selection: FrameSelection): Promise<FrameFacts> {
-  if (selection.sets.length === 0) return NOTHING;
+export async function countFrames<T extends FrameSelection>(
+  pool: Pool,
+  selection: T,
+): Promise<T & FrameFacts> {
+  if (selection.sets.length === 0) return { ...selection, ...NOTHING };
   const { limit } = selection.query;
-  return limit === undefined ? countAll(pool, selection) : countPage(pool, selection, limit);
+  const facts = limit === undefined ? countAll(pool, selection) : countPage(pool, selection, limit);
+  return { ...selection, ...(await facts) };
 }
 
 async function countAll(pool: Pool, { sets, query }: FrameSelection): Promise<FrameFacts> {
@@ -120,8 +117,8 @@ async function countAll(pool: Pool, { sets, query }: FrameSelection): Promise<Fr
   if (all.length === 0) return NOTHING;
   return {
     count: all.reduce((sum, { rows }) => sum + rows, 0),
-    depthMin: all.reduce((least, set) => Math.min(least, set.depthMin), Number.POSITIVE_INFINITY),
-    depthMax: all.reduce((most, set) => Math.max(most, set.depthMax), Number.NEGATIVE_INFINITY),
+    depthMin: Math.min(...all.map((set) => set.depthMin)),
+    depthMax: Math.max(...all.map((set) => set.depthMax)),
     nextCursor: null,
   };
 }
@@ -148,7 +145,7 @@ interface PageEnd {
   most: number;
 }
 
-/** Finds the page's last row, and whether one comes after it, in the indexes alone. */
+/** Finds the last row of the page, and whether another row follows it, in the indexes alone. */
 async function countPage(
   pool: Pool,
   { sets, query: { order } }: FrameSelection,

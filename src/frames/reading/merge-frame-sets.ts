@@ -11,17 +11,17 @@ import {
 } from './frame-rows.ts';
 import type { FrameSource } from './schemas.ts';
 
-/** A frame set with all that is needed to read and to show its rows. */
+/** A frame set with all that is needed to read and show its rows. */
 export interface SelectedSet {
   frameSet: FrameSet;
-  /** Pixels of its rows in the source that is read. */
+  /** Pixels per row in the source that is read. */
   sourceWidth: number;
-  /** Pixels that its rows are shown at. */
+  /** Pixels per row as shown. */
   width: number;
   query: RowQuery;
 }
 
-/** Neighbouring rows of one frame set: `from` to, but not including, `to`. */
+/** Adjacent rows of one frame set, from `from` up to but not including `to`. */
 export interface FrameRun {
   set: SelectedSet;
   rows: FrameRows;
@@ -29,21 +29,20 @@ export interface FrameRun {
   to: number;
 }
 
-/** Pixels that are read at once: few enough to be handled without holding up other requests. */
+/** Pixels that are read at once: few enough not to delay other requests. */
 const BATCH_PIXELS = 128 * 1024;
 const MAX_BATCH_ROWS = 8192;
-/** Unless more is asked for, the first rows come at once. */
+/** The first batch is small, so that an answer begins at once. */
 const FIRST_BATCH_ROWS = 128;
 
 export interface ReadOptions {
   source: FrameSource;
-  /** Rows in all. */
+  /** Maximum number of rows. */
   limit: number;
-  /** Pixels that are read at once. */
   batchPixels?: number | undefined;
 }
 
-/** Reads one frame set batch by batch, the next one already while the last one is used. */
+/** Reads one frame set batch by batch. The next batch is read while the last one is used. */
 class SetReader {
   readonly set: SelectedSet;
   /** Place among the sets, which orders rows of equal depth. */
@@ -54,9 +53,9 @@ class SetReader {
   #query: RowQuery;
   #ahead: Promise<FrameRows> | undefined;
   #isFirst: boolean;
+  /** The rows that have been read, undefined if all are used up; `index` is the next one. */
   rows: FrameRows | undefined;
   index = 0;
-  isAtEnd = false;
 
   constructor(pool: Pool, { source, batchPixels }: ReadOptions, set: SelectedSet, place: number) {
     this.#pool = pool;
@@ -71,35 +70,35 @@ class SetReader {
     );
   }
 
-  /** Whether a row is at hand. */
-  get hasHead(): boolean {
-    return this.rows !== undefined && this.index < this.rows.count;
-  }
-
-  /** The depth of the next row, or the least that it may have if it is not at hand. In the file's order 0. */
+  /** The depth of the next row, or the least possible one if the row is not read yet; 0 in the order of the file. */
   get headDepth(): number {
     if (this.#query.order === 'file') return 0;
-    if (this.rows !== undefined && this.hasHead) return depthAt(this.rows, this.index);
+    if (this.rows !== undefined) return depthAt(this.rows, this.index);
     return Math.max(this.set.frameSet.depthMin, this.#query.after.depth);
   }
 
-  /** Gets the next rows, or sets `isAtEnd`. */
-  async fill(limit: number): Promise<void> {
+  /** Reads the next batch. Returns whether there is one. */
+  async fill(limit: number): Promise<boolean> {
     const rows = await (this.#ahead ?? this.#read(limit));
     this.#ahead = undefined;
+    if (rows.count === 0) return false;
     this.rows = rows;
     this.index = 0;
-    if (rows.count === 0) {
-      this.isAtEnd = true;
-      return;
-    }
     const last = rows.count - 1;
     const after: Position = { depth: depthAt(rows, last), row: rowAt(rows, last), id: idAt(rows, last) };
     this.#query = { ...this.#query, after };
-    if (limit <= rows.count) return;
-    this.#ahead = this.#read(limit - rows.count);
-    // Whoever asks for these rows gets the failure.
-    this.#ahead.catch(() => undefined);
+    if (limit > rows.count) {
+      this.#ahead = this.#read(limit - rows.count);
+      // The failure is reported when these rows are asked for.
+      this.#ahead.catch(() => undefined);
+    }
+    return true;
+  }
+
+  /** Drops the rows before `end`. */
+  advance(end: number): void {
+    this.index = end;
+    if (end === this.rows?.count) this.rows = undefined;
   }
 
   #read(limit: number): Promise<FrameRows> {
@@ -118,7 +117,6 @@ function isBefore(a: SetReader, b: SetReader): boolean {
   return depth < other || (depth === other && a.place < b.place);
 }
 
-/** The reader whose next row comes first. */
 function firstOf(readers: readonly SetReader[]): SetReader | undefined {
   return readers.reduce<SetReader | undefined>(
     (best, reader) => (best === undefined || isBefore(reader, best) ? reader : best),
@@ -126,13 +124,11 @@ function firstOf(readers: readonly SetReader[]): SetReader | undefined {
   );
 }
 
-/** The end of the run that starts at the reader's row: before the first row that comes after `next`'s. */
-function endOfRun(reader: SetReader, next: SetReader | undefined): number {
-  const { rows, index } = reader;
-  if (rows === undefined) return index;
+/** The end of the run that starts at the reader's next row: it stops before the first row that belongs after `next`. */
+function endOfRun(reader: SetReader, rows: FrameRows, next: SetReader | undefined): number {
   if (next === undefined || reader.set.query.order === 'file') return rows.count;
   const bound = next.headDepth;
-  let end = index;
+  let end = reader.index;
   while (end < rows.count) {
     const depth = depthAt(rows, end);
     if (depth > bound || (depth === bound && next.place < reader.place)) break;
@@ -142,9 +138,9 @@ function endOfRun(reader: SetReader, next: SetReader | undefined): number {
 }
 
 /**
- * Gives up to `limit` rows of one or more frame sets as runs, in the order of (depth, frame set, row) or (frame set, place
- * in the file): each set is read in that order, and the heads are merged. Rows are read when they are asked for, in short
- * queries: a slow reader holds one batch of each set in reach, and no connection.
+ * Reads up to `limit` rows of one or more frame sets as runs, ordered by (depth, frame set, row) or by (frame set, place in
+ * the file). Each set is read in that order, and the sets are merged. A slow reader holds one batch of each set and no
+ * connection, because rows are read on demand, in short queries.
  */
 export async function* readRuns(
   pool: Pool,
@@ -154,15 +150,15 @@ export async function* readRuns(
   let readers = sets.map((set, place) => new SetReader(pool, options, set, place));
   let left = options.limit;
   for (let first = firstOf(readers); first && left > 0; first = firstOf(readers)) {
-    if (first.rows === undefined || !first.hasHead) {
-      await first.fill(left);
-      readers = readers.filter((reader) => !reader.isAtEnd);
+    const others = readers.filter((reader) => reader !== first);
+    const { set, rows, index: from } = first;
+    if (rows === undefined) {
+      if (!(await first.fill(left))) readers = others;
       continue;
     }
-    const next = firstOf(readers.filter((reader) => reader !== first));
-    const to = Math.min(endOfRun(first, next), first.index + left);
-    yield { set: first.set, rows: first.rows, from: first.index, to };
-    left -= to - first.index;
-    first.index = to;
+    const to = Math.min(endOfRun(first, rows, firstOf(others)), from + left);
+    yield { set, rows, from, to };
+    left -= to - from;
+    first.advance(to);
   }
 }

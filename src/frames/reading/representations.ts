@@ -1,85 +1,78 @@
 import { isMasked } from '../rows/null-mask.ts';
 import { RowPngEncoder } from '../rows/png-row.ts';
-import { maskOf, type ShownRows } from './display-rows.ts';
-import { depthAt, idAt } from './frame-rows.ts';
+import { maskOf } from './display-rows.ts';
+import { depthAt, type FrameRows, idAt } from './frame-rows.ts';
 import type { ExportFormat } from './schemas.ts';
 
-/** How frames are written one after the other. */
+/** Writes the next rows of an answer. */
+type RowWriter = (rows: FrameRows, isFirst: boolean) => Buffer;
+
+/** How an answer of frames is written. */
 export interface Representation {
   mediaType: string;
-  /** The name to save it under, if it is a file. */
+  /** Set if the answer is a file. */
   filename?: string;
-  /** Before the first row; `columns` is the width of all of them, if they have only one. */
+  /** The text before the first row; `columns` is the width of all rows if they have the same. */
   head: (columns: number | undefined) => string;
-  rows: (rows: ShownRows, isFirst: boolean) => Buffer;
+  rows: RowWriter;
   tail: string;
 }
 
-/** Text around a picture: an id, a depth and a width in at most 24 characters each, and names. */
+/** Maximum text around a PNG: an id, a depth and a width of up to 24 characters each, and names. */
 const TEXT_BYTES = 200;
 
 /** Writes frames as JSON, straight into bytes. */
-class FrameWriter {
-  readonly #encoder: RowPngEncoder;
-  readonly #separator: string;
-  /** Bytes of a frame as they turned out, to begin with as many next time. */
-  #usual = 600;
-
-  constructor(table: Uint8Array, separator: string) {
-    this.#encoder = new RowPngEncoder(table);
-    this.#separator = separator;
-  }
-
-  write(rows: ShownRows, isFirst: boolean): Buffer {
+function createFrameWriter(table: Uint8Array, separator: string): RowWriter {
+  const encoder = new RowPngEncoder(table);
+  /** Bytes of a frame in the last batch, from which the next one is allocated. */
+  let usual = 600;
+  return (rows, isFirst) => {
     const { width, count, pixels } = rows;
     const most = TEXT_BYTES + RowPngEncoder.maxBase64Bytes(width);
-    let out = Buffer.allocUnsafe(count * this.#usual + most);
+    let out = Buffer.allocUnsafe(count * usual + most);
     let at = 0;
     for (let index = 0; index < count; index++) {
       if (out.length - at < most) out = Buffer.concat([out.subarray(0, at)], 2 * out.length + most);
-      const start = isFirst && index === 0 ? '' : this.#separator;
+      const start = isFirst && index === 0 ? '' : separator;
       at += out.write(
         `${start}{"id":${idAt(rows, index)},"depth":${depthAt(rows, index)},"width":${width},"height":1,"image":"`,
         at,
         'latin1',
       );
-      at = this.#encoder.writeBase64(out, at, pixels, index * width, width, maskOf(rows, index));
+      at = encoder.writeBase64(out, at, pixels, index * width, width, maskOf(rows, index));
       out[at++] = 34;
       out[at++] = 125;
     }
-    this.#usual = Math.ceil(at / count) + 8;
+    usual = Math.ceil(at / count) + 8;
     return out.subarray(0, at);
-  }
+  };
 }
 
 /** A JSON array of frames, coloured by a table of 256 × RGB. */
 export function jsonFrames(table: Uint8Array): Representation {
-  const writer = new FrameWriter(table, ',\n');
   return {
     mediaType: 'application/json',
     head: () => '[',
-    rows: (rows, isFirst) => writer.write(rows, isFirst),
+    rows: createFrameWriter(table, ',\n'),
     tail: ']',
   };
 }
 
 /** A frame as JSON in each line (https://github.com/ndjson/ndjson-spec). */
 function ndjsonFrames(table: Uint8Array): Representation {
-  const writer = new FrameWriter(table, '\n');
   return {
     mediaType: 'application/x-ndjson',
     filename: 'frames.ndjson',
     head: () => '',
-    // Each line has its end before the next one begins, and the last one in the tail.
-    rows: (rows, isFirst) => writer.write(rows, isFirst),
+    rows: createFrameWriter(table, '\n'),
     tail: '\n',
   };
 }
 
-/** The text of each grey level behind its comma. */
+/** The text of each grey level, after a comma. */
 const CELLS = Array.from({ length: 256 }, (_, level) => `,${level}`);
 
-/** Grey levels as they may be uploaded again: missing pixels are empty cells. */
+/** Grey levels as a file that can be uploaded again: missing pixels are empty cells. */
 function csvFrames(): Representation {
   return {
     mediaType: 'text/csv; charset=utf-8; header=present',
@@ -113,17 +106,15 @@ function rawFrames(): Representation {
   };
 }
 
-/** Formats of an export of frames, by name. */
 export const EXPORTS: Readonly<Record<ExportFormat, (table: Uint8Array) => Representation>> = {
   csv: csvFrames,
   ndjson: ndjsonFrames,
   raw: rawFrames,
 };
 
-/** The bytes of an answer: what comes before its rows, the rows, and what comes after. */
 export async function* writeFrames(
-  first: IteratorResult<ShownRows, void>,
-  rest: AsyncGenerator<ShownRows, void, undefined>,
+  first: IteratorResult<FrameRows, void>,
+  rest: AsyncGenerator<FrameRows, void, undefined>,
   { head, rows, tail }: Representation,
   columns: number | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {

@@ -27,7 +27,7 @@ export const FrameDetailSchema = Type.Object(
     frame_set_id: Uuid(),
     row: Type.Integer({ description: 'Place in the file: rows after the header, from 1.' }),
   },
-  { $id: 'FrameDetail', description: 'One frame, and where it comes from.' },
+  { $id: 'FrameDetail', description: 'One frame and its place in a frame set.' },
 );
 export type FrameDetail = Static<typeof FrameDetailSchema>;
 
@@ -36,57 +36,54 @@ const lookQuery = {
     default: DEFAULT_COLORMAP,
     maxLength: 8192,
     description:
-      'A name (`GET /colormaps`), `_r` behind it to reverse it, or stops: `0:#000000,255:#ffffff`.',
+      'A name (`GET /colormaps`), with `_r` after it to reverse the map, or stops: `0:#000000,255:#ffffff`.',
   }),
   normalization: StringEnum(NORMALIZATIONS, {
     default: 'none',
     description:
-      'Spread grey levels over 0–255: from the least to the greatest of the whole frame set (`static`), or of a window of depth around each row (`dynamic`).',
+      'How grey levels are spread over 0–255: from the least to the greatest of the whole frame set (`static`), or of a window of depth around each row (`dynamic`).',
   }),
   window: Type.Number({
     exclusiveMinimum: 0,
     maximum: 1e9,
     default: DEFAULT_WINDOW,
-    description: 'Depth units of the window of `dynamic`.',
+    description: 'Height of the window of `dynamic`, in depth units.',
   }),
   source: StringEnum(['resized', 'original'], {
     default: 'resized',
-    description: 'Rows as resized, or as uploaded.',
+    description: 'Show rows as resized or as uploaded.',
   }),
-  width: Type.Optional(RowWidth({ description: 'Pixels of a row, resampled from the originals.' })),
+  width: Type.Optional(RowWidth({ description: 'Pixels per row; rows are resampled from the originals.' })),
 };
 
 export const FrameQuerySchema = ObjectWithDefaults(lookQuery);
 export type FrameQuery = Static<typeof FrameQuerySchema>;
 
-/** Which frames, how they look, and how many of them: what all lists of frames take. */
+/** Parameters of all lists of frames. */
 export const listQuery = {
-  depth_min: Type.Optional(Depth({ description: 'Least depth, included.' })),
-  depth_max: Type.Optional(Depth({ description: 'Greatest depth, included.' })),
-  frame_set_id: Type.Optional(Uuid({ description: 'Only frames of this frame set. Default: of all.' })),
+  depth_min: Type.Optional(Depth({ description: 'Minimum depth (inclusive).' })),
+  depth_max: Type.Optional(Depth({ description: 'Maximum depth (inclusive).' })),
+  frame_set_id: Type.Optional(
+    Uuid({ description: 'Only frames of this frame set. Default: all frame sets.' }),
+  ),
   order: StringEnum(['depth', 'file'], {
     default: 'depth',
     description: 'By depth, frame set and row; or by frame set and row.',
   }),
   ...lookQuery,
   limit: Type.Optional(
-    Type.Integer({
-      minimum: 1,
-      maximum: 100_000,
-      description: 'Most frames. Default: all.',
-    }),
+    Type.Integer({ minimum: 1, maximum: 100_000, description: 'Maximum number of frames. Default: all.' }),
   ),
   cursor: Type.Optional(
     Type.String({
       maxLength: MAX_CURSOR_LENGTH,
-      description: 'Where to go on: from the `Link` header of the page before.',
+      description: 'Where to continue: from the `Link` header of the previous page.',
     }),
   ),
 };
 
 export const FrameListQuerySchema = ObjectWithDefaults(listQuery);
 export type FrameListQuery = Static<typeof FrameListQuerySchema>;
-/** Which pixels of a row: at the frame set's width, or as uploaded. */
 export type FrameSource = FrameListQuery['source'];
 export type FrameOrder = FrameListQuery['order'];
 
@@ -95,7 +92,7 @@ export const FrameExportQuerySchema = ObjectWithDefaults({
   format: StringEnum(['csv', 'ndjson', 'raw'], {
     default: 'csv',
     description:
-      '`csv`: depths and grey levels as numbers; `ndjson`: a frame as JSON in each line; `raw`: grey levels, a byte each.',
+      '`csv`: depths and grey levels as numbers; `ndjson`: one frame as JSON per line; `raw`: grey levels, one byte each.',
   }),
 });
 export type ExportFormat = Static<typeof FrameExportQuerySchema>['format'];

@@ -6,20 +6,19 @@ import type { FrameSource } from './schemas.ts';
 const BATCH_ROWS = 2048;
 
 /**
- * The range of grey levels in the window around one depth after the other, of one frame set. It reads the rows' ranges by
- * itself, ahead of those that are shown, so that neither the window nor a page bounds what it sees.
+ * The range of grey levels in the window around each depth of one frame set. It reads the ranges of rows on its own, ahead
+ * of the rows that are shown, so a window may reach beyond a page.
  */
 export class WindowRanges {
   readonly #pool: Pool;
   readonly #source: FrameSource;
   readonly #sliding: SlidingRange;
   readonly #window: number;
-  #query: RowQuery;
+  readonly #query: RowQuery;
   #batch: RangeRows | undefined;
   #index = 0;
-  #isAtEnd = false;
 
-  /** @param query of the frame set whose rows are shown; its bounds do not matter. */
+  /** @param query selects the frame set; its bounds do not matter */
   constructor(pool: Pool, query: RowQuery, { source, window }: { source: FrameSource; window: number }) {
     this.#pool = pool;
     this.#source = source;
@@ -28,36 +27,27 @@ export class WindowRanges {
     this.#query = { ...query, order: 'depth', depthMax: Number.POSITIVE_INFINITY };
   }
 
-  /** The range around a depth, not less than the one asked for before. */
+  /** The range around a depth; depths must not fall from call to call. */
   async rangeAt(depth: number): Promise<ValueRange> {
     const reach = this.#sliding.reachOf(depth);
-    if (this.#batch === undefined) {
-      // A whole window more than needed: what lies below the window is dropped again.
-      this.#query = { ...this.#query, after: { depth: depth - this.#window, row: -1, id: 0 } };
-      await this.#read();
-    }
-    for (;;) {
-      const batch = this.#batch;
-      if (batch === undefined || this.#isAtEnd) break;
+    // This is half a window more than needed; rows below the window are dropped again.
+    this.#batch ??= await this.#readAfter(depth - this.#window, -1);
+    for (let batch = this.#batch; batch.count > 0; ) {
       while (this.#index < batch.count && depthAt(batch, this.#index) <= reach) {
         this.#sliding.add(depthAt(batch, this.#index), batch.at(this.#index));
         this.#index++;
       }
       if (this.#index < batch.count) break;
-      await this.#read();
+      const last = batch.count - 1;
+      batch = await this.#readAfter(depthAt(batch, last), rowAt(batch, last));
+      this.#batch = batch;
+      this.#index = 0;
     }
     return this.#sliding.rangeAt(depth);
   }
 
-  async #read(): Promise<void> {
-    const batch = await readRangeRows(this.#pool, this.#query, { source: this.#source, limit: BATCH_ROWS });
-    this.#batch = batch;
-    this.#index = 0;
-    if (batch.count === 0) {
-      this.#isAtEnd = true;
-      return;
-    }
-    const last = batch.count - 1;
-    this.#query = { ...this.#query, after: { depth: depthAt(batch, last), row: rowAt(batch, last), id: 0 } };
+  #readAfter(depth: number, row: number): Promise<RangeRows> {
+    const query = { ...this.#query, after: { depth, row, id: 0 } };
+    return readRangeRows(this.#pool, query, { source: this.#source, limit: BATCH_ROWS });
   }
 }

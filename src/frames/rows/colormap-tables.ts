@@ -1,6 +1,6 @@
 /**
- * Colour maps that are published as tables: 256 × RGB, 8 bits each, row-major, in Base64. They are data, reproduced as
- * published and rounded to 8 bits (round half up), so that a picture equals the one that other tools make.
+ * Colour maps that are published as tables: 256 × RGB, 8 bits each, row-major, in Base64. They are reproduced as published
+ * and rounded half up to 8 bits, so that a picture equals those of other tools.
  *
  * - viridis, magma, inferno: Nathaniel J. Smith, Stéfan van der Walt and Eric Firing for matplotlib, dedicated to the
  *   public domain (CC0), https://bids.github.io/colormap/

@@ -2,9 +2,10 @@ import type { AppError } from '../../core/errors.ts';
 import { parameterError, Words } from '../../core/faults.ts';
 import { COLOR_TABLES } from './colormap-tables.ts';
 
-/** A colour at a grey level, `#rrggbb` in sRGB. */
 export interface ColorStop {
+  /** A grey level. */
   position: number;
+  /** `#rrggbb` in sRGB. */
   color: string;
 }
 
@@ -12,49 +13,33 @@ export interface ColorStop {
 export interface Colormap {
   name: string;
   description: string;
-  /** Of a map that is published as a table: samples of it, at every 32nd level and 255. */
+  /** For a map that is published as a table: samples at every 32nd level and at 255. */
   stops: readonly ColorStop[];
   /** 256 × RGB, 8 bits each: the colour of each grey level. */
   table: Uint8Array;
 }
 
-/** The map that is used unless another is asked for. */
 export const DEFAULT_COLORMAP = 'core';
 
 const REVERSED = '_r';
 const MAX_STOPS = 256;
 const MAX_TEXT = 8192;
 
-const PIECEWISE: readonly { name: string; description: string; stops: readonly ColorStop[] }[] = [
+const PIECEWISE = [
   {
     name: 'core',
     description: 'Black, brown, ochre, straw, white: the colours of rock in a core box.',
-    stops: [
-      { position: 0, color: '#000000' },
-      { position: 64, color: '#5b2c0b' },
-      { position: 128, color: '#c8761b' },
-      { position: 192, color: '#f4d35e' },
-      { position: 255, color: '#ffffff' },
-    ],
+    stops: '0:#000000,64:#5b2c0b,128:#c8761b,192:#f4d35e,255:#ffffff',
   },
   {
     name: 'grey',
     description: 'Grey levels as they are stored.',
-    stops: [
-      { position: 0, color: '#000000' },
-      { position: 255, color: '#ffffff' },
-    ],
+    stops: '0:#000000,255:#ffffff',
   },
   {
     name: 'borehole',
     description: 'Dark brown through amber to pale yellow, as borehole image logs are classically shown.',
-    stops: [
-      { position: 0, color: '#1a0800' },
-      { position: 64, color: '#6b2e05' },
-      { position: 128, color: '#c46a0a' },
-      { position: 192, color: '#f5b83d' },
-      { position: 255, color: '#fff6c8' },
-    ],
+    stops: '0:#1a0800,64:#6b2e05,128:#c46a0a,192:#f5b83d,255:#fff6c8',
   },
 ];
 
@@ -65,13 +50,13 @@ const TABLE_DESCRIPTIONS: Record<keyof typeof COLOR_TABLES, string> = {
   turbo: 'A rainbow of smooth lightness, for the finest differences.',
 };
 
-/** `#rrggbb` as three whole numbers. */
+/** `#rrggbb` as three integers. */
 function channels(color: string): number[] {
   const value = Number.parseInt(color.slice(1), 16);
   return [value >> 16, (value >> 8) & 255, value & 255];
 }
 
-/** The table through stops of rising position: linear in sRGB, rounded half up; level before the first and after the last. */
+/** The table of stops with rising positions: linear in sRGB, rounded half up; constant before the first and after the last. */
 function interpolate(stops: readonly ColorStop[]): Uint8Array {
   const table = new Uint8Array(768);
   for (let level = 0; level < 256; level++) {
@@ -107,9 +92,9 @@ function reverse(map: Colormap): Colormap {
   return { name: `${map.name}${REVERSED}`, description: `${map.description} Reversed.`, stops, table };
 }
 
-/** The maps that have a name, in the order in which they are listed. Each is also there reversed, as `NAME_r`. */
+/** The named maps in the order of the list. Each also exists reversed, as `NAME_r`. */
 export const COLORMAPS: readonly Colormap[] = [
-  ...PIECEWISE.map((map) => ({ ...map, table: interpolate(map.stops) })),
+  ...PIECEWISE.map((map) => colormapFromStops(parseStops(map.stops), map)),
   ...Object.entries(TABLE_DESCRIPTIONS).map(([name, description]) => {
     const table = Uint8Array.from(Buffer.from(COLOR_TABLES[name as keyof typeof COLOR_TABLES], 'base64'));
     return { name, description, stops: sampleStops(table), table };
@@ -118,38 +103,38 @@ export const COLORMAPS: readonly Colormap[] = [
 
 const BY_NAME = new Map(COLORMAPS.flatMap((map) => [map, reverse(map)]).map((map) => [map.name, map]));
 
-/** Every name that `findColormap` knows, reversed ones included. */
-export const COLORMAP_NAMES: readonly string[] = [...BY_NAME.keys()];
-
 /**
- * The map of a name, or of stops: as text, `0:#000000,255:#ffffff`, or as JSON, `[{"position": 0, "color":
- * "#000000"}, …]` or `[[0, "#000000"], …]`. At least two stops, positions whole, 0 to 255, rising; colours `#rrggbb` or
- * `#rgb`. Levels outside the stops take the colour of the nearest.
- * @throws AppError `validation_failed` at `/colormap`.
+ * Finds a map by its name, or makes one from stops: as text, `0:#000000,255:#ffffff`, or as JSON, `[{"position": 0,
+ * "color": "#000000"}, …]` or `[[0, "#000000"], …]`. There are at least two stops; positions are rising integers from 0 to
+ * 255, colours `#rrggbb` or `#rgb`. Levels outside the stops get the colour of the nearest stop.
+ * @throws AppError `validation_failed` at `/colormap`
  */
 export function findColormap(text: string): Colormap {
   const named = BY_NAME.get(text.trim().toLowerCase());
   if (named) return named;
   if (text.length > MAX_TEXT)
     throw invalid(`at most ${MAX_TEXT} characters`, new Words(`${text.length} characters`));
-  const start = text.trimStart();
-  if (start.startsWith('[')) return colormapFromStops(parseJson(text));
-  if (!start.includes(':')) {
-    throw invalid(`one of ${COLORMAP_NAMES.join(', ')}, or stops like 0:#000000,255:#ffffff`, text);
+  const isJson = text.trimStart().startsWith('[');
+  if (!isJson && !text.includes(':')) {
+    throw invalid(`one of ${[...BY_NAME.keys()].join(', ')}, or stops like 0:#000000,255:#ffffff`, text);
   }
-  const entries = text.split(',').map((entry) => {
+  const custom = { name: 'custom', description: 'Stops of the request.' };
+  return colormapFromStops(isJson ? parseJson(text) : parseStops(text), custom);
+}
+
+/** Stops as text, `0:#000000,255:#ffffff`, without any check. */
+function parseStops(text: string): unknown[] {
+  return text.split(',').map((entry) => {
     const colon = entry.indexOf(':');
     const position = entry.slice(0, Math.max(0, colon)).trim();
     return [/^\d{1,3}$/.test(position) ? Number(position) : position, entry.slice(colon + 1).trim()];
   });
-  return colormapFromStops(entries);
 }
 
-/**
- * The map through a user's stops, each `{position, color}` or `[position, color]`; see `findColormap`.
- * @throws AppError `validation_failed` at `/colormap`.
- */
-export function colormapFromStops(value: unknown): Colormap {
+function colormapFromStops(
+  value: unknown,
+  { name, description }: Pick<Colormap, 'name' | 'description'>,
+): Colormap {
   if (!Array.isArray(value) || value.length < 2 || value.length > MAX_STOPS) {
     throw invalid(`an array of 2 to ${MAX_STOPS} stops`, value);
   }
@@ -160,7 +145,7 @@ export function colormapFromStops(value: unknown): Colormap {
       throw invalid(`an integer above ${before.position} as the next position`, stop.position);
     }
   }
-  return { name: 'custom', description: 'Stops of the request.', stops, table: interpolate(stops) };
+  return { name, description, stops, table: interpolate(stops) };
 }
 
 function readStop(value: unknown): ColorStop {
@@ -191,7 +176,7 @@ function invalid(expected: string, received: unknown): AppError {
   return parameterError('/colormap', expected, received);
 }
 
-/** `table` as seen through another one of grey levels (see normalize.ts): first the levels, then the colour. */
+/** One table for both: `levels` (see normalize.ts) maps grey levels, then `table` gives them colours. */
 export function composeTables(levels: Uint8Array, table: Uint8Array): Uint8Array {
   const composed = new Uint8Array(768);
   for (let level = 0; level < 256; level++) {

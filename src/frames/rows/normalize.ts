@@ -1,30 +1,26 @@
-import { isMasked } from './null-mask.ts';
+import { isMasked, maskStride } from './null-mask.ts';
+import type { PackedRows } from './resampler.ts';
 
-/** How grey levels are spread before colour: not at all, over the whole set's range, or over that of a depth window. */
+/** How grey levels are spread before colouring: not at all, from the range of the frame set, or from that of a window. */
 export const NORMALIZATIONS = ['none', 'static', 'dynamic'] as const;
-export type Normalization = (typeof NORMALIZATIONS)[number];
 
-/** Depth units of the window of `dynamic` unless another is asked for. */
+/** Depth units of the window of `dynamic` if the request gives none. */
 export const DEFAULT_WINDOW = 2;
 
-/** Least and greatest of some grey levels; `min` 256 and `max` -1 if there are none. */
+/** Least and greatest of some grey levels; `min` is 256 and `max` -1 if there are no grey levels. */
 export interface ValueRange {
   min: number;
   max: number;
 }
 
-/** The range of the present pixels of one row of `width` pixels from `offset`; `mask` is its bitmap, null for none. */
-export function rowRange(
-  pixels: Uint8Array,
-  offset: number,
-  width: number,
-  mask: Uint8Array | null,
-): ValueRange {
+/** The range of the present pixels of one row. */
+export function rowRange({ pixels, nulls }: PackedRows, row: number, width: number): ValueRange {
+  const bits = row * maskStride(width);
   let min = 256;
   let max = -1;
   for (let x = 0; x < width; x++) {
-    if (mask !== null && isMasked(mask, 0, x)) continue;
-    const value = pixels[offset + x] as number;
+    if (nulls !== null && isMasked(nulls, bits, x)) continue;
+    const value = pixels[row * width + x] as number;
     if (value < min) min = value;
     if (value > max) max = value;
   }
@@ -32,8 +28,8 @@ export function rowRange(
 }
 
 /**
- * The table that maps grey levels `min` to `max` onto 0 to 255, rounded half up; what lies outside goes to the nearer
- * end. If `min` equals `max`, that level and those below go to 0, those above to 255.
+ * The table that maps grey levels from `min` to `max` onto 0 to 255, rounded half up, and other levels to the nearer end.
+ * If `min` equals `max`, that level and all below it become 0, and all above it 255.
  */
 export function normalizationTable({ min, max }: ValueRange): Uint8Array {
   const range = max - min;
@@ -44,7 +40,7 @@ export function normalizationTable({ min, max }: ValueRange): Uint8Array {
   });
 }
 
-/** Grey levels in a window, without those that a later one outdoes: they only fall (or rise), so at most 256 are left. */
+/** Grey levels in a window, without those that a later level exceeds: the rest only fall (or rise), so there are at most 256. */
 class MonotonicQueue {
   readonly #values = new Int16Array(256);
   readonly #depths = new Float64Array(256);
@@ -52,7 +48,7 @@ class MonotonicQueue {
   #size = 0;
   readonly #sign: 1 | -1;
 
-  /** @param sign 1 to keep the greatest value in front, -1 the least. */
+  /** @param sign 1 keeps the greatest value in front, -1 the least */
   constructor(sign: 1 | -1) {
     this.#sign = sign;
   }
@@ -79,26 +75,24 @@ class MonotonicQueue {
 }
 
 /**
- * The range of grey levels in a window of depth that slides down a log, in constant memory: only levels that no later
- * row of the window outdoes are kept, which is at most 256 of each kind (Lemire 2006, "Streaming maximum-minimum
- * filter using no more than three comparisons per element").
+ * The range of grey levels in a window of depth that slides down a log, in constant memory (Lemire 2006, "Streaming
+ * maximum-minimum filter using no more than three comparisons per element").
  *
- * Rows are added by rising depth, running ahead of the centres asked for: before `rangeAt(centre)`, every row up to
- * `reachOf(centre)` must have been added, and none beyond it. So a second reader of the same rows can run ahead of the
- * one whose rows are shown, and no row need be held, whatever the window.
+ * Rows are added by rising depth: before `rangeAt(centre)`, every row up to `reachOf(centre)` must have been added, and no
+ * row beyond it.
  */
 export class SlidingRange {
   readonly #half: number;
   readonly #least = new MonotonicQueue(-1);
   readonly #greatest = new MonotonicQueue(1);
 
-  /** @param window full width in depth units, more than 0. */
+  /** @param window its full height in depth units, more than 0 */
   constructor(window: number) {
-    // A row on the very edge counts, although sums of depths are off by some 10^-12.
+    // A row exactly on the edge counts despite rounding errors of depths.
     this.#half = window / 2 + window * 1e-9;
   }
 
-  /** The greatest depth that belongs to the window of a centre. */
+  /** The greatest depth in the window around a centre. */
   reachOf(centre: number): number {
     return centre + this.#half;
   }
@@ -118,7 +112,7 @@ export class SlidingRange {
   }
 }
 
-/** Replaces `width` grey levels from `offset` by what a table (`normalizationTable`) maps them to. */
+/** Maps `width` grey levels from `offset` in place. */
 export function mapLevels(pixels: Uint8Array, offset: number, width: number, table: Uint8Array): void {
   for (let at = offset; at < offset + width; at++) pixels[at] = table[pixels[at] as number] as number;
 }

@@ -1,9 +1,9 @@
 /**
  * Bitmaps of missing pixels. Each row has `maskStride(width)` bytes; pixel `i` is bit `i & 7` (least significant
- * first) of byte `i >> 3`; 1 is missing. Bits past the width are 0.
+ * first) of byte `i >> 3`; 1 means missing. Bits past the width are 0.
  */
 
-/** Bytes of one row's bitmap, for a row of `width` pixels. */
+/** Bytes of the bitmap of a row of `width` pixels. */
 export function maskStride(width: number): number {
   return (width + 7) >> 3;
 }
@@ -20,7 +20,7 @@ export function setMasked(mask: Uint8Array, offset: number, index: number): void
 }
 
 /** Whether any bit is set in `length` bytes from `offset`. */
-export function anyMasked(mask: Uint8Array, offset = 0, length = mask.length - offset): boolean {
+export function anyMasked(mask: Uint8Array, offset: number, length: number): boolean {
   for (let i = offset; i < offset + length; i++) if (mask[i] !== 0) return true;
   return false;
 }

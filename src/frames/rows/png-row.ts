@@ -2,7 +2,7 @@ import { constants, crc32, deflateSync } from 'node:zlib';
 import { GREY, isGreyTable, PALETTE, PNG_END, pngHeader, RGB, RGBA } from '../../pictures/png.ts';
 import { isMasked } from './null-mask.ts';
 
-/** Filtered bytes up to which a row is stored instead of deflated. */
+/** Maximum filtered bytes of a row that is stored, not deflated. */
 const MAX_STORED = 1024;
 const HEADER_BYTES = 33;
 const CHUNK_BYTES = 12;
@@ -16,9 +16,9 @@ const IDAT = 0x49444154;
 /**
  * Writes single rows as PNG files one pixel high.
  *
- * Each is a palette of only the colours that the row uses, with 1, 2, 4 or 8 bits a pixel, transparent where a pixel is
- * missing; grey if the table is the plain grey scale; RGB or RGBA if that is smaller. Up to about 1,000 pixels bytes are stored,
- * because deflating takes far longer than all else. Chunks are written in place: made one by one they take half as long again.
+ * A picture has a palette of the colours that the row uses, with 1, 2, 4 or 8 bits per pixel; missing pixels are
+ * transparent. It is grey if the table is the plain grey scale, and RGB or RGBA if that is smaller. Short rows are stored,
+ * because deflating takes far longer than everything else. Chunks are written in place, which is faster than joining them.
  */
 export class RowPngEncoder {
   readonly #table: Uint8Array;
@@ -26,14 +26,14 @@ export class RowPngEncoder {
   #out = Buffer.alloc(4096);
   #length = 0;
   #indices = new Uint8Array(1024);
-  /** Palette entry of each grey level in the row, -1 if it has not come yet. */
+  /** Palette entry of each grey level in the row; -1 if the level has not occurred yet. */
   readonly #entries = new Int16Array(256);
-  /** The grey level of each palette entry, and how many there are; a missing pixel's entry is the first. */
+  /** The grey level of each of the `#used` palette entries; the first one is that of missing pixels, if there are any. */
   readonly #levels = new Uint8Array(257);
   #used = 0;
   readonly #headers = new Map<number, Buffer>();
 
-  /** @param table 256 × RGB, the colour of each grey level. */
+  /** @param table 256 × RGB, the colour of each grey level */
   constructor(table: Uint8Array) {
     this.#table = table;
     this.#grey = isGreyTable(table);
@@ -41,22 +41,22 @@ export class RowPngEncoder {
 
   /**
    * The PNG file of one row.
-   * @param pixels grey levels, of which `width` from `offset` are the row.
-   * @param mask the row's bitmap of missing pixels (null-mask.ts), or null for none.
+   * @param pixels grey levels, of which `width` from `offset` are the row
+   * @param mask the row's bitmap (null-mask.ts); null if no pixel is missing
    */
   encode(pixels: Uint8Array, offset: number, width: number, mask: Uint8Array | null = null): Buffer {
     this.#write(pixels, offset, width, mask);
     return Buffer.from(this.#out.subarray(0, this.#length));
   }
 
-  /** Bytes that `writeBase64` may need for a row of `width` pixels. */
+  /** Maximum bytes that `writeBase64` writes for a row of `width` pixels. */
   static maxBase64Bytes(width: number): number {
     return 4 * Math.ceil((4 * width + 2048) / 3);
   }
 
   /**
-   * Writes the same in Base64, as ASCII, at `at` of a target with room for `maxBase64Bytes`.
-   * @returns the position behind it.
+   * Writes the PNG in Base64, as ASCII, at `at` of a target with room for `maxBase64Bytes`.
+   * @returns the position after it
    */
   writeBase64(
     target: Buffer,
@@ -71,7 +71,7 @@ export class RowPngEncoder {
   }
 
   #write(pixels: Uint8Array, offset: number, width: number, mask: Uint8Array | null): void {
-    // The greatest case: RGBA, or a full palette and its indices.
+    // The largest case: RGBA, or a full palette and its indices.
     const needed = 4 * width + 2048;
     if (this.#out.length < needed) this.#out = Buffer.alloc(needed);
     if (this.#grey && mask === null) {
@@ -134,7 +134,7 @@ export class RowPngEncoder {
     this.#length = at;
     this.#endChunk(palette);
     if (transparent) {
-      // Only the first entry is named: those without an alpha are opaque.
+      // Only the first entry gets an alpha value; all others are opaque.
       const alpha = this.#beginChunk(1, TRNS);
       out[this.#length++] = 0;
       this.#endChunk(alpha);
@@ -172,13 +172,13 @@ export class RowPngEncoder {
     this.#endData(at - this.#length);
   }
 
-  /** Writes the signature and IHDR, which are the same for all rows of a kind. */
+  /** Writes the signature and IHDR, which are the same for all rows of a width and colour type. */
   #begin(width: number, bitDepth: number, colorType: number): void {
     const kind = (width * 16 + bitDepth) * 16 + colorType;
     let header = this.#headers.get(kind);
     if (header === undefined) {
       header = pngHeader(width, 1, bitDepth, colorType);
-      // Widths are few in practice, but nothing makes them so.
+      // In practice there are few widths, but their number is not limited.
       if (this.#headers.size > 64) this.#headers.clear();
       this.#headers.set(kind, header);
     }
@@ -186,25 +186,25 @@ export class RowPngEncoder {
     this.#length = HEADER_BYTES;
   }
 
-  /** @returns where the chunk's type stands, for `endChunk`. */
+  /** @returns the position of the chunk's type, for `endChunk` */
   #beginChunk(bytes: number, type: number): number {
     this.#putWord(bytes);
     this.#putWord(type);
     return this.#length - 4;
   }
 
-  /** Writes the checksum of what came since the chunk's type. */
+  /** Writes the checksum of all bytes from the chunk's type on. */
   #endChunk(from: number): void {
     this.#putWord(crc32(this.#out.subarray(from, this.#length)));
   }
 
-  /** Leaves room for all of IDAT that precedes the pixels, and writes the row's filter: none. */
+  /** Leaves room for the part of IDAT that precedes the pixels, and writes the row's filter: none. */
   #beginData(): void {
     this.#length += 8 + 7;
     this.#out[this.#length++] = 0;
   }
 
-  /** Completes IDAT around `bytes` of pixels, which stand from `length` on. */
+  /** Completes IDAT around `bytes` bytes of pixels, which start at `#length`. */
   #endData(bytes: number): void {
     const out = this.#out;
     const filtered = bytes + 1;
@@ -213,7 +213,7 @@ export class RowPngEncoder {
     if (filtered > MAX_STORED) {
       const deflated = deflateSync(out.subarray(from, from + filtered), { level: constants.Z_BEST_SPEED });
       const data = this.#beginChunk(deflated.length, IDAT);
-      // Noise can grow by some bytes, for which `write` made room.
+      // Noise can grow by a few bytes, for which `#write` has left room.
       out.set(deflated, this.#length);
       this.#length += deflated.length;
       this.#endChunk(data);
@@ -229,7 +229,7 @@ export class RowPngEncoder {
     out[this.#length++] = ~filtered & 255;
     out[this.#length++] = (~filtered >> 8) & 255;
     this.#length += filtered;
-    // Adler-32; 1,024 bytes keep both sums below 2^31, so one division at the end is enough.
+    // Adler-32; with at most 1,024 bytes both sums stay below 2^31, so one division at the end is enough.
     let a = 1;
     let b = 0;
     for (let at = from; at < from + filtered; at++) {

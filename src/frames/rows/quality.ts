@@ -3,14 +3,14 @@ import { Nullable, StringEnum } from '../../core/schema.ts';
 import { Depth } from './row.ts';
 
 export const GapSchema = Type.Object(
-  { row: Type.Integer({ description: 'After the jump.' }), from_depth: Depth(), to_depth: Depth() },
-  { $id: 'DepthGap', description: 'A place where the depth jumps by more than 1.5 typical steps.' },
+  { row: Type.Integer({ description: 'The row after the jump.' }), from_depth: Depth(), to_depth: Depth() },
+  { $id: 'DepthGap', description: 'A jump of the depth by more than 1.5 typical steps.' },
 );
 type Gap = Static<typeof GapSchema>;
 
 export const StepSchema = Type.Object(
   {
-    typical: Type.Number({ description: 'The most frequent one.' }),
+    typical: Type.Number({ description: 'The most frequent step.' }),
     min: Type.Number(),
     max: Type.Number(),
     mean: Type.Number(),
@@ -18,7 +18,7 @@ export const StepSchema = Type.Object(
   { $id: 'DepthStep', description: 'Steps from row to row, in depth units, regardless of direction.' },
 );
 
-/** What is known of a log's rows once it is read, found in one pass and constant memory. */
+/** What is known of a log's rows once it is read. */
 export const QualityReportSchema = Type.Object({
   rows: Type.Integer({ description: 'Rows kept.' }),
   empty_rows: Type.Integer({ description: 'Rows skipped because all their cells are empty.' }),
@@ -34,13 +34,21 @@ export const QualityReportSchema = Type.Object({
   step: Type.Unsafe<Static<typeof StepSchema> | null>(Type.Union([Type.Ref('DepthStep'), Type.Null()])),
   gaps: Type.Integer(),
   largest_gaps: Type.Unsafe<Gap[]>(Type.Array(Type.Ref('DepthGap'))),
-  steps_exact: Type.Boolean({ description: 'False where there are more than 1,024 different steps.' }),
+  steps_exact: Type.Boolean({ description: 'False if there are more than 1,024 different steps.' }),
 });
 export type QualityReport = Static<typeof QualityReportSchema>;
 
-/** What a stored frame set says of its rows. The column holds what this service has written. */
+/** The quality report of a stored frame set: the column holds what this service has written. */
 export function qualityOf({ quality }: { quality: unknown }): QualityReport {
   return quality as QualityReport;
+}
+
+/** What is known of a row that is kept, besides its pixels. */
+export interface RowFacts {
+  depth: number;
+  nullPixels: number;
+  valueMin: number;
+  valueMax: number;
 }
 
 const RESOLUTION = 1e6;
@@ -52,12 +60,11 @@ interface Jump extends Gap {
   size: number;
 }
 
-/** Gathers a `QualityReport` row by row. */
+/** Computes a `QualityReport` in one pass and constant memory. */
 export class QualityTracker {
   emptyRows = 0;
   /** Rows kept. */
   rows = 0;
-
   #nullPixels = 0;
   #valueMin = 256;
   #valueMax = -1;
@@ -70,14 +77,14 @@ export class QualityTracker {
   #stepMin = Number.POSITIVE_INFINITY;
   #stepMax = 0;
   #stepSum = 0;
-  /** How often each step (in units of 1/RESOLUTION) came. */
+  /** The number of rows with each step, in units of 1/RESOLUTION. */
   readonly #steps = new Map<number, number>();
   #isExact = true;
   readonly #jumps: Jump[] = [];
   #smallestJump = 0;
 
-  /** Takes the depth of the next row kept, `row` being its position in the file. */
-  addDepth(depth: number, row: number): void {
+  /** Adds the next row that is kept; `row` is its position in the file. */
+  add(row: number, { depth, nullPixels, valueMin, valueMax }: RowFacts): void {
     const delta = depth - this.#previous;
     if (depth < this.#depthMin) this.#depthMin = depth;
     if (depth > this.#depthMax) this.#depthMax = depth;
@@ -86,16 +93,12 @@ export class QualityTracker {
       else this.#addStep(delta, depth, row);
     }
     this.#previous = depth;
+    this.#nullPixels += nullPixels;
+    if (valueMin < this.#valueMin) this.#valueMin = valueMin;
+    if (valueMax > this.#valueMax) this.#valueMax = valueMax;
   }
 
-  /** Takes how many pixels of a row are missing, and the range of the others (256 and -1 if there are none). */
-  addPixels(missing: number, min: number, max: number): void {
-    this.#nullPixels += missing;
-    if (min < this.#valueMin) this.#valueMin = min;
-    if (max > this.#valueMax) this.#valueMax = max;
-  }
-
-  /** The report of what came so far. `badRows` is what the caller counted. */
+  /** The report on the rows so far. The caller counts bad rows. */
   report(badRows: number): QualityReport {
     const { rows } = this;
     const ascents = this.#ascents;
@@ -142,7 +145,7 @@ export class QualityTracker {
     if (size > this.#smallestJump) this.#addJump({ size, row, from_depth: this.#previous, to_depth: depth });
   }
 
-  /** Keeps the greatest jumps; the first of equal ones. */
+  /** Keeps the greatest jumps, of equal ones the first. */
   #addJump(jump: Jump): void {
     const jumps = this.#jumps;
     const at = jumps.findIndex((other) => other.size < jump.size);
@@ -151,7 +154,7 @@ export class QualityTracker {
     if (jumps.length === MAX_GAPS) this.#smallestJump = (jumps.at(-1) as Jump).size;
   }
 
-  /** The most frequent step, the smaller one of equals. */
+  /** The most frequent step; of equally frequent ones, the smallest. */
   #typicalStep(): number {
     let typical = 0;
     let most = 0;

@@ -1,14 +1,13 @@
 import { greatestCommonDivisor } from './arithmetic.ts';
-import { anyMasked, isMasked, maskStride, setMasked } from './null-mask.ts';
-import { type PackedRows, type Resampler, targetMask } from './resampler.ts';
+import { isMasked, maskStride, setMasked } from './null-mask.ts';
+import { type RowResampler, targetMask } from './resampler.ts';
 
 /**
- * The exact area average. Source and target pixels are laid on a common lattice: with g = gcd(W, T), a source pixel is
- * T/g units long and a target pixel W/g. A target pixel covers a part of a first and of a last source pixel and all of
- * those between, so every weight is a whole number and they sum to W/g.
+ * The exact area average of rows of different widths. Source and target pixels are laid on a common lattice: with
+ * g = gcd(W, T), a source pixel is T/g units long and a target pixel W/g. A target pixel covers a part of a first and of a
+ * last source pixel and all pixels between them, so every weight is an integer and the weights sum to W/g.
  */
-export function createAreaResampler(sourceWidth: number, width: number): Resampler {
-  if (sourceWidth === width) return { sourceWidth, width, resample: copyRows(width) };
+export function createAreaResampler(sourceWidth: number, width: number): RowResampler {
   const divisor = greatestCommonDivisor(sourceWidth, width);
   const span = sourceWidth / divisor;
   const unit = width / divisor;
@@ -27,18 +26,15 @@ export function createAreaResampler(sourceWidth: number, width: number): Resampl
     firstWeight[x] = Math.min(to, (start + 1) * unit) - from;
     lastWeight[x] = stop > start ? to - stop * unit : 0;
   }
-  const resampleRow = chooseRowLoop({ width, span, unit, first, firstWeight, last, lastWeight });
+  const resamplePlain = chooseRowLoop({ width, span, unit, first, firstWeight, last, lastWeight });
   const sourceStride = maskStride(sourceWidth);
   const targetStride = maskStride(width);
-
-  function resampleMasked(
-    source: PackedRows,
-    mask: Uint8Array,
-    row: number,
-    target: PackedRows,
-    targetMask: Uint8Array,
-  ): void {
+  return (source, row, mask, target) => {
     const from = row * sourceWidth;
+    if (mask === null) {
+      resamplePlain(source.pixels, from, target.pixels, row * width);
+      return;
+    }
     for (let x = 0; x < width; x++) {
       const start = first[x] as number;
       const stop = last[x] as number;
@@ -51,29 +47,14 @@ export function createAreaResampler(sourceWidth: number, width: number): Resampl
         sum += weight * (source.pixels[from + at] as number);
         covered += weight;
       }
-      // Whole numbers below 2^32: their quotient is rounded to the whole number above only if it is that number.
+      // Both are integers below 2^32, so the division does not round up to the next integer.
       target.pixels[row * width + x] = covered === 0 ? 0 : Math.floor((2 * sum + covered) / (2 * covered));
-      if (covered === 0) setMasked(targetMask, row * targetStride, x);
+      if (covered === 0) setMasked(targetMask(target), row * targetStride, x);
     }
-  }
-
-  return {
-    sourceWidth,
-    width,
-    resample(source, count, target) {
-      target.nulls?.fill(0, 0, count * targetStride);
-      for (let row = 0; row < count; row++) {
-        if (source.nulls !== null && anyMasked(source.nulls, row * sourceStride, sourceStride)) {
-          resampleMasked(source, source.nulls, row, target, targetMask(target));
-        } else {
-          resampleRow(source.pixels, row * sourceWidth, target.pixels, row * width);
-        }
-      }
-    },
   };
 }
 
-/** The whole-number weights of one pair of widths. */
+/** The integer weights for one pair of widths. */
 interface AreaPlan {
   width: number;
   /** Lattice units of a target pixel, and of a source pixel. */
@@ -85,10 +66,10 @@ interface AreaPlan {
   lastWeight: Int32Array;
 }
 
-/** Resamples one row without missing pixels, from and to an offset. */
+/** Resamples one row without missing pixels from one offset to another. */
 type RowLoop = (source: Uint8Array, from: number, target: Uint8Array, to: number) => void;
 
-/** The faster of two loops that give the same: `twoTaps`, if no target pixel covers parts of more than two source pixels. */
+/** The faster of two loops with the same result: `twoTaps` if no target pixel covers more than two source pixels. */
 function chooseRowLoop(plan: AreaPlan): RowLoop {
   const { span, first, last } = plan;
   const few = first.every((start, x) => (last[x] as number) - start <= 1);
@@ -96,8 +77,8 @@ function chooseRowLoop(plan: AreaPlan): RowLoop {
 }
 
 function manyTaps({ width, span, unit, first, firstWeight, last, lastWeight }: AreaPlan): RowLoop {
-  // floor(sum / span + 1/2) as one multiplication: a quarter of a lattice unit more cannot reach the next whole
-  // number, and is far above the rounding error of a product below 256.
+  // floor(sum / span + 1/2) as one multiplication: a quarter of a lattice unit more cannot reach the next integer, and is
+  // far above the rounding error of a product below 256.
   const scale = 1 / span;
   const half = 0.5 + 0.25 / span;
   return (source, from, target, to) => {
@@ -126,13 +107,5 @@ function twoTaps({ width, span, first, firstWeight, last, lastWeight }: AreaPlan
         (lastWeight[x] as number) * (source[from + (last[x] as number)] as number);
       target[to + x] = rounded[sum] as number;
     }
-  };
-}
-
-function copyRows(width: number): Resampler['resample'] {
-  return (source, count, target) => {
-    target.pixels.set(source.pixels.subarray(0, count * width));
-    if (source.nulls !== null) targetMask(target).set(source.nulls.subarray(0, count * maskStride(width)));
-    else target.nulls?.fill(0, 0, count * maskStride(width));
   };
 }

@@ -1,11 +1,11 @@
-import { anyMasked, isMasked, maskStride, setMasked } from './null-mask.ts';
-import { type PackedRows, type ResampleKernel, type Resampler, targetMask } from './resampler.ts';
+import { isMasked, maskStride, setMasked } from './null-mask.ts';
+import { type ResampleKernel, type RowResampler, targetMask } from './resampler.ts';
 
-/** A reconstruction kernel: 0 from `radius` on, on both sides. */
+/** A reconstruction kernel, which is 0 at `radius` and beyond. */
 interface Kernel {
   radius: number;
   weight: (distance: number) => number;
-  /** The least sum of present weights that still gives a value. */
+  /** The least sum of weights of present pixels that gives a value. */
   leastWeight: number;
 }
 
@@ -28,7 +28,7 @@ const KERNELS: Record<Exclude<ResampleKernel, 'area' | 'nearest'>, Kernel> = {
   lanczos3: { radius: 3, weight: (x) => sinc(x) * sinc(x / 3), leastWeight: 0.5 },
 };
 
-/** Which source pixels make up each target pixel: `count[x]` of them from `first[x]`, weights from `offset[x]`. */
+/** The source pixels of each target pixel: `count[x]` pixels from `first[x]`, with weights from `offset[x]`. */
 interface Taps {
   first: Int32Array;
   count: Int32Array;
@@ -70,7 +70,7 @@ function kernelTaps(sourceWidth: number, width: number, kernel: Kernel): Taps {
   return { first, count, offset, weights: Float64Array.from(weights), leastWeight: kernel.leastWeight };
 }
 
-/** Sums of weights are off by some 10^-15; a value that is half in decimals should still round up. */
+/** Sums of weights have rounding errors; a value that is exactly half must still round up. */
 const ROUNDING = 0.5 + 1e-9;
 
 /** A resampler by weights in double precision. */
@@ -78,14 +78,13 @@ export function createKernelResampler(
   sourceWidth: number,
   width: number,
   kernel: Exclude<ResampleKernel, 'area'>,
-): Resampler {
+): RowResampler {
   const taps =
     kernel === 'nearest' ? nearestTaps(sourceWidth, width) : kernelTaps(sourceWidth, width, KERNELS[kernel]);
   const { first, count, offset, weights, leastWeight } = taps;
   const sourceStride = maskStride(sourceWidth);
   const targetStride = maskStride(width);
-
-  function resampleRow(source: PackedRows, row: number, mask: Uint8Array | null, target: PackedRows): void {
+  return (source, row, mask, target) => {
     for (let x = 0; x < width; x++) {
       const start = first[x] as number;
       const taken = count[x] as number;
@@ -103,18 +102,5 @@ export function createKernelResampler(
       target.pixels[row * width + x] = present ? Math.max(0, Math.min(255, Math.floor(value + ROUNDING))) : 0;
       if (!present) setMasked(targetMask(target), row * targetStride, x);
     }
-  }
-
-  return {
-    sourceWidth,
-    width,
-    resample(source, rows, target) {
-      target.nulls?.fill(0, 0, rows * targetStride);
-      for (let row = 0; row < rows; row++) {
-        const { nulls } = source;
-        const masked = nulls !== null && anyMasked(nulls, row * sourceStride, sourceStride);
-        resampleRow(source, row, masked ? nulls : null, target);
-      }
-    },
   };
 }

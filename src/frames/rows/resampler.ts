@@ -1,30 +1,33 @@
-/** The ways to another width. `area` is the exact area average, and the default everywhere. */
+/** How rows are resampled. `area` is the exact area average and the default everywhere. */
 export const RESAMPLE_KERNELS = ['area', 'nearest', 'linear', 'cubic', 'lanczos3'] as const;
 export type ResampleKernel = (typeof RESAMPLE_KERNELS)[number];
 
-/** Width of `resized_image_data` unless another is asked for. */
+/** Width of resized rows if the request gives none. */
 export const DEFAULT_WIDTH = 150;
 
-/** Rows of grey levels, packed, with the bitmaps of those that are missing (null-mask.ts), or null if none is. */
+/** Packed rows of grey levels. */
 export interface PackedRows {
   /** `rows × width` bytes, row-major. */
   pixels: Uint8Array;
-  /** `rows × maskStride(width)` bytes. */
+  /** `rows × maskStride(width)` bytes of bitmaps (null-mask.ts); null if no pixel is missing. */
   nulls: Uint8Array | null;
 }
 
-/** A plan from one width to another, to be made once and used for many rows. Rows never mix. */
-export interface Resampler {
-  sourceWidth: number;
-  width: number;
-  /**
-   * Resamples `count` rows of `source` into the first `count` rows of `target`, all bytes of which are written.
-   * `target.nulls` may be null only if `source.nulls` is.
-   */
-  resample(source: PackedRows, count: number, target: PackedRows): void;
-}
+/**
+ * Resamples `count` rows of `source` into the first `count` rows of `target`, all bytes of which are written.
+ * `target.nulls` may be null only if `source.nulls` is.
+ */
+export type Resampler = (source: PackedRows, count: number, target: PackedRows) => void;
 
-/** The target's bitmaps, which it must have if the source has some. */
+/** Resamples one row; `mask` is `source.nulls`, or null if no pixel of the row is missing. `target` has no bit set yet. */
+export type RowResampler = (
+  source: PackedRows,
+  row: number,
+  mask: Uint8Array | null,
+  target: PackedRows,
+) => void;
+
+/** The target's bitmaps, which are required if the source has any. */
 export function targetMask(target: PackedRows): Uint8Array {
   if (target.nulls === null) throw new TypeError('Rows with missing pixels need a target with bitmaps.');
   return target.nulls;

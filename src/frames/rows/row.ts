@@ -1,9 +1,9 @@
 import { Type } from '@sinclair/typebox';
 
-/** Most pixels of a row. */
+/** Maximum pixels of a row. */
 export const MAX_COLUMNS = 10_000;
 
-/** The depth farthest from 0 that a row may have: steps between such depths, and their sums, are still numbers. */
+/** Maximum absolute depth of a row: steps between such depths and their sums are still finite. */
 export const MAX_DEPTH = 1e100;
 
 /** Pixels of a row. */

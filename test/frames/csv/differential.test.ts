@@ -48,7 +48,8 @@ t.test(`the parser, whole and cut anywhere, equals the reference on ${FILES} gen
     const readings = [
       readOurs(log.text, options),
       readOurs(log.text, options, () => random.below(limit + 1)),
-      readOurs(log.text, { ...options, fastPath: false }),
+      // The fast scanner takes no row that is cut, so that `RowReader` reads all of them.
+      readOurs(log.text, options, () => 1),
     ];
     for (const actual of readings) {
       if ('refused' in actual) {
@@ -93,7 +94,7 @@ t.test('random bytes are read or refused, and never anything else', async (t) =>
     const text = random.chance(0.8) ? `depth,col1,col2\n1,2,3\n${body}` : body;
     const onError = random.pick(['fail', 'skip'] as const);
     const actual = readOurs(text, { onError }, () => 1 + random.below(20));
-    const general = readOurs(text, { onError, fastPath: false });
+    const general = readOurs(text, { onError }, () => 1);
     if (JSON.stringify(actual) !== JSON.stringify(general))
       t.same(actual, general, `bytes ${file}: both paths agree`);
   }

@@ -16,7 +16,7 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
     [
       '/frames?normalization=dynamic&order=file',
       '/normalization',
-      'Expected none or static (or order=depth, since the depths of a file do not rise) for normalization but received "dynamic"',
+      'Expected none or static (or order=depth, because the depths of a file do not rise) for normalization but received "dynamic"',
     ],
     [
       '/frames/picture?scale=depth&order=file&height=2',
@@ -69,7 +69,7 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
   const [fault] = (await get('/frames/export')).json().errors;
   t.equal(
     fault.message,
-    'Expected a width (or a frame_set_id), since the frame sets have rows of 3, 4 pixels, for width but received nothing',
+    'Expected a width (or a frame_set_id), because the frame sets have rows of 3, 4 pixels, for width but received nothing',
   );
 });
 

@@ -23,9 +23,10 @@ t.test('a range is spread over 0 to 255, rounded half up', async (t) => {
 });
 
 t.test('a row’s range leaves missing pixels out', async (t) => {
-  t.same(rowRange(Uint8Array.of(0, 7, 3, 255, 0), 1, 3, null), { min: 3, max: 255 });
-  t.same(rowRange(Uint8Array.of(0, 7, 3, 255, 0), 1, 3, Uint8Array.of(0b100)), { min: 3, max: 7 });
-  t.same(rowRange(Uint8Array.of(1), 0, 1, Uint8Array.of(1)), { min: 256, max: -1 });
+  const pixels = Uint8Array.of(0, 0, 0, 7, 3, 255);
+  t.same(rowRange({ pixels, nulls: null }, 1, 3), { min: 3, max: 255 });
+  t.same(rowRange({ pixels, nulls: Uint8Array.of(0, 0b100) }, 1, 3), { min: 3, max: 7 });
+  t.same(rowRange({ pixels, nulls: Uint8Array.of(1) }, 0, 1), { min: 256, max: -1 });
 });
 
 t.test('a sliding range equals the range of the rows within half a window, for any window', async (t) => {

@@ -24,7 +24,7 @@ function resampleRows(rows: Row[], width: number, kernel?: ResampleKernel): Row[
     pixels: new Uint8Array(rows.length * width).fill(77),
     nulls: new Uint8Array(rows.length * to).fill(255),
   };
-  createResampler(sourceWidth, width, kernel).resample(source, rows.length, target);
+  createResampler(sourceWidth, width, kernel)(source, rows.length, target);
   return rows.map((_, y) =>
     Array.from({ length: width }, (_, x) =>
       isMasked(target.nulls, y * to, x) ? null : (target.pixels[y * width + x] as number),
