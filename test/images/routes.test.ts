@@ -91,7 +91,7 @@ t.test('an image can be read, renamed and deleted; its bytes come back as they w
   t.match((await send('PATCH', `/images/${image.id}`, { filename: '..' })).json(), {
     status: 422,
     errors: [
-      { path: '/filename', message: 'Expected a name that a file may have for filename but received ".."' },
+      { path: '/filename', message: 'Expected a valid file name for filename but received ".."' },
     ],
   });
   t.equal((await send('PATCH', `/images/${image.id}`, { name: 'x' })).statusCode, 422);

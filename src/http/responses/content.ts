@@ -29,10 +29,12 @@ export interface ContentBytes {
 /** Immutable bytes, and what an answer says of them. */
 export interface Content extends ContentHead, ContentBytes {}
 
+export type StoredBytes = BlobRef & Pick<ContentHead, 'mediaType' | 'filename'>;
+
 /** Stored bytes as content. */
 export function storedContent(
   blobs: BlobReader,
-  stored: BlobRef & Pick<ContentHead, 'mediaType' | 'filename'>,
+  stored: StoredBytes,
   options: Pick<ContentHead, 'cacheControl' | 'download'>,
 ): Content {
   const { sha256, size, mediaType, filename } = stored;
