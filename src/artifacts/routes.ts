@@ -17,6 +17,7 @@ export interface ArtifactRoutesOptions {
 }
 
 const tags = ['artifacts'];
+const [, resource] = RESOURCES;
 
 /** `/artifacts`: lists by input, one artifact, its bytes, delete. */
 export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = async (
@@ -70,7 +71,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
   );
 
   await app.register(storedRoutes, {
-    resource: RESOURCES[1],
+    resource,
     mediaType: '*/*',
     blobs,
     async find({ owner, log }, id) {

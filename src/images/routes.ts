@@ -47,6 +47,7 @@ const UPLOAD_CODES: readonly ErrorCode[] = [
 export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async (app, options) => {
   const { images, blobs, uploads, metrics, translateError } = options;
   const tags = ['images'];
+  const [resource] = RESOURCES;
   const limits = uploadLimits(uploads.settings);
 
   app.post(
@@ -150,7 +151,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
   );
 
   await app.register(storedRoutes, {
-    resource: RESOURCES[0],
+    resource,
     mediaType: 'image/*',
     blobs,
     find: ({ owner }, id) => images.source(owner, id),
