@@ -1,23 +1,22 @@
-import { startWorker, type Worker } from './support/child.ts';
+import type { Worker } from './support/child.ts';
 import { compare } from './support/compare.ts';
-import type { Load, LoadRequest, LoadResult } from './support/load.ts';
+import type { LoadRequest } from './support/load.ts';
 import { preparePhoto, uploadPhoto } from './support/photo.ts';
 import { treeCpu } from './support/processes.ts';
-import { type BenchServer, startServer, withDataFolder } from './support/server.ts';
+import type { BenchServer } from './support/server.ts';
+import { type LoadClient, onStage } from './support/stage.ts';
 import type { Bench, Comparison, Contestant } from './support/types.ts';
 
-/** Requests in flight: few, what a page of pictures asks for, and many. */
 const HOT_IN_FLIGHT = [16, 64, 256];
 const COLD_IN_FLIGHT = 16;
 const ROUNDS = 10;
-/** Distinct artifacts that are read cold in turn: more than are in flight, so that no two requests share a read. */
+/** Distinct artifacts that are read cold: more than are in flight, so that no two requests share a read. */
 const COLD_ARTIFACTS = 48;
 
 export type FloorRequest =
   | { kind: 'listen'; base64: string }
   | { kind: 'read'; databaseUrl: string; sha256s: readonly string[]; count: number; inFlight: number };
 
-type Client = Worker<Load, LoadResult>;
 type Floor = Worker<FloorRequest, number>;
 
 interface Artifact {
@@ -36,15 +35,15 @@ async function makeArtifacts(server: BenchServer, imageId: string, count: number
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ width: 800 + index, quality: 86 }),
     });
-    if (!response.ok) throw new Error(`No artifact: ${await response.text()}`);
+    if (!response.ok) throw new Error(`No artifact was made: ${await response.text()}`);
     artifacts.push((await response.json()) as Artifact);
   }
   return artifacts;
 }
 
-/** A server that is asked over HTTP. Every answer must be 200 with all the bytes. */
+/** A server over HTTP. Every answer must be 200 with all the bytes. */
 function over(
-  client: Client,
+  client: LoadClient,
   port: number,
   requests: readonly (LoadRequest & { size: number })[],
   inFlight: number,
@@ -56,7 +55,7 @@ function over(
       const expected = Array.from({ length: count }, (_, i) => requests[i % requests.length]?.size ?? 0);
       const bytes = expected.reduce((sum, size) => sum + size, 0);
       if (result.statuses[200] !== count || result.bytes !== bytes) {
-        throw new Error(`Not all was answered in full: ${JSON.stringify(result)}, expected ${bytes} bytes`);
+        throw new Error(`Answers are incomplete: ${JSON.stringify(result)}, expected ${bytes} bytes`);
       }
       return result.seconds;
     },
@@ -68,7 +67,7 @@ const contentOf = ({ content_url, size }: Artifact) => ({ method: 'GET', path: c
 
 async function compareHot(
   server: BenchServer,
-  client: Client,
+  client: LoadClient,
   floor: Floor,
   artifact: Artifact,
 ): Promise<Comparison[]> {
@@ -86,11 +85,8 @@ async function compareHot(
           port,
           [{ method: 'GET', path: '/content', size: artifact.size }],
           inFlight,
-          async () => ({
-            fastify: await floor.cpu(),
-          }),
+          async () => ({ fastify: await floor.cpu() }),
         ),
-        // A round of a second or two: the connections are new in each.
         count: 20_000,
         rounds: ROUNDS,
         caches: server.caches,
@@ -102,7 +98,7 @@ async function compareHot(
 
 async function compareCold(
   server: BenchServer,
-  client: Client,
+  client: LoadClient,
   floor: Floor,
   artifacts: Artifact[],
 ): Promise<Comparison> {
@@ -110,7 +106,7 @@ async function compareCold(
   const task = { kind: 'read', databaseUrl, sha256s: artifacts.map(({ sha256 }) => sha256) } as const;
   return compare({
     name: 'content_cold',
-    what: `${COLD_ARTIFACTS} artifacts of about 100 KB in turn, nothing cached outside of PostgreSQL; floor: its driver reading the same bytes`,
+    what: `${COLD_ARTIFACTS} artifacts of about 100 KB in turn, nothing cached outside PostgreSQL; floor: pg reading the same bytes`,
     ours: over(client, server.port, artifacts.map(contentOf), COLD_IN_FLIGHT, server.cpu),
     floor: {
       run: (count) => floor.call({ ...task, count, inFlight: COLD_IN_FLIGHT }),
@@ -122,35 +118,21 @@ async function compareCold(
   });
 }
 
-/** `GET /artifacts/{id}/content` of a picture, its owner compared each time. */
+/** `GET /artifacts/{id}/content` of a picture, checked for its owner each time. */
 export const bench: Bench = () =>
-  withDataFolder(async (folder) => {
-    const file = await preparePhoto(folder);
-    const client: Client = await startWorker(new URL('support/load-process.ts', import.meta.url));
-    const floor: Floor = await startWorker(new URL('content.floor.ts', import.meta.url));
-    const withServer = async <T>(
-      env: NodeJS.ProcessEnv,
-      work: (server: BenchServer) => Promise<T>,
-    ): Promise<T> => {
-      const server = await startServer(folder, env);
-      try {
-        return await work(server);
-      } finally {
-        await server.stop();
-      }
-    };
-    try {
-      const artifacts = await withServer({}, async (server) => {
-        const { id } = await uploadPhoto(server.url, file);
-        return makeArtifacts(server, id, COLD_ARTIFACTS);
-      });
-      const [artifact] = artifacts;
-      if (!artifact) throw new Error('There is no artifact to ask for.');
-      const hot = await withServer({}, (server) => compareHot(server, client, floor, artifact));
-      const uncached = { DISK_CACHE_BYTES: '0', MEMORY_CACHE_BYTES: '0' };
-      const cold = await withServer(uncached, (server) => compareCold(server, client, floor, artifacts));
-      return [...hot, cold];
-    } finally {
-      await Promise.all([client.stop(), floor.stop()]);
-    }
+  onStage(async (stage) => {
+    const file = await preparePhoto(stage.folder);
+    const client = await stage.startLoadClient();
+    const floor: Floor = await stage.startWorker(new URL('content.floor.ts', import.meta.url));
+    const maker = await stage.startServer();
+    const { id } = await uploadPhoto(maker.url, file);
+    const artifacts = await makeArtifacts(maker, id, COLD_ARTIFACTS);
+    await maker.stop();
+    const [artifact] = artifacts;
+    if (!artifact) throw new Error('No artifact was made.');
+    const hotServer = await stage.startServer();
+    const hot = await compareHot(hotServer, client, floor, artifact);
+    await hotServer.stop();
+    const coldServer = await stage.startServer({ DISK_CACHE_BYTES: '0', MEMORY_CACHE_BYTES: '0' });
+    return [...hot, await compareCold(coldServer, client, floor, artifacts)];
   });

@@ -1,23 +1,23 @@
 /**
- * The floors of `frames`: a bare HTTP server that sends the very same bytes of JSON, read by one binary SELECT; and bare
- * sharp that encodes the very same pixels as PNG.
+ * The floors of `frames`: a bare HTTP server that sends the same bytes of JSON from one binary SELECT, and bare sharp that
+ * encodes the same pixels as PNG.
  */
 import { readFile } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import sharp from 'sharp';
-import { serve } from './support/serve.ts';
+import { serve, timeAll } from './support/serve.ts';
 
 type Task =
   | { type: 'listen'; url: string }
   | { type: 'encode'; count: number; width: number; height: number; file: string };
 
-/** Items sent at once: what a server that knows no more would do. */
+/** Items sent at once. */
 const ITEMS = 1000;
 
 async function answer(client: pg.Client, response: ServerResponse): Promise<void> {
-  // `binary` is known to pg, not to its types; items are ASCII, which its decoding leaves as it is.
+  // pg knows `binary`, but its types do not. Items are ASCII, so that decoding does not change them.
   const query = {
     text: 'SELECT item FROM bench_items ORDER BY number',
     rowMode: 'array' as const,
@@ -44,13 +44,11 @@ async function listen(url: string): Promise<number> {
 async function encode(task: Task & { type: 'encode' }): Promise<number> {
   const { width, height, count } = task;
   const data = await readFile(task.file);
-  const start = performance.now();
-  for (let i = 0; i < count; i += 1) {
-    await sharp(data, { raw: { width, height, channels: 3 } })
+  return timeAll(Array<Buffer>(count).fill(data), 1, (pixels) =>
+    sharp(pixels, { raw: { width, height, channels: 3 } })
       .png()
-      .toBuffer();
-  }
-  return (performance.now() - start) / 1000;
+      .toBuffer(),
+  );
 }
 
 sharp.cache(false);

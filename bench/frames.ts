@@ -1,31 +1,19 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import sharp from 'sharp';
-import { openEmbeddedServer } from '../src/db/embedded/embedded-server.ts';
-import { startWorker, type Worker } from './support/child.ts';
 import { compare, median } from './support/compare.ts';
-import { writeImageLog } from './support/image-log.ts';
+import { uploadImageLog, writeImageLog } from './support/image-log.ts';
 import { treeCpu } from './support/processes.ts';
-import { type BenchServer, startServer, withDataFolder } from './support/server.ts';
-import type { Transfer, TransferResult } from './support/transfer-process.ts';
+import { onStage, type TransferClient } from './support/stage.ts';
+import type { Transfer } from './support/transfer-process.ts';
 import type { Bench, Contestant } from './support/types.ts';
 
 const FRAMES = 100_000;
 const PICTURE_ROWS = 5_460;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 6);
 
-type Client = Worker<Transfer, TransferResult>;
-
-async function upload(client: Client, server: BenchServer, folder: string, rows: number): Promise<string> {
-  const file = path.join(folder, `log-${rows}.csv`);
-  await writeImageLog(file, rows);
-  const { status, body } = await client.call({ port: server.port, path: '/upload', upload: file });
-  if (status !== 201) throw new Error(`The log was not stored: ${status} ${body}`);
-  return (JSON.parse(body) as { id: string }).id;
-}
-
-/** Keeps the items of a JSON array of frames, with what stands between them, in a table. */
+/** Stores the items of a JSON array of frames in a table, including the separators. */
 async function keepItems(admin: pg.Client, json: string): Promise<void> {
   await admin.query('CREATE TABLE bench_items (number int PRIMARY KEY, item text NOT NULL)');
   const items = json.split(/(?<=\},)/);
@@ -38,9 +26,9 @@ async function keepItems(admin: pg.Client, json: string): Promise<void> {
   await admin.query('VACUUM ANALYZE');
 }
 
-/** Downloads by a client of its own, one at a time. */
+/** Downloads one answer at a time. */
 function downloader(
-  client: Client,
+  client: TransferClient,
   transfer: Transfer,
   expected: { bytes?: number; perRun: number },
   firstBytes: number[],
@@ -52,7 +40,7 @@ function downloader(
       const isWhole =
         expected.bytes === undefined || Math.abs(result.bytes - expected.bytes) < expected.bytes / 100;
       if (result.status !== 200 || !isWhole)
-        throw new Error(`Not the answer: ${result.status}, ${result.bytes} bytes`);
+        throw new Error(`Unexpected answer: ${result.status}, ${result.bytes} bytes`);
       seconds += result.seconds;
       firstBytes.push(result.firstByteSeconds);
     }
@@ -61,82 +49,63 @@ function downloader(
 }
 
 /**
- * 100,000 frames as JSON against a bare server that sends the very same bytes from one binary SELECT, and 5,460 frames as
- * one PNG against bare sharp with the same pixels.
+ * 100,000 frames as JSON against a bare server that sends the same bytes from one binary SELECT, and 5,460 frames as one PNG
+ * against bare sharp with the same pixels.
  */
 export const bench: Bench = () =>
-  withDataFolder(async (folder) => {
-    const database = await openEmbeddedServer({ dataDir: folder });
-    const server = await startServer(folder, { DATABASE_URL: database.url });
-    const client = await startWorker<Transfer, TransferResult>(
-      new URL('support/transfer-process.ts', import.meta.url),
-    );
-    const floor = await startWorker<object, number>(new URL('frames.floor.ts', import.meta.url));
-    const admin = new pg.Client({ connectionString: database.url });
-    await admin.connect();
-    try {
-      const large = await upload(client, server, folder, FRAMES);
-      const small = await upload(client, server, folder, PICTURE_ROWS);
-      const json = await (await fetch(`${server.url}/frames?frame_set_id=${large}`)).text();
-      await keepItems(admin, json);
-      const floorPort = await floor.call({ type: 'listen', url: database.url });
-      const firstBytes: number[] = [];
-      const bytes = json.length;
-      const floorCpu: Contestant['cpu'] = async () => ({
-        server: await floor.cpu(),
-        postgres: await treeCpu(server.postgresPid),
-      });
-      const framesPath = `/frames?frame_set_id=${large}`;
-      const frames = await compare({
-        name: 'frames',
-        what: `frames of ${FRAMES} as JSON (${Math.round(bytes / 1e6)} MB); floor: the very same bytes by one binary SELECT`,
-        ours: {
-          run: downloader(
-            client,
-            { port: server.port, path: framesPath },
-            { bytes, perRun: FRAMES },
-            firstBytes,
-          ),
-          cpu: server.cpu,
-        },
-        floor: {
-          run: downloader(client, { port: floorPort, path: '/' }, { bytes, perRun: FRAMES }, []),
-          cpu: floorCpu,
-        },
-        count: FRAMES,
-        rounds: ROUNDS,
-      });
-      console.log(`first byte of frames: median ${(median(firstBytes) * 1000).toFixed(1)} ms`);
+  onStage(async (stage) => {
+    const { url, admin } = await stage.openDatabase();
+    const server = await stage.startServer({ DATABASE_URL: url });
+    const client = await stage.startTransferClient();
+    const floor = await stage.startWorker<object, number>(new URL('frames.floor.ts', import.meta.url));
+    const upload = async (rows: number) => {
+      const file = path.join(stage.folder, `log-${rows}.csv`);
+      await writeImageLog(file, rows);
+      return (await uploadImageLog(client, server, file)).id;
+    };
+    const framesPath = `/frames?frame_set_id=${await upload(FRAMES)}`;
+    const picturePath = `/frames/picture?frame_set_id=${await upload(PICTURE_ROWS)}`;
+    const json = await (await fetch(server.url + framesPath)).text();
+    await keepItems(admin, json);
+    const floorPort = await floor.call({ type: 'listen', url });
+    const firstBytes: number[] = [];
+    const expected = { bytes: json.length, perRun: FRAMES };
+    const floorCpu: Contestant['cpu'] = async () => ({
+      server: await floor.cpu(),
+      postgres: await treeCpu(server.postgresPid),
+    });
+    const frames = await compare({
+      name: 'frames',
+      what: `frames of ${FRAMES} as JSON (${Math.round(json.length / 1e6)} MB); floor: the same bytes by one binary SELECT`,
+      ours: {
+        run: downloader(client, { port: server.port, path: framesPath }, expected, firstBytes),
+        cpu: server.cpu,
+      },
+      floor: { run: downloader(client, { port: floorPort, path: '/' }, expected, []), cpu: floorCpu },
+      count: FRAMES,
+      rounds: ROUNDS,
+    });
+    console.log(`first byte of frames: median ${(median(firstBytes) * 1000).toFixed(1)} ms`);
 
-      const picturePath = `/frames/picture?frame_set_id=${small}`;
-      const png = await fetch(`${server.url}${picturePath}`);
-      const { data, info } = await sharp(Buffer.from(await png.arrayBuffer()))
-        .toColourspace('srgb')
-        .removeAlpha()
-        .raw()
-        .toBuffer({ resolveWithObject: true });
-      const pixels = `${folder}/pixels.raw`;
-      await writeFile(pixels, data);
-      const picture = await compare({
-        name: 'picture',
-        what: `pictures of ${PICTURE_ROWS} × 150 as PNG; floor: bare sharp with the same pixels as RGB`,
-        ours: {
-          run: downloader(client, { port: server.port, path: picturePath }, { perRun: 1 }, []),
-          cpu: server.cpu,
-        },
-        floor: {
-          run: (count) =>
-            floor.call({ type: 'encode', count, width: info.width, height: info.height, file: pixels }),
-          cpu: floorCpu,
-        },
-        count: 20,
-        rounds: ROUNDS,
-      });
-      return [frames, picture];
-    } finally {
-      await admin.end();
-      await Promise.all([client.stop(), floor.stop()]);
-      await server.stop();
-      await database.close();
-    }
+    const png = await fetch(server.url + picturePath);
+    const { data, info } = await sharp(Buffer.from(await png.arrayBuffer()))
+      .toColourspace('srgb')
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    const pixels = path.join(stage.folder, 'pixels.raw');
+    await writeFile(pixels, data);
+    const task = { type: 'encode', width: info.width, height: info.height, file: pixels };
+    const picture = await compare({
+      name: 'picture',
+      what: `pictures of ${PICTURE_ROWS} × 150 as PNG; floor: bare sharp with the same pixels as RGB`,
+      ours: {
+        run: downloader(client, { port: server.port, path: picturePath }, { perRun: 1 }, []),
+        cpu: server.cpu,
+      },
+      floor: { run: (count) => floor.call({ ...task, count }), cpu: floorCpu },
+      count: 20,
+      rounds: ROUNDS,
+    });
+    return [frames, picture];
   });

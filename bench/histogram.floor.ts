@@ -1,9 +1,6 @@
-/**
- * The floor of `histogram`: bare sharp decoding to raw pixels and the plainest loop that counts them, in one process. No
- * statistics, no JSON, no HTTP, nothing stored.
- */
+/** The floor of `histogram`: bare sharp to raw pixels and the simplest counting loop, in one process. Nothing stored. */
 import sharp from 'sharp';
-import { serve } from './support/serve.ts';
+import { serve, timeAll } from './support/serve.ts';
 
 interface Task {
   file: string;
@@ -26,19 +23,9 @@ function countChannels(data: Buffer): Uint32Array[] {
   return [red, green, blue];
 }
 
-async function run({ file, count, inFlight }: Task): Promise<number> {
-  let left = count;
-  const start = performance.now();
-  await Promise.all(
-    Array.from({ length: inFlight }, async () => {
-      while (left > 0) {
-        left -= 1;
-        countChannels(await sharp(file).raw().toBuffer());
-      }
-    }),
-  );
-  return (performance.now() - start) / 1000;
-}
-
 sharp.cache(false);
-serve(run);
+serve(({ file, count, inFlight }: Task) =>
+  timeAll(Array<string>(count).fill(file), inFlight, async (name) =>
+    countChannels(await sharp(name).raw().toBuffer()),
+  ),
+);

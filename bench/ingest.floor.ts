@@ -1,6 +1,6 @@
 /**
- * The floor of `ingest`: a binary COPY of the same depths and bytes from a file into the same indexed table, one
- * transaction, fsync on. No HTTP, no parsing, no resampling.
+ * The floor of `ingest`: a binary COPY of the same depths and bytes from a file into the same indexed table, in one
+ * transaction with fsync on. No HTTP, no parsing, no resampling.
  */
 import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';

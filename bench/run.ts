@@ -1,6 +1,6 @@
 /**
  * Runs benchmarks and soaks by name: `node bench/run.ts bench resize`, `node bench/run.ts soak memory`. Without a name
- * it says what there is.
+ * it lists them.
  */
 import { readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
@@ -14,7 +14,7 @@ const FOLDERS = {
 
 async function namesIn(folder: URL): Promise<string[]> {
   const files = await readdir(fileURLToPath(folder));
-  // What belongs to a benchmark but is none has a second dot: `resize.floor.ts`.
+  // Floors have a second dot: `resize.floor.ts`.
   return files
     .flatMap((file) => /^([\w-]+)\.ts$/.exec(file)?.[1] ?? [])
     .filter((name) => name !== 'run')
@@ -35,7 +35,7 @@ async function runSoak(name: string): Promise<void> {
 }
 
 const [kind, ...wanted] = process.argv.slice(2);
-if (kind !== 'bench' && kind !== 'soak') throw new Error('Say what to run: bench or soak.');
+if (kind !== 'bench' && kind !== 'soak') throw new Error('The first argument must be bench or soak.');
 const names = await namesIn(FOLDERS[kind]);
 const unknown = wanted.filter((name) => !names.includes(name));
 if (wanted.length === 0 || unknown.length > 0) {

@@ -1,19 +1,18 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { startWorker, type Worker } from './support/child.ts';
 import { compare } from './support/compare.ts';
 import { httpContestant } from './support/http-contestant.ts';
-import type { Load, LoadRequest, LoadResult } from './support/load.ts';
+import type { LoadRequest } from './support/load.ts';
 import { preparePhoto, uploadPhoto } from './support/photo.ts';
 import { prepareOneMegapixel, prepareTwelveMegapixels } from './support/pictures.ts';
-import { startPython } from './support/python.ts';
 import { segmentationRequests } from './support/segmentation-requests.ts';
-import { type BenchServer, eventLoopP99, startServer, withDataFolder } from './support/server.ts';
-import type { Bench, Comparison, Contestant, Figure } from './support/types.ts';
+import { type BenchServer, eventLoopP99 } from './support/server.ts';
+import { type LoadClient, onStage } from './support/stage.ts';
+import type { Bench, Comparison, Figure } from './support/types.ts';
 
 const METHODS = ['otsu', 'kmeans', 'watershed'] as const;
 type MethodName = (typeof METHODS)[number];
 
-/** How many operations a round takes; the floor's k-means takes 0.5 and 6 s each. */
+/** Operations per round; k-means is slow in the floor. */
 const COUNTS: Record<'1mp' | '12mp', Record<MethodName, number>> = {
   '1mp': { otsu: 20, kmeans: 3, watershed: 8 },
   '12mp': { otsu: 3, kmeans: 1, watershed: 1 },
@@ -22,20 +21,13 @@ const ROUNDS = 6;
 
 type FloorTask = { file: string; method: MethodName; count: number };
 
-function floor(worker: Worker<FloorTask, { seconds: number }>, file: string, method: MethodName): Contestant {
-  return {
-    run: async (count) => (await worker.call({ file, method, count })).seconds,
-    cpu: async () => ({ opencv: await worker.cpu() }),
-  };
-}
-
 /**
- * How regularly a timer of the API process fires while 8 segmentations of 12 megapixels are under way, 24 in all. This process,
- * which has nothing to do meanwhile, is measured too: what the machine itself delays shows there.
+ * How regularly a timer of the API process fires during 24 segmentations of 12 megapixels, 8 at a time. This process, which is
+ * idle then, is measured too, to show the delays of the machine itself.
  */
 async function measureEventLoop(
   server: BenchServer,
-  client: Worker<Load, LoadResult>,
+  client: LoadClient,
   requests: Iterator<LoadRequest, never>[],
 ): Promise<Figure[]> {
   const load = Array.from({ length: 8 }, () => requests.map((source) => source.next().value)).flat();
@@ -50,51 +42,51 @@ async function measureEventLoop(
     { name: 'event_loop_p99_ms', what, value: (await eventLoopP99(server)) * 1000, limit: 30 },
     {
       name: 'idle_event_loop_p99_ms',
-      what: 'the same of a process without work',
+      what: 'the same in an idle process',
       value: idle.percentile(99) / 1e6,
     },
   ];
 }
 
 /**
- * `POST /images/{id}/segmentation`, answered with the measurements once they and the label map are stored (PostgreSQL, fsync
- * on), one at a time. Against native OpenCV in Python doing the same stages, with as many threads as it takes by itself.
+ * `POST /images/{id}/segmentation`, answered with the artifact after the label map and the measurements are stored (PostgreSQL,
+ * fsync on), one at a time, against native OpenCV in Python doing the same stages with its default number of threads.
  */
 export const bench: Bench = () =>
-  withDataFolder(async (folder) => {
-    const opencv = await startPython<FloorTask, { seconds: number }>(
+  onStage(async (stage) => {
+    const opencv = await stage.startPython<FloorTask, { seconds: number }>(
       new URL('segmentation_floor.py', import.meta.url),
     );
-    const photo = await preparePhoto(folder);
+    const photo = await preparePhoto(stage.folder);
     const pictures = [
-      { size: '1mp', file: await prepareOneMegapixel(folder, photo) },
-      { size: '12mp', file: await prepareTwelveMegapixels(folder, photo) },
+      { size: '1mp', file: await prepareOneMegapixel(stage.folder, photo) },
+      { size: '12mp', file: await prepareTwelveMegapixels(stage.folder, photo) },
     ] as const;
-    const server = await startServer(folder);
-    const client = await startWorker<Load, LoadResult>(new URL('support/load-process.ts', import.meta.url));
-    try {
-      const comparisons: Comparison[] = [];
-      let requests: Iterator<LoadRequest, never>[] = [];
-      for (const { size, file } of pictures) {
-        const { id } = await uploadPhoto(server.url, file);
-        requests = METHODS.map((method) => segmentationRequests(id, { method }));
-        for (const [index, method] of METHODS.entries()) {
-          const source = requests[index] ?? segmentationRequests(id, { method });
-          comparisons.push(
-            await compare({
-              name: `${method}_${size}`,
-              what: 'decoded, segmented, measured, stored, one at a time; floor: native OpenCV in Python',
-              ours: httpContestant({ server, client, requests: source, inFlight: 1, status: 201 }),
-              floor: floor(opencv, file, method),
-              count: COUNTS[size][method],
-              rounds: ROUNDS,
-              caches: server.caches,
-            }),
-          );
-        }
+    const server = await stage.startServer();
+    const client = await stage.startLoadClient();
+    const comparisons: Comparison[] = [];
+    let sources: Iterator<LoadRequest, never>[] = [];
+    for (const { size, file } of pictures) {
+      const { id } = await uploadPhoto(server.url, file);
+      sources = [];
+      for (const method of METHODS) {
+        const requests = segmentationRequests(id, { method });
+        sources.push(requests);
+        comparisons.push(
+          await compare({
+            name: `${method}_${size}`,
+            what: 'decoded, segmented, measured, stored, one at a time; floor: native OpenCV in Python',
+            ours: httpContestant({ server, client, requests, inFlight: 1, status: 201 }),
+            floor: {
+              run: async (count) => (await opencv.call({ file, method, count })).seconds,
+              cpu: async () => ({ opencv: await opencv.cpu() }),
+            },
+            count: COUNTS[size][method],
+            rounds: ROUNDS,
+            caches: server.caches,
+          }),
+        );
       }
-      return { comparisons, figures: await measureEventLoop(server, client, requests) };
-    } finally {
-      await Promise.all([client.stop(), opencv.stop(), server.stop()]);
     }
+    return { comparisons, figures: await measureEventLoop(server, client, sources) };
   });

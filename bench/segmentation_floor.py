@@ -1,10 +1,10 @@
-"""The floor of `segmentation`: the same stages by native OpenCV, as somebody who knows it would write them.
+"""The floor of `segmentation`: the same stages by native OpenCV, in idiomatic Python.
 
 Decode, classify, connected components (8 neighbours), measurements of each segment (area, bounding box, centroid, perimeter,
 equivalent diameter, circularity, mean and standard deviation of the colour, holes, whether it touches the border), a label map
-as PNG. OpenCV uses as many threads as it likes. No HTTP; nothing is stored.
+as PNG. OpenCV uses its default number of threads. No HTTP; nothing is stored.
 
-Reads one JSON object a line, {"file", "method", "count"}, and answers each with one: {"result": {"seconds", …}}.
+Reads JSON lines {"file", "method", "count"} and answers each with {"result": {"seconds", …}}.
 """
 
 import json
@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 CLUSTERS = 4
-# As ours: a hundredth of a unit of CIELAB, or a hundred iterations.
+# The same as ours: a hundredth of a unit of CIELAB, or a hundred iterations.
 CRITERIA = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-2)
 MIN_DISTANCE = 10
 
@@ -63,11 +63,11 @@ def shapes_of(mask):
 
 
 def colors_of(image, labels, areas):
-    """Mean and standard deviation of each channel under each label, in the quicker of two ways."""
+    """Mean and standard deviation of each channel under each label, in the faster of two ways."""
     if len(areas) <= 16:
         measured = [cv2.meanStdDev(image, mask=cv2.compare(labels, label, cv2.CMP_EQ)) for label in range(len(areas))]
         return np.array([np.hstack([mean[:, 0], stdev[:, 0]]) for mean, stdev in measured])
-    # What bincount works with; it would convert at each call.
+    # bincount would otherwise convert at each call.
     flat = labels.ravel().astype(np.intp)
     areas = np.maximum(areas, 1)
     channels = [channel.ravel() for channel in cv2.split(image)]

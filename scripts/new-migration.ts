@@ -2,7 +2,7 @@
 //
 //   npm run migration:new -- add_jobs
 //
-// Review the SQL, and add what the schema's language cannot say (checks, storage, data) by hand, before it is committed.
+// Review the SQL before you commit it, and add by hand what the schema cannot express (checks, storage, data).
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -26,16 +26,16 @@ const after = await readFile(SCHEMA, 'utf8');
 
 const dataDir = await mkdtemp(path.join(tmpdir(), 'coreframe-migration-'));
 try {
-  // As root, the server runs as another user, who must get in.
+  // If this runs as root, the server runs as another user, who needs access.
   await chmod(dataDir, 0o755);
   const server = await openEmbeddedServer({ dataDir, settings: { fsync: 'off' } });
   const sql = await diffSchemas(before, after, server.url).finally(() => server.close());
-  if (isEmptyDiff(sql)) console.log(`The schema is that of ${last}; the migration is empty.`);
+  if (isEmptyDiff(sql)) console.log(`The schema has not changed since ${last}; the migration is empty.`);
   const number = Number(last?.slice(0, 4) ?? 0) + 1;
   const folder = path.join(FOLDER, `${String(number).padStart(4, '0')}_${name}`);
   await mkdir(folder);
   await writeFile(path.join(folder, 'migration.sql'), `${sql}\n`);
-  // What the next migration is compared with.
+  // The next migration is compared with this.
   await writeFile(path.join(folder, 'schema.prisma'), after);
   console.log(path.relative(process.cwd(), path.join(folder, 'migration.sql')));
 } finally {

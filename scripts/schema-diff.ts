@@ -8,10 +8,10 @@ export function isEmptyDiff(sql: string): boolean {
 }
 
 /**
- * The SQL that turns a database of one Prisma schema into one of another; empty text stands for no schema. Prisma's own
- * engine computes it, compiled to WebAssembly: `prisma migrate diff` needs a binary that is downloaded when first used.
+ * The SQL that migrates a database from one Prisma schema to another; an empty text is an empty schema. It is computed by
+ * Prisma's engine in WebAssembly, because `prisma migrate diff` downloads a binary on first use.
  *
- * @param databaseUrl any PostgreSQL server; the engine asks it for its version and leaves it as it is
+ * @param databaseUrl any PostgreSQL server; the engine only asks for its version
  */
 export async function diffSchemas(from: string, to: string, databaseUrl: string): Promise<string> {
   const target = (content: string) =>

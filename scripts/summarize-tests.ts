@@ -1,6 +1,6 @@
-// Reads the TAP report of a test run and prints, as its last line, how many assertions passed and failed.
+// Reads the TAP report of a test run and prints how many assertions passed and failed on its last line.
 // Usage: node scripts/summarize-tests.ts REPORT [--no-skips]
-// With --no-skips a skipped test is a failure, but for those that need the shared data beside the project.
+// With --no-skips, a skipped test is a failure unless it needs the shared data beside the project.
 import { existsSync, readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Parser } from 'tap-parser';
@@ -11,7 +11,7 @@ const { values, positionals } = parseArgs({
 });
 const [report = ''] = positionals;
 
-/** What a machine may lack without a fault of its own. */
+/** Reasons of skips that --no-skips allows. */
 const SHARED_DATA = /shared data/i;
 
 const text = existsSync(report) ? readFileSync(report, 'utf8') : '';
@@ -30,7 +30,7 @@ for (const [kind, result] of Parser.parse(text, { flat: true })) {
     failed += 1;
   }
 }
-// A run that ended before it wrote a whole report has failed, whatever it had passed by then.
+// A run without a complete report has failed, whatever passed until then.
 if (!/^1\.\.\d+/m.test(text)) failed += 1;
 console.log(`${passed} passed, ${failed} failed`);
 if (failed > 0 || passed === 0) process.exitCode = 1;

@@ -5,15 +5,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import sharp from 'sharp';
 import { processTree } from '../support/processes.ts';
-import { type BenchServer, startServer, withDataFolder } from '../support/server.ts';
+import type { BenchServer } from '../support/server.ts';
+import { onStage } from '../support/stage.ts';
 import type { Soak } from '../support/types.ts';
 
 const KILLS = 30;
 const FILES = 12;
-/** The server is killed within so many milliseconds from the start of an upload. */
+/** The server is killed within this time from the start of an upload. */
 const WINDOW_MS = 1_500;
 
-/** Images whose bytes are not there in full, and bytes that nothing names. */
 const CHECKS = {
   images_without_bytes: `
     SELECT count(*)::int AS n FROM images i
@@ -34,7 +34,7 @@ async function makePicture(): Promise<Buffer> {
     .toBuffer();
 }
 
-/** Sends a batch; gives the hashes that were acknowledged as stored, none where the answer did not come. */
+/** Uploads a batch; returns the hashes that were acknowledged as stored, none if no answer arrived. */
 async function upload(url: string, pictures: readonly Buffer[]): Promise<string[]> {
   const form = new FormData();
   for (const [index, bytes] of pictures.entries()) {
@@ -49,21 +49,21 @@ async function upload(url: string, pictures: readonly Buffer[]): Promise<string[
   }
 }
 
-/** Files in the folders of temporary files, without the empty locks of processes. */
+/** Files in the temporary folders, without the empty lock files. */
 async function temporaryFiles(dataDir: string): Promise<string[]> {
-  const found: string[] = [];
+  const files: string[] = [];
   for (const folder of ['temp_images', 'temp_jsons', 'cache']) {
     const entries = await readdir(path.join(dataDir, folder), { recursive: true }).catch(() => []);
     for (const entry of entries) {
       const file = path.join(dataDir, folder, entry);
-      const { size } = (await stat(file).catch(() => undefined)) ?? { size: 0 };
-      if ((await stat(file).catch(() => undefined))?.isFile() && size > 0) found.push(file);
+      const found = await stat(file).catch(() => undefined);
+      if (found?.isFile() && found.size > 0) files.push(file);
     }
   }
-  return found;
+  return files;
 }
 
-/** Kills the API in the middle of an upload, and waits until its image processes have noticed. */
+/** Kills the API in the middle of an upload and waits for its image processes to exit. */
 async function killDuring(server: BenchServer, pictures: readonly Buffer[]): Promise<string[]> {
   const children = (await processTree(server.pid)).slice(1).map(({ pid }) => pid);
   const uploading = upload(server.url, pictures);
@@ -101,35 +101,30 @@ async function countAll(
   }
 }
 
-/** The API killed with SIGKILL at a random moment of a batch upload, 30 times, and started again each time. */
+/** Kills the API with SIGKILL at a random moment of a batch upload and starts it again, 30 times. */
 export const soak: Soak = () =>
-  withDataFolder(async (folder) => {
+  onStage(async (stage) => {
     const pool = await Promise.all(Array.from({ length: FILES }, makePicture));
     const acknowledged: string[] = [];
     const totals: Record<string, number> = { kills: 0, temporary_files: 0 };
-    let server = await startServer(folder);
-    try {
-      for (let kill = 1; kill <= KILLS; kill += 1) {
-        // Other bytes each time, so that every batch is stored anew: PNG ignores what follows its end.
-        const pictures = pool.map((bytes) => Buffer.concat([bytes, randomBytes(16)]));
-        const sent = new Set(pictures.map((bytes) => createHash('sha256').update(bytes).digest('hex')));
-        acknowledged.push(...(await killDuring(server, pictures)).filter((sha256) => sent.has(sha256)));
-        server = await startServer(folder);
-        const left = await temporaryFiles(folder);
-        const counts = await countAll(await server.databaseUrl(), acknowledged);
-        totals.kills = kill;
-        totals.temporary_files = (totals.temporary_files ?? 0) + left.length;
-        for (const [name, count] of Object.entries(counts)) totals[name] = Math.max(totals[name] ?? 0, count);
-        console.log(`kill ${kill}: ${JSON.stringify({ ...counts, temporary_files: left.length })}`);
-      }
-      const stored = (await (await fetch(`${server.url}/images?limit=1`)).json()) as { items: unknown[] };
-      const figures = { ...totals, acknowledged: acknowledged.length };
-      const failures = Object.entries(totals)
-        .filter(([name, count]) => name !== 'kills' && count > 0)
-        .map(([name, count]) => `${name}: ${count}`);
-      if (stored.items.length === 0) failures.push('no upload came far enough to be stored');
-      return { figures, failures };
-    } finally {
-      await server.stop();
+    let server = await stage.startServer();
+    for (let kill = 1; kill <= KILLS; kill += 1) {
+      // New bytes each time, so that every batch is stored: PNG ignores what follows its end.
+      const pictures = pool.map((bytes) => Buffer.concat([bytes, randomBytes(16)]));
+      const sent = new Set(pictures.map((bytes) => createHash('sha256').update(bytes).digest('hex')));
+      acknowledged.push(...(await killDuring(server, pictures)).filter((sha256) => sent.has(sha256)));
+      server = await stage.startServer();
+      const left = await temporaryFiles(stage.folder);
+      const counts = await countAll(await server.databaseUrl(), acknowledged);
+      totals.kills = kill;
+      totals.temporary_files = (totals.temporary_files ?? 0) + left.length;
+      for (const [name, count] of Object.entries(counts)) totals[name] = Math.max(totals[name] ?? 0, count);
+      console.log(`kill ${kill}: ${JSON.stringify({ ...counts, temporary_files: left.length })}`);
     }
+    const stored = (await (await fetch(`${server.url}/images?limit=1`)).json()) as { items: unknown[] };
+    const failures = Object.entries(totals)
+      .filter(([name, count]) => name !== 'kills' && count > 0)
+      .map(([name, count]) => `${name}: ${count}`);
+    if (stored.items.length === 0) failures.push('no upload was stored');
+    return { figures: { ...totals, acknowledged: acknowledged.length }, failures };
   });

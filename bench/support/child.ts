@@ -2,30 +2,23 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { treeCpu } from './processes.ts';
 
-/** A process that does one thing at a time on request. */
+/** A process that handles one request at a time. */
 export interface Worker<Request, Result> {
-  pid: number;
   call(request: Request): Promise<Result>;
   /** CPU seconds so far. */
   cpu(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/**
- * Starts a module as a process that says `'ready'`, and answers each message with `{result}` or `{error}`: one that calls `serve`.
- *
- * @param env variables that it gets besides those of this process
- */
+/** Starts a module that calls `serve` as a process. */
 export async function startWorker<Request extends object, Result>(
   module: URL,
-  env: NodeJS.ProcessEnv = {},
 ): Promise<Worker<Request, Result>> {
-  const child = fork(module, { env: { ...process.env, ...env } });
+  const child = fork(module);
   await once(child, 'message');
   const { pid } = child;
   if (pid === undefined) throw new Error(`${module.pathname} has no process id.`);
   return {
-    pid,
     async call(request) {
       const ended = new AbortController();
       const end = () => ended.abort(new Error(`${module.pathname} ended.`));

@@ -1,6 +1,6 @@
 import type { CacheCounts, Comparison, ComparisonOptions, Contestant, CpuSeconds } from './types.ts';
 
-/** Middle value; of an even number of values the mean of the two in the middle. */
+/** The middle value; the mean of the two middle ones if the number of values is even. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length / 2;
@@ -36,9 +36,8 @@ function cachesBetween(before: CacheCounts, after: CacheCounts): CacheCounts {
 }
 
 /**
- * Measures both sides in turns, in the order A B B A, so that what changes slowly on the machine (other load, the clock
- * rate) meets both alike. Both run before, to warm up. The ratio is the median of the ratios of
- * neighbouring runs.
+ * Measures both sides in turns, in the order A B B A, so that slow changes of the machine (other load, the clock rate)
+ * affect both alike. Both warm up first.
  */
 export async function compare(options: ComparisonOptions): Promise<Comparison> {
   const { name, what, count, rounds, warmUp = count } = options;

@@ -1,19 +1,19 @@
-import type { Worker } from './child.ts';
-import type { Load, LoadRequest, LoadResult } from './load.ts';
+import type { LoadRequest } from './load.ts';
 import type { BenchServer } from './server.ts';
+import type { LoadClient } from './stage.ts';
 import type { Contestant } from './types.ts';
 
 export interface HttpContestantOptions {
   server: BenchServer;
-  client: Worker<Load, LoadResult>;
-  /** Requests that were never sent before, so that nothing can be answered from what is stored. */
+  client: LoadClient;
+  /** All different, so that no answer is already stored. */
   requests: Iterator<LoadRequest, never>;
   inFlight: number;
-  /** That every answer must have. */
+  /** Expected of every answer. */
   status: number;
 }
 
-/** Our side, asked over HTTP by a process of its own. */
+/** Our side over HTTP, with requests from another process. */
 export function httpContestant(options: HttpContestantOptions): Contestant {
   const { server, client, requests, inFlight, status } = options;
   return {
@@ -21,7 +21,7 @@ export function httpContestant(options: HttpContestantOptions): Contestant {
       const load = Array.from({ length: count }, () => requests.next().value);
       const result = await client.call({ port: server.port, requests: load, count, inFlight });
       if (result.statuses[status] !== count) {
-        throw new Error(`Not all were answered with ${status}: ${JSON.stringify(result.statuses)}`);
+        throw new Error(`Not every answer was ${status}: ${JSON.stringify(result.statuses)}`);
       }
       return result.seconds;
     },

@@ -4,11 +4,13 @@ import { finished } from 'node:stream/promises';
 import { ImageLogParser } from '../../src/frames/csv/parser.ts';
 import { COPY_HEADER, COPY_TRAILER, CopyRowEncoder } from '../../src/frames/ingest/copy-rows.ts';
 import { createResampler } from '../../src/frames/rows/resample.ts';
+import type { BenchServer } from './server.ts';
+import type { TransferClient } from './stage.ts';
 
 const COLUMNS = 200;
 const WIDTH = 150;
 
-/** Rows of an image log as text, 0.1 depth units apart: beds of rock with noise, the same for the same `rows`. */
+/** Rows of an image log as text, 0.1 depth units apart: beds of rock with deterministic noise. */
 function* logText(rows: number): Generator<string> {
   yield `depth,${Array.from({ length: COLUMNS }, (_, column) => `col${column + 1}`).join(',')}\n`;
   let state = 1;
@@ -40,7 +42,7 @@ export async function writeImageLog(file: string, rows: number): Promise<void> {
   await finished(out);
 }
 
-/** Writes the same depths and bytes as PostgreSQL's binary COPY takes them, as rows of one frame set. */
+/** Writes the same depths and bytes in the format of PostgreSQL's binary COPY, as rows of one frame set. */
 export async function writeCopyFile(file: string, rows: number, frameSetId: string): Promise<void> {
   const out = createWriteStream(file);
   const parser = new ImageLogParser();
@@ -58,4 +60,15 @@ export async function writeCopyFile(file: string, rows: number, frameSetId: stri
   await write(parser.end());
   out.end(COPY_TRAILER);
   await finished(out);
+}
+
+/** Uploads an image log, also if it is already stored. */
+export async function uploadImageLog(
+  client: TransferClient,
+  { port }: BenchServer,
+  file: string,
+): Promise<{ seconds: number; id: string }> {
+  const { status, body, seconds } = await client.call({ port, path: '/upload?force=true', upload: file });
+  if (status !== 201) throw new Error(`The upload failed: ${status} ${body}`);
+  return { seconds, id: (JSON.parse(body) as { id: string }).id };
 }

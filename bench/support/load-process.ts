@@ -1,4 +1,4 @@
-/** Main module of the load generator: a process of its own, so that it takes nothing from either side's event loop. */
+/** Main module of the load generator, a separate process so that it does not delay the event loop of either side. */
 import { generateLoad } from './load.ts';
 import { serve } from './serve.ts';
 

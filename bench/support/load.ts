@@ -1,6 +1,5 @@
 import { connect, type Socket } from 'node:net';
 
-/** One request, as text that goes over the wire. */
 export interface LoadRequest {
   method: string;
   path: string;
@@ -10,16 +9,16 @@ export interface LoadRequest {
 
 export interface Load {
   port: number;
-  /** Sent in turn, from the first again after the last. */
+  /** Sent in turn, repeatedly. */
   requests: readonly LoadRequest[];
   count: number;
-  /** Connections, each with one request at a time. */
+  /** Number of connections, each with one request at a time. */
   inFlight: number;
 }
 
 export interface LoadResult {
   seconds: number;
-  /** Answers by their status. */
+  /** Number of answers by status. */
   statuses: Record<number, number>;
   /** Bytes of all bodies. */
   bytes: number;
@@ -33,7 +32,7 @@ function encode({ method, path, headers = {}, body = '' }: LoadRequest, port: nu
   return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines.join('')}\r\n${body}`);
 }
 
-/** Reads one answer from a socket that carries nothing else. Bodies are counted, not kept. */
+/** Reads one answer from a socket. The body is counted, not kept. */
 function readAnswer(socket: Socket): Promise<{ status: number; bytes: number }> {
   return new Promise((resolve, reject) => {
     let head: Buffer = Buffer.alloc(0);
@@ -51,7 +50,7 @@ function readAnswer(socket: Socket): Promise<{ status: number; bytes: number }> 
         const text = head.toString('latin1', 0, end);
         status = Number(text.slice(9, 12));
         length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN);
-        if (Number.isNaN(length)) return void reject(new Error(`An answer without a length:\n${text}`));
+        if (Number.isNaN(length)) return void reject(new Error(`The answer has no length:\n${text}`));
         part = head.subarray(end + HEAD_END.length);
       }
       bytes += part.length;
@@ -64,8 +63,8 @@ function readAnswer(socket: Socket): Promise<{ status: number; bytes: number }> 
 }
 
 /**
- * Sends requests over connections that stay open, a new one on each as soon as it has its answer. It reads no more of HTTP
- * than it must, so that it costs little CPU, and as much for one server as for the other.
+ * Sends requests over open connections, the next one as soon as the last is answered. It reads as little of HTTP as
+ * possible, so that it costs little CPU, the same for both servers.
  */
 export async function generateLoad({ port, requests, count, inFlight }: Load): Promise<LoadResult> {
   const encoded = requests.map((request) => encode(request, port));

@@ -7,7 +7,7 @@ const SHARED = new URL('../../../shared/data/images/photo-2725x2225.jpg', import
 const WIDTH = 2725;
 const HEIGHT = 2225;
 
-/** Noise at several scales, as photographs have it: a JPEG of it costs about as much to decode and to encode. */
+/** Noise at several scales, like a photo: such a JPEG costs about as much to decode and to encode. */
 async function generatePhoto(): Promise<Buffer> {
   const octave = (divisor: number) => {
     const [width, height] = [Math.ceil(WIDTH / divisor), Math.ceil(HEIGHT / divisor)];
@@ -27,7 +27,7 @@ async function generatePhoto(): Promise<Buffer> {
     .toBuffer();
 }
 
-/** Puts the photo of 2725×2225 pixels in a folder: the shared one, where there is one, else one like it. */
+/** Writes the photo of 2725×2225 pixels to a folder: the shared one if it exists, otherwise a generated one. */
 export async function preparePhoto(folder: string): Promise<string> {
   const bytes = await readFile(SHARED).catch(generatePhoto);
   const file = path.join(folder, 'photo-2725x2225.jpg');

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import sharp from 'sharp';
 
-/** The photo made smaller to about a megapixel: 1107×904. */
+/** The photo reduced to one megapixel, 1107×904. */
 export async function prepareOneMegapixel(folder: string, photo: string): Promise<string> {
   const file = path.join(folder, 'photo-1107x904.jpg');
   await sharp(photo).resize(1107, 904, { fit: 'fill' }).jpeg({ quality: 90 }).toFile(file);
@@ -9,8 +9,8 @@ export async function prepareOneMegapixel(folder: string, photo: string): Promis
 }
 
 /**
- * 12 megapixels, 4000×3000: the photo with its mirror images beside and below it. A photo that was made larger would be
- * smoother than cameras' are.
+ * 12 megapixels, 4000×3000: the photo with its mirror images beside and below it. An enlarged photo would be smoother than
+ * those of cameras.
  */
 export async function prepareTwelveMegapixels(folder: string, photo: string): Promise<string> {
   const file = path.join(folder, 'photo-4000x3000.jpg');

@@ -7,13 +7,13 @@ const TICKS = 100;
 export interface ProcessSample {
   pid: number;
   parent: number;
-  /** CPU seconds of its own. */
+  /** CPU seconds of the process itself. */
   cpu: number;
   /** CPU seconds of its children that have ended and were waited for. */
   childrenCpu: number;
-  /** Resident memory, bytes. */
+  /** Resident memory in bytes. */
   rss: number;
-  /** The part of it that is shared memory: PostgreSQL's buffers, which each of its processes has as far as it used them. */
+  /** The part of it that is shared memory, such as PostgreSQL's buffers. */
   shared: number;
 }
 
@@ -22,7 +22,7 @@ async function sample(pid: number): Promise<ProcessSample | undefined> {
     readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''),
     readFile(`/proc/${pid}/status`, 'utf8').catch(() => ''),
   ]);
-  // The second field, a name in parentheses, may hold blanks.
+  // The second field is a name in parentheses, which may contain blanks.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   if (fields.length < 20) return undefined;
   const ticks = (index: number) => Number(fields[index]) / TICKS;
@@ -36,7 +36,7 @@ async function sample(pid: number): Promise<ProcessSample | undefined> {
   };
 }
 
-/** A process and everything below it, itself first. Linux only. */
+/** A process and all its descendants, itself first. Linux only. */
 export async function processTree(root: number): Promise<ProcessSample[]> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
   const samples = (await Promise.all(pids.map(sample))).filter((found) => found !== undefined);
@@ -45,18 +45,13 @@ export async function processTree(root: number): Promise<ProcessSample[]> {
   return tree;
 }
 
-/** CPU seconds of a process and everything below it, living or dead. */
+/** CPU seconds of a process and all its descendants, including those that have exited. */
 export async function treeCpu(root: number): Promise<number> {
   const tree = await processTree(root);
   return tree.reduce((total, { cpu, childrenCpu }) => total + cpu + childrenCpu, 0);
 }
 
-/** Resident memory in bytes of a process and everything below it; pages that several share count in each. */
-export async function treeRss(root: number): Promise<number> {
-  return (await processTree(root)).reduce((total, { rss }) => total + rss, 0);
-}
-
-/** Resident memory of a process and everything below it, bytes. Shared memory counts once, as much as the largest has of it. */
+/** Resident memory in bytes of a process and its descendants. Shared memory counts once, as the largest share of a process. */
 export async function treeMemory(
   root: number,
   without: ReadonlySet<number> = new Set(),

@@ -8,10 +8,10 @@ import { treeCpu } from './processes.ts';
 const REQUIREMENTS = fileURLToPath(new URL('../../test/requirements.txt', import.meta.url));
 
 /**
- * Starts a Python program that takes requests and gives answers as lines of JSON, the first of which says that it is ready. It
- * is run by `PYTHON` (default: python3).
+ * Starts a Python program that exchanges requests and answers as lines of JSON; its first line says that it is ready. The
+ * interpreter is `PYTHON` (default: python3).
  *
- * @throws Error that says how to install what is missing
+ * @throws Error that says how to install missing modules
  */
 export async function startPython<Request extends object, Result>(
   script: URL,
@@ -33,7 +33,6 @@ export async function startPython<Request extends object, Result>(
     );
   }
   return {
-    pid,
     async call(request) {
       child.stdin.write(`${JSON.stringify(request)}\n`);
       const line = await nextLine();

@@ -20,7 +20,7 @@ function describeCpu({ cpu, operations }: SideResult): string {
   return parts.length > 1 ? `${milliseconds(sum(cpu))} (${parts.join(', ')})` : milliseconds(sum(cpu));
 }
 
-/** Rows as a table: the first is its head, columns are as wide as their widest cell, all but the first to the right. */
+/** A table whose first row is the head. All columns but the first are aligned to the right. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const [head = [], ...body] = rows;
   const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
@@ -30,10 +30,10 @@ export function formatTable(rows: readonly (readonly string[])[]): string {
   return [line(head), rule, ...body.map(line)].join('\n');
 }
 
-/** Prints the table, what stands behind it, and the ratios (and figures, if any) as one line of JSON. */
+/** Prints a table, the details, and the ratios and figures as one line of JSON. */
 export function printReport(report: Comparison[] | BenchReport): void {
   const { comparisons, figures } = Array.isArray(report) ? { comparisons: report, figures: [] } : report;
-  const head = ['', 'ours/s', 'floor/s', 'ratio', 'least', 'most', 'CPU s ours', 'CPU s floor', 'CPU ratio'];
+  const head = ['', 'ours/s', 'floor/s', 'ratio', 'min', 'max', 'CPU s ours', 'CPU s floor', 'CPU ratio'];
   const rows = comparisons.map(({ name, ours, floor, ratios }) => [
     name,
     significant(ours.rate),
@@ -47,8 +47,8 @@ export function printReport(report: Comparison[] | BenchReport): void {
   ]);
   console.log(`\n${formatTable([head, ...rows])}\n`);
   for (const { name, what, ours, floor, ratios, caches } of comparisons) {
-    console.log(`${name}: ${what}; ${ours.operations} operations a side in ${ratios.length} pairs of runs`);
-    console.log(`  CPU ms an operation: ours ${describeCpu(ours)}; floor ${describeCpu(floor)}`);
+    console.log(`${name}: ${what}; ${ours.operations} operations per side in ${ratios.length} pairs of runs`);
+    console.log(`  CPU ms per operation: ours ${describeCpu(ours)}; floor ${describeCpu(floor)}`);
     console.log(`  cache hits: ${describeCaches(caches)}`);
   }
   for (const { name, what, value, limit } of figures) {

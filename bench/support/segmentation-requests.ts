@@ -1,16 +1,16 @@
 import type { LoadRequest } from './load.ts';
 
 /**
- * Segmentations of one picture, never the same one twice; alike in cost.
+ * Different segmentations of one picture at about the same cost.
  *
- * @param first where another generator with the same parameters starts elsewhere, theirs differ too
+ * @param first offset; generators with the same parameters differ if their offsets do
  */
 export function* segmentationRequests(
   imageId: string,
   params: object,
   first = 0,
 ): Generator<LoadRequest, never> {
-  // No photo has so many segments that the limit is reached.
+  // A photo never reaches this limit.
   for (let limit = 65_535 - first; ; limit -= 1) {
     yield {
       method: 'POST',

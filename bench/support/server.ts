@@ -1,64 +1,53 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createReadStream, openSync, readFileSync } from 'node:fs';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { processTree, treeCpu } from './processes.ts';
+import { processTree, treeCpu, treeMemory } from './processes.ts';
 import type { CacheCounts, CpuSeconds } from './types.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-/** Node's options and the module, as `npm start` has them. */
+/** Node's options and the module, as in `npm start`. */
 const [, ...START] = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).scripts.start.split(
   ' ',
 );
 const START_TIMEOUT_MS = 30_000;
 
-/** A real server in processes of its own. */
+/** Resident memory in bytes. */
+export interface Memory {
+  api: number;
+  images: number;
+  postgres: number;
+}
+
+/** A running server. */
 export interface BenchServer {
   url: string;
   port: number;
-  /** Of the API process. */
+  /** The API process. */
   pid: number;
-  /** Of PostgreSQL's first process. */
+  /** PostgreSQL's main process. */
   postgresPid: number;
-  dataDir: string;
   /** Connection URL of its PostgreSQL. */
   databaseUrl(): Promise<string>;
   cpu(): Promise<CpuSeconds>;
+  memory(): Promise<Memory>;
   caches(): Promise<CacheCounts>;
-  /** Ends it with SIGTERM and waits for it; its data stay. */
+  /** Sends SIGTERM and waits for the exit. The data stays. */
   stop(): Promise<void>;
-  /** Ends the API process alone, at once. */
+  /** Kills the API process, but not PostgreSQL. */
   kill(): Promise<void>;
 }
 
-/** A new, empty folder that PostgreSQL's user can reach; on the disk of the system's temporary folder. */
-export async function newDataFolder(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-bench-'));
-  await chmod(folder, 0o755);
-  return folder;
-}
-
-/** Runs `work` with a new data folder, which is gone afterwards. */
-export async function withDataFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
-  const folder = await newDataFolder();
-  try {
-    return await work(folder);
-  } finally {
-    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
 /**
- * Starts the server as `npm start` does, with its own PostgreSQL on `dataDir`, on a free port. Its log goes to a file there.
+ * Starts the server like `npm start`, with its own PostgreSQL on `dataDir`, on a free port. Its log is a file in `dataDir`.
  *
  * @param env settings that differ from the defaults
  */
-export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}): Promise<BenchServer> {
+export async function startServer(dataDir: string, env: NodeJS.ProcessEnv): Promise<BenchServer> {
   const log = path.join(dataDir, `server-${Date.now()}.log`);
   const output = openSync(log, 'a');
   const nodeOptions = process.env.BENCH_NODE_OPTIONS?.split(' ') ?? [];
@@ -83,7 +72,6 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}):
     port: Number(new URL(url).port),
     pid,
     postgresPid,
-    dataDir,
     databaseUrl: async () => {
       const postgres = path.join(dataDir, 'postgres');
       const password = await readFile(path.join(postgres, 'password'), 'utf8');
@@ -95,8 +83,13 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv = {}):
       const api = tree[0]?.cpu ?? 0;
       const all = tree.reduce((total, { cpu, childrenCpu }) => total + cpu + childrenCpu, 0);
       const images = all - api - (isPostgresChild ? postgres : 0);
-      // Rounded to ticks one by one, differences of sums may fall below nothing.
+      // Each time is rounded to ticks, so the difference may be slightly negative.
       return { api, images: Math.max(0, Math.round(images * 100) / 100), postgres };
+    },
+    async memory() {
+      const ofPostgres = await treeMemory(postgresPid);
+      const ours = await treeMemory(pid, new Set(ofPostgres.pids));
+      return { api: ours.root, images: ours.total - ours.root, postgres: ofPostgres.total };
     },
     caches: () => readCaches(url),
     async stop() {
@@ -135,7 +128,7 @@ async function readCaches(url: string): Promise<CacheCounts> {
   );
 }
 
-/** 99th percentile in seconds of the intervals of a 10 ms timer in the API process, since the last time this was asked. */
+/** 99th percentile in seconds of the intervals of a 10 ms timer in the API process, since the last call. */
 export async function eventLoopP99({ url }: BenchServer): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1]);

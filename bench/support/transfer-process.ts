@@ -1,4 +1,4 @@
-/** Main module of a client that uploads a file or downloads an answer, in a process of its own. */
+/** Main module of a client process that uploads a file or downloads an answer. */
 import { createReadStream, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { serve } from './serve.ts';
@@ -7,17 +7,17 @@ import { serve } from './serve.ts';
 export interface Transfer {
   port: number;
   path: string;
-  /** File to send as the field `file` of a form; without it the request is a GET. */
+  /** File to send as the field `file` of a form. Without it, the request is a GET. */
   upload?: string;
 }
 
 export interface TransferResult {
   seconds: number;
-  /** Until the first byte of the answer's body. */
+  /** Time until the first byte of the body. */
   firstByteSeconds: number;
   status: number;
   bytes: number;
-  /** The answer's body, where it is short. */
+  /** The body, if it is short. */
   body: string;
 }
 

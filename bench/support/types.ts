@@ -1,40 +1,38 @@
-/** CPU time in seconds since a process was started, by part of a contestant: `api`, `images`, `postgres`, … */
+/** CPU seconds since the start, by part of a contestant: `api`, `images`, `postgres`, … */
 export type CpuSeconds = Readonly<Record<string, number>>;
 
 /** One of the two sides of a comparison. */
 export interface Contestant {
-  /** Does this many operations, as many at a time as the benchmark says, and gives the wall time in seconds. */
+  /** Does this many operations; returns the wall time in seconds. */
   run(count: number): Promise<number>;
-  /** CPU time that all its processes have used so far, without the load generator's. */
+  /** CPU time of all its processes so far, without the load generator. */
   cpu(): Promise<CpuSeconds>;
 }
 
 export interface ComparisonOptions {
   /** The key of the ratio in the last line of output. */
   name: string;
-  /** What is done, in a few words. */
+  /** What is measured, in a few words. */
   what: string;
   ours: Contestant;
   floor: Contestant;
-  /** Operations of one side in one round. */
+  /** Operations per side and round. */
   count: number;
-  /** Operations of each side before, to warm up; `count` without it. */
+  /** Operations of each side to warm up (default: `count`). */
   warmUp?: number;
-  /** Pairs of runs that count. */
+  /** Pairs of runs after that. */
   rounds: number;
-  /** Of our caches so far: what they answered, and what they could not. */
+  /** Hits and misses of our caches so far. */
   caches?: () => Promise<CacheCounts>;
 }
 
 export type CacheCounts = Readonly<Record<string, { hits: number; misses: number }>>;
 
-/** What a side did over all rounds that count. */
+/** The result of one side over all rounds. */
 export interface SideResult {
   /** Operations per second, the median of all rounds. */
   rate: number;
-  /** CPU seconds over all rounds, by part. */
   cpu: CpuSeconds;
-  /** Operations over all rounds. */
   operations: number;
 }
 
@@ -43,18 +41,18 @@ export interface Comparison {
   what: string;
   ours: SideResult;
   floor: SideResult;
-  /** Speed of ours over speed of the floor in each pair of runs, ascending. */
+  /** Our speed divided by the floor's speed in each pair of runs, ascending. */
   ratios: readonly number[];
   caches: CacheCounts;
 }
 
-/** What is measured of our side alone, and held to a limit. */
+/** A measurement of our side alone. */
 export interface Figure {
   /** Its key in the last line of output; ends in its unit. */
   name: string;
   what: string;
   value: number;
-  /** The most it may be. */
+  /** Maximum allowed value. */
   limit?: number;
 }
 
@@ -66,5 +64,5 @@ export interface BenchReport {
 /** What the module of a benchmark exports as `bench`. */
 export type Bench = () => Promise<Comparison[] | BenchReport>;
 
-/** What the module of a soak exports as `soak`: its figures, and in words what was not as it must be. */
+/** What the module of a soak exports as `soak`: its figures, and every failed expectation in words. */
 export type Soak = () => Promise<{ figures: Readonly<Record<string, number>>; failures: string[] }>;

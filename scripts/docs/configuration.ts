@@ -2,7 +2,7 @@ import type { TSchema } from '@sinclair/typebox';
 import { ConfigSchema } from '../../src/config.ts';
 import { code, GENERATED, table, valuesOf } from './markdown.ts';
 
-/** The part of a description that gives a default that is not a constant. */
+/** The part of a description that describes a default that is not a constant. */
 const DEFAULT_IN_WORDS = /\s*Default: (.+?)\.$/;
 
 function row([name, schema]: [string, TSchema]): string[] {

@@ -1,6 +1,6 @@
 import type { TSchema } from '@sinclair/typebox';
 
-/** Says at the top of a page that it is generated. */
+/** The first line of a generated page. */
 export const GENERATED =
   '<!-- Generated from the code by `npm run docs`; a test checks that it is up to date. -->';
 
@@ -16,7 +16,7 @@ export function code(value: unknown): string {
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
-/** The values that a schema accepts: its choices, or its type with its bounds. */
+/** The values that a schema accepts: its choices, or its type and bounds. */
 export function valuesOf(schema: TSchema): string {
   const choices = schema.enum ?? schema.anyOf?.map((option: TSchema) => option.const);
   if (Array.isArray(choices) && choices.every((choice) => choice !== undefined)) {
@@ -29,12 +29,14 @@ export function valuesOf(schema: TSchema): string {
   return [type, boundsOf(schema)].filter((part) => part !== '').join(', ');
 }
 
-function boundsOf({ minimum, maximum, exclusiveMinimum }: TSchema): string {
+function boundsOf({ minimum, maximum = Number.MAX_SAFE_INTEGER, exclusiveMinimum }: TSchema): string {
   const number = (value: number) => value.toLocaleString('en-US');
-  const isOpen = maximum === undefined || maximum === Number.MAX_SAFE_INTEGER;
-  const least = minimum ?? exclusiveMinimum;
-  if (least === undefined) return isOpen ? '' : `at most ${number(maximum)}`;
-  const from = minimum === undefined ? `above ${number(least)}` : number(least);
-  if (isOpen) return minimum === undefined ? from : `at least ${from}`;
-  return minimum === undefined ? `${from}, at most ${number(maximum)}` : `${from} to ${number(maximum)}`;
+  const isOpen = maximum === Number.MAX_SAFE_INTEGER;
+  if (minimum !== undefined)
+    return isOpen ? `at least ${number(minimum)}` : `${number(minimum)} to ${number(maximum)}`;
+  const bounds = [
+    ...(exclusiveMinimum === undefined ? [] : [`above ${number(exclusiveMinimum)}`]),
+    ...(isOpen ? [] : [`at most ${number(maximum)}`]),
+  ];
+  return bounds.join(', ');
 }

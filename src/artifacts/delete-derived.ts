@@ -1,16 +1,15 @@
 import type { ClientBase } from 'pg';
 
-/** What artifacts may have been made from. */
+/** Something that artifacts may have been made from. */
 export type DerivationRoot = { imageId: string } | { artifactId: string };
 
-/** The columns of an artifact that name blobs, and a row of them. */
+/** The columns of an artifact that name blobs. */
 export const NAMED_BLOBS = 'sha256, document_sha256';
 export interface NamedBlobs {
   sha256: Buffer;
   document_sha256: Buffer | null;
 }
 
-/** The SHA-256 of every blob that the rows name. */
 export function blobsOf(rows: readonly NamedBlobs[]): Buffer[] {
   return rows.flatMap(({ sha256, document_sha256 }) =>
     document_sha256 === null ? [sha256] : [sha256, document_sha256],
@@ -19,17 +18,16 @@ export function blobsOf(rows: readonly NamedBlobs[]): Buffer[] {
 
 /**
  * Deletes every artifact that was made from the given image or artifact, directly or through other artifacts, within the
- * caller's transaction. The root itself is left to the caller, who holds a lock on it, so that nothing new is derived
- * from it meanwhile.
+ * caller's transaction. The caller holds a lock on the root, so that nothing new is derived from it, and deletes it.
  *
- * @returns the SHA-256 of the deleted artifacts' bytes and documents, which may be unreferenced now
+ * @returns the SHA-256 of the deleted artifacts' bytes and documents, which may now be unreferenced
  */
 export async function deleteDerivedFrom(transaction: ClientBase, root: DerivationRoot): Promise<Buffer[]> {
   const [column, id] =
     'imageId' in root ? ['image_id', root.imageId] : ['input_artifact_id', root.artifactId];
   let ids: string[] = [];
   let known: number;
-  // Nothing can be derived from what is locked; what was derived from it while the lock was waited for, the next look sees.
+  // Nothing is derived from a locked row. Rows derived while this waited for locks are found by the next query.
   do {
     known = ids.length;
     const { rows } = await transaction.query<{ id: string }>(

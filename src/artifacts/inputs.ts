@@ -6,7 +6,7 @@ import { formatOfMediaType } from '../pictures/formats.ts';
 import type { Input, InputSource, OpenedInputs, OpenOptions, StoredRef } from '../work/inputs.ts';
 import type { ArtifactStore, UseLog } from './store.ts';
 
-/** Images and artifacts as inputs, in files of the disk cache. */
+/** Images and artifacts as inputs, opened as files of the disk cache. */
 export class StoredInputs implements InputSource<StoredRef> {
   readonly #images: ImageStore;
   readonly #artifacts: ArtifactStore;
@@ -23,13 +23,12 @@ export class StoredInputs implements InputSource<StoredRef> {
   async find(owner: OwnerId, ref: StoredRef): Promise<Input> {
     if (ref.type === 'image') {
       const { id, sha256, size, format, filename } = await this.#images.source(owner, ref.id);
-      const content = { sha256, size };
       return {
         ref: { type: 'image', id },
         kind: 'image',
         format,
         filename,
-        content,
+        content: { sha256, size },
         document: null,
         origin: null,
       };
@@ -76,7 +75,7 @@ export class StoredInputs implements InputSource<StoredRef> {
   }
 }
 
-/** As `Promise.all`, but it fails only when all have ended: what they hold by then can be released. */
+/** Like `Promise.all`, but settles only after all have ended, so that everything they hold can be released. */
 async function allEnded<const T extends readonly Promise<unknown>[]>(promises: T) {
   await Promise.allSettled(promises);
   return Promise.all(promises);

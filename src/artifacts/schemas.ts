@@ -1,6 +1,6 @@
-import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../core/cursor.ts';
-import { ObjectWithDefaults, StringEnum, TaggedUnion, Timestamp, Uuid } from '../core/schema.ts';
+import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion, Timestamp, Uuid } from '../core/schema.ts';
 import type { Operation } from '../work/operation.ts';
 
 const id = '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11';
@@ -10,71 +10,64 @@ const ARTIFACT_KINDS = ['picture', 'histogram', 'mask'] as const;
 type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
 
 const DESCRIPTIONS: Record<ArtifactKind, string> = {
-  picture: 'A picture that was derived from others; its content is the file.',
-  histogram: 'Histograms of a picture; its content is the `HistogramResult` as JSON.',
-  mask: 'A segmentation of a picture; its content is the label map, its segments are at `/artifacts/{id}/segments`.',
+  picture: 'A picture derived from others. Its content is the file.',
+  histogram: 'Histograms of a picture. Its content is the `HistogramResult` as JSON.',
+  mask: 'A segmentation of a picture. Its content is the label map; its segments are at `/artifacts/{id}/segments`.',
 };
 
 const ArtifactInputSchema = Type.Object(
-  { type: StringEnum(['image', 'artifact'], { description: 'What it is.' }), id: Uuid() },
-  { $id: 'ArtifactInput', description: 'An image or an artifact that something was made from.' },
+  { type: StringEnum(['image', 'artifact'], { description: 'The kind of input.' }), id: Uuid() },
+  { $id: 'ArtifactInput', description: 'An image or artifact that an artifact was made from.' },
 );
 
-/** What every artifact has, whatever made it. */
+/** The fields of every artifact. */
 const COMMON = {
   id: Uuid(),
-  version: Type.Integer({ description: 'Version of the operation; raised when its results change.' }),
-  inputs: Type.Array(Type.Ref('ArtifactInput'), {
-    description: 'What it was made from; the first is what was worked on.',
+  version: Type.Integer({ description: 'Version of the operation; it rises when the results change.' }),
+  inputs: Type.Array(SchemaRef(ArtifactInputSchema), {
+    description:
+      'What it was made from. The operation works on the first; others are a mask or an overlay, for example.',
   }),
-  filename: Type.String({ description: 'Name of the file.' }),
+  filename: Type.String({ description: 'File name of the content.' }),
   media_type: Type.String({ description: 'Media type of the content.', examples: ['image/webp'] }),
-  size: Type.Integer({ description: 'Bytes of the content.' }),
+  size: Type.Integer({ description: 'Size of the content in bytes.' }),
   sha256: Type.String({
     pattern: '^[0-9a-f]{64}$',
     description: 'SHA-256 of the content, hexadecimal.',
   }),
   retention: StringEnum(['kept', 'cached'], {
-    description: '`kept` until it is deleted. `cached`: made by a `GET`, may be evicted when it is not used.',
+    description:
+      '`kept`: stays until it is deleted. `cached`: made by a `GET`, may be evicted if it is not used.',
   }),
   created_at: Timestamp(),
   content_url: Type.String({
     format: 'uri-reference',
-    description: 'Where the content is.',
+    description: 'Path of the content.',
     examples: [`/artifacts/${id}/content`],
   }),
 };
 
-/** An artifact as clients see it. Parameters and result are those of its operation, as `artifactSchemas` describes them. */
-export interface ArtifactResponse {
-  id: string;
+/** An artifact as clients see it. `artifactSchemas` describes its parameters and result, by operation. */
+export type ArtifactResponse = Static<TObject<typeof COMMON>> & {
   kind: string;
   operation: string;
-  version: number;
   parameters: object;
-  inputs: Static<typeof ArtifactInputSchema>[];
-  filename: string;
-  media_type: string;
-  size: number;
-  sha256: string;
   result: object;
-  retention: 'kept' | 'cached';
-  created_at: string;
-  content_url: string;
-}
+};
 
-/** The schema of each kind of artifact, from the operations that store it, and of any. */
+/** The schemas of artifacts: of each kind, from the operation that stores it, and of all kinds together. */
 export function artifactSchemas(operations: Iterable<Operation>): TSchema[] {
   const all = [...operations];
   const branches = ARTIFACT_KINDS.map((kind) => {
     const makers = all.filter(({ stores }) => stores === kind);
     const [maker, ...others] = makers;
-    if (maker === undefined || others.length > 0) throw new Error(`One operation makes a ${kind}.`);
+    if (maker === undefined || others.length > 0)
+      throw new Error(`Exactly one operation must make a ${kind}.`);
     return artifactSchema(kind, maker);
   });
   const any = TaggedUnion('kind', ARTIFACT_KINDS, branches, {
     $id: 'Artifact',
-    description: 'Something derived: by one operation, with its parameters, from its inputs.',
+    description: 'The stored result of an operation, with its parameters and inputs.',
   });
   return [ArtifactInputSchema, ...branches, any, ArtifactPageSchema];
 }
@@ -82,10 +75,10 @@ export function artifactSchemas(operations: Iterable<Operation>): TSchema[] {
 function artifactSchema(kind: ArtifactKind, { name, params, result }: Operation) {
   return Type.Object(
     {
-      kind: Type.Literal(kind, { description: 'What it is.' }),
-      operation: Type.Literal(name, { description: 'What made it.' }),
-      parameters: byName(params, 'With every default filled in.'),
-      result: byName(result, 'What is known of it without its bytes.'),
+      kind: Type.Literal(kind, { description: 'The kind of artifact.' }),
+      operation: Type.Literal(name, { description: 'The operation that made it.' }),
+      parameters: byName(params, 'With all defaults filled in.'),
+      result: byName(result, 'What is known about it without reading its bytes.'),
       ...COMMON,
     },
     {
@@ -96,9 +89,8 @@ function artifactSchema(kind: ArtifactKind, { name, params, result }: Operation)
   );
 }
 
-/** Schemas of operations that artifacts show have names. */
 function byName({ $id }: TSchema, description: string): TSchema {
-  if ($id === undefined) throw new Error('A schema that artifacts show has a name.');
+  if ($id === undefined) throw new Error('A schema that artifacts show must have a name.');
   return Type.Ref($id, { description });
 }
 
@@ -129,3 +121,4 @@ export const ArtifactListQuerySchema = ObjectWithDefaults({
   ...PageQuery,
   kind: Type.Optional(StringEnum(ARTIFACT_KINDS, { description: 'Only artifacts of this kind.' })),
 });
+export type ArtifactListQuery = Static<typeof ArtifactListQuerySchema>;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
-import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../core/cursor.ts';
+import { CursorId, CursorTime, decodeCursor, type Page, toPage } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import {
   type Database,
@@ -16,6 +16,7 @@ import type { Artifact, NewArtifact } from '../work/artifact.ts';
 import type { StoredRef } from '../work/inputs.ts';
 import type { ArtifactRepository } from '../work/make.ts';
 import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './delete-derived.ts';
+import type { ArtifactListQuery } from './schemas.ts';
 
 /** What is needed to send an artifact's bytes. */
 export type ArtifactContent = Pick<
@@ -23,13 +24,7 @@ export type ArtifactContent = Pick<
   'id' | 'sha256' | 'size' | 'filename' | 'mediaType' | 'retention' | 'lastUsedAt'
 >;
 
-export interface ArtifactListQuery {
-  limit: number;
-  cursor?: string;
-  kind?: string;
-}
-
-/** The part of a logger that is told of a use that could not be noted. */
+/** The part of a logger that is needed here. */
 export interface UseLog {
   warn(details: object, message: string): void;
 }
@@ -50,7 +45,7 @@ function toArtifact({ documentSha256, documentSize, ...artifact }: Row): Artifac
   return { ...artifact, document };
 }
 
-/** Uses of a cached artifact that are closer together than this count as one for the order of eviction. */
+/** Minimum time between two recorded uses of a cached artifact. */
 const TOUCH_AFTER_MS = 60_000;
 
 /** Half a KB each. */
@@ -58,7 +53,7 @@ const KNOWN_CONTENTS = 10_000;
 
 const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
-/** No `ON CONFLICT`: if an equal artifact came first, the transaction must fail, so that the bytes are not stored either. */
+/** No `ON CONFLICT`: if an equal artifact came first, the transaction must fail, so that its bytes are not stored. */
 const INSERT = `WITH stored AS (
     INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename, media_type,
                            result, retention, document_sha256, document_size)
@@ -71,11 +66,11 @@ const INSERT = `WITH stored AS (
   )
   SELECT * FROM stored`;
 
-/** Artifacts in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
+/** Artifacts in PostgreSQL. Every method is bound to an owner and sees only that owner's rows. */
 export class ArtifactStore implements ArtifactRepository {
   readonly #database: Database;
   readonly #blobs: BlobRegistry;
-  /** Artifacts whose bytes were asked for lately. */
+  /** Artifacts whose bytes were recently requested. */
   readonly #contents: KnownRows<ArtifactContent>;
 
   constructor(database: Database, blobs: BlobRegistry) {
@@ -89,14 +84,14 @@ export class ArtifactStore implements ArtifactRepository {
     });
   }
 
-  /** @throws AppError `not_found`, also for someone else's artifact */
+  /** @throws AppError `not_found`, also if the artifact has another owner */
   async get(owner: OwnerId, id: string): Promise<Artifact> {
     const artifact = await this.#find(owner, 'id', id);
     if (!artifact) throw artifactNotFound(id);
     return artifact;
   }
 
-  /** @throws AppError `not_found`, also for someone else's artifact */
+  /** @throws AppError `not_found`, also if the artifact has another owner */
   async getContent(owner: OwnerId, id: string): Promise<ArtifactContent> {
     const content = await this.#contents.get(owner, id.toLowerCase());
     if (!content) throw artifactNotFound(id);
@@ -111,23 +106,19 @@ export class ArtifactStore implements ArtifactRepository {
    * Stores the artifact and its bytes in one transaction.
    *
    * @returns the stored artifact; if an equal one came first, that one, with `isNew` false
-   * @throws AppError `not_found` if an input has been deleted meanwhile
+   * @throws AppError `not_found` if an input has been deleted in the meantime
    */
   async create(owner: OwnerId, artifact: NewArtifact): Promise<{ artifact: Artifact; isNew: boolean }> {
     const created = await this.#insert(owner, artifact);
     if (created) return { artifact: created, isNew: true };
     const stored = await this.findByKey(owner, artifact.key);
     if (!stored)
-      throw new AppError('conflict', 'The same artifact was made and deleted meanwhile; try once more.');
+      throw new AppError('conflict', 'The same artifact was made and deleted in the meantime; try again.');
     return { artifact: stored, isNew: false };
   }
 
-  /** Artifacts made from the image or artifact as one of their direct inputs, newest first. */
-  async listByInput(
-    owner: OwnerId,
-    input: StoredRef,
-    query: ArtifactListQuery,
-  ): Promise<{ artifacts: Artifact[]; nextCursor: string | null }> {
+  /** Artifacts with this image or artifact as a direct input, newest first. */
+  async listByInput(owner: OwnerId, input: StoredRef, query: ArtifactListQuery): Promise<Page<Artifact>> {
     const column = input.type === 'image' ? 'image_id' : 'input_artifact_id';
     const [createdAt, after] =
       query.cursor === undefined ? [null, null] : decodeCursor(query.cursor, CursorSchema);
@@ -138,14 +129,10 @@ export class ArtifactStore implements ArtifactRepository {
        ORDER BY a.created_at DESC, a.id DESC LIMIT $6`,
       [owner, input.id, createdAt && new Date(createdAt), after, query.kind ?? null, query.limit + 1],
     );
-    const page = rows.slice(0, query.limit).map(toArtifact);
-    const last = page.at(-1);
-    const nextCursor =
-      last && rows.length > page.length ? encodeCursor([last.createdAt.toISOString(), last.id]) : null;
-    return { artifacts: page, nextCursor };
+    return toPage(rows.map(toArtifact), query.limit, ({ createdAt, id }) => [createdAt.toISOString(), id]);
   }
 
-  /** Makes a cached artifact a kept one. */
+  /** @returns false if the artifact no longer exists */
   async keep(owner: OwnerId, id: string): Promise<boolean> {
     const { rowCount } = await this.#database.pool.query(
       `UPDATE artifacts SET retention = 'kept' WHERE owner_id = $1 AND id = $2`,
@@ -154,20 +141,20 @@ export class ArtifactStore implements ArtifactRepository {
     return rowCount === 1;
   }
 
-  /** Notes that a cached artifact was used, at most once a minute. If that fails, it is only logged. */
+  /** Records the use of a cached artifact, at most once a minute. A failure is only logged. */
   noteUse(artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>, log: UseLog): void {
     if (artifact.retention !== 'cached' || Date.now() - artifact.lastUsedAt.getTime() < TOUCH_AFTER_MS)
       return;
     artifact.lastUsedAt = new Date();
     this.#database.pool
       .query('UPDATE artifacts SET last_used_at = now() WHERE id = $1', [artifact.id])
-      .catch((err: unknown) => log.warn({ err }, 'artifact use not noted'));
+      .catch((err: unknown) => log.warn({ err }, 'artifact use not recorded'));
   }
 
   /**
-   * Deletes the artifact, everything derived from it, and the bytes that no row names any more.
+   * Deletes the artifact, everything derived from it, and the bytes that no row names afterwards.
    *
-   * @returns the SHA-256 of what was named, for caches to forget
+   * @returns the SHA-256 of the bytes, for caches to forget
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
@@ -192,9 +179,9 @@ export class ArtifactStore implements ArtifactRepository {
 
   /**
    * Deletes cached artifacts, least recently used first, until those of all owners together take at most `maxBytes`.
-   * An artifact that others were derived from stays.
+   * Artifacts that others were derived from stay.
    *
-   * @returns the SHA-256 of what was named, for caches to forget
+   * @returns the SHA-256 of the bytes, for caches to forget
    */
   async evictCached(maxBytes: number): Promise<Buffer[]> {
     return withTransaction(this.#database.pool, async (client, transaction) => {
@@ -209,7 +196,7 @@ export class ArtifactStore implements ArtifactRepository {
         [maxBytes],
       );
       if (victims.length === 0) return [];
-      // Checked again, now that they are locked: before that they may have been kept, or others derived from them.
+      // Checked again under the locks: in the meantime they may have been kept, or others derived from them.
       const { rows } = await client.query<NamedBlobs>(
         `DELETE FROM artifacts a WHERE id = ANY($1::uuid[]) AND retention = 'cached'
            AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
@@ -222,7 +209,7 @@ export class ArtifactStore implements ArtifactRepository {
     });
   }
 
-  /** The owner is compared as text: PostgreSQL could prefer an index of owners, planning while the table is empty. */
+  /** Compares the owner as text: PostgreSQL may otherwise choose the index of owners if it plans while the table is empty. */
   async #find(owner: OwnerId, column: 'id' | 'key', value: string | Buffer): Promise<Artifact | undefined> {
     const { rows } = await this.#database.pool.query<Row>({
       name: `artifact-by-${column}`,
@@ -232,7 +219,7 @@ export class ArtifactStore implements ArtifactRepository {
     return rows[0] && toArtifact(rows[0]);
   }
 
-  /** Without the columns that hold JSON, and the inputs: half the cost of the whole artifact. */
+  /** Without the JSON columns and the inputs, which make up half the cost of reading an artifact. */
   async #findContent(owner: string, id: string): Promise<ArtifactContent | undefined> {
     const { rows } = await this.#database.pool.query<ArtifactContent>({
       name: 'artifact-content',
@@ -244,7 +231,7 @@ export class ArtifactStore implements ArtifactRepository {
     return rows[0];
   }
 
-  /** The stored artifact; undefined if another process has stored an equal one first. */
+  /** @returns undefined if another process has stored an equal artifact first */
   async #insert(
     owner: OwnerId,
     { key, file, document, ...artifact }: NewArtifact,
@@ -293,7 +280,7 @@ export class ArtifactStore implements ArtifactRepository {
     } catch (error) {
       if (hasState(error, [UNIQUE_VIOLATION])) return undefined;
       if (hasState(error, [FOREIGN_KEY_VIOLATION])) {
-        throw new AppError('not_found', 'What the artifact was to be made from has been deleted meanwhile.', {
+        throw new AppError('not_found', 'An input of the artifact has been deleted in the meantime.', {
           cause: error,
         });
       }

@@ -55,6 +55,27 @@ export function encodeCursor(position: unknown): string {
   return Buffer.from(JSON.stringify(position)).toString('base64url');
 }
 
+export interface Page<Item> {
+  items: Item[];
+  /** Null on the last page. */
+  nextCursor: string | null;
+}
+
+/**
+ * A page of rows that were read with a limit one higher than the page's own.
+ *
+ * @param positionOf what the cursor holds of the last row
+ */
+export function toPage<Row extends object>(
+  rows: readonly Row[],
+  limit: number,
+  positionOf: (last: Row) => unknown,
+): Page<Row> {
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  return { items, nextCursor: last && rows.length > limit ? encodeCursor(positionOf(last)) : null };
+}
+
 /**
  * Decodes a cursor and checks that a list of this kind can have given it: its shape, its values, and that `encodeCursor`
  * writes it alike.

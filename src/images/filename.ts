@@ -1,12 +1,12 @@
 const MAX_LENGTH = 255;
 
-/** Control characters, and the marks that turn the direction of text (they disguise extensions: `gpj.exe`). */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** Control characters, and marks that change the direction of text (they can disguise an extension: `gpj.exe`). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: to remove them
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
- * A file name as it may be stored and sent: the last part of a path, without control characters, well-formed Unicode,
- * at most 255 UTF-16 units long (the extension is kept when it is cut). Whatever leaves nothing becomes `fallback`.
+ * A file name that is safe to store and send: the last part of a path, without control characters, well-formed Unicode,
+ * at most 255 UTF-16 units long (a longer name keeps its extension); `fallback` if nothing is left.
  */
 export function sanitizeFilename(name: string, fallback: string): string {
   const last = name.split(/[/\\]/).at(-1) ?? '';

@@ -9,7 +9,7 @@ declare module '../work/operation.ts' {
   }
 }
 
-/** Reads the metadata of an uploaded file and decodes it once in full, so that a truncated or corrupt one is refused. */
+/** Reads the metadata of an uploaded file and decodes it once in full, to refuse a truncated or corrupt one. */
 export const inspect = defineOperation({
   name: 'inspect',
   version: 1,

@@ -2,25 +2,25 @@ import { createHash } from 'node:crypto';
 import { open, rm } from 'node:fs/promises';
 import type { FormFile } from '../http/requests/multipart-form.ts';
 
-/** One file of an upload, received whole. */
+/** A file of an upload that has been received completely. */
 export interface ReceivedFile {
-  /** As the client sent it; not safe for anything. */
+  /** As the client sent it; not sanitized. */
   filename: string;
-  /** Where the bytes are; the receiver's to delete. */
+  /** The file with the bytes; the caller deletes it. */
   path: string;
   sha256: Buffer;
   /** Bytes received. */
   size: number;
-  /** The first bytes, for telling the format. */
+  /** The first bytes, which tell the format. */
   head: Buffer;
-  /** The file was longer than `maxFileBytes`; `path` holds nothing of use. */
+  /** The file was longer than `maxFileBytes` and has been cut off. */
   isTooLarge: boolean;
 }
 
 const HEAD_BYTES = 256;
 
 /**
- * Streams a file of a form to a new file while it is hashed. If that fails, there is no file.
+ * Streams a file of a form to a new file and hashes it on the way. If that fails, the file is removed.
  *
  * @throws what reading the form throws
  */
@@ -41,7 +41,7 @@ export async function receiveFile(
     }
     await file.close();
   } catch (error) {
-    // A full disk may fail here, too, after it has failed to write.
+    // On a full disk, closing may fail like writing.
     await file.close().catch(() => undefined);
     await rm(path, { force: true });
     throw error;

@@ -3,35 +3,29 @@ import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
 import type { ImageDetails } from '../pictures/metadata.ts';
 import type { ImageResponse } from './schemas.ts';
 
-/** An image as clients see it. The position is shown only if it was asked for. */
+/** An image as clients see it. The position is included only on request. */
 export function toImageResponse(image: Image, { includeGps }: { includeGps: boolean }): ImageResponse {
+  const { ownerId: _, sha256, details, hasAlpha, colorSpace, createdAt, updatedAt, ...same } = image;
   // Written by this service from `ImageMetadata`, so the columns hold what its types say.
   const format = image.format as ImageFormat;
-  const details = image.details as ImageDetails;
+  const { gps, ...found } = details as ImageDetails;
   return {
-    id: image.id,
-    filename: image.filename,
+    ...same,
     format,
     media_type: FORMATS[format].mediaType,
     size: Number(image.size),
-    sha256: Buffer.from(image.sha256).toString('hex'),
-    width: image.width,
-    height: image.height,
-    channels: image.channels,
-    depth: image.depth,
-    has_alpha: image.hasAlpha,
-    pages: image.pages,
-    orientation: image.orientation,
-    color_space: image.colorSpace,
-    density: image.density,
-    has_profile: details.has_profile ?? false,
-    is_progressive: details.is_progressive ?? false,
-    delays: details.delays ?? null,
-    loop: details.loop ?? null,
-    exif: details.exif ?? {},
-    ...(includeGps && details.gps ? { gps: details.gps } : {}),
-    created_at: image.createdAt.toISOString(),
-    updated_at: image.updatedAt.toISOString(),
+    sha256: Buffer.from(sha256).toString('hex'),
+    has_alpha: hasAlpha,
+    color_space: colorSpace,
+    has_profile: false,
+    is_progressive: false,
+    delays: null,
+    loop: null,
+    exif: {},
+    ...found,
+    ...(includeGps && gps ? { gps } : {}),
+    created_at: createdAt.toISOString(),
+    updated_at: updatedAt.toISOString(),
     content_url: `/images/${image.id}/content`,
   };
 }

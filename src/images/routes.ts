@@ -7,7 +7,6 @@ import { clientSignal } from '../http/connections/client-signal.ts';
 import type { Metrics } from '../http/operators/metrics.ts';
 import { type ErrorTranslator, sendProblem, toPublicError } from '../http/problem-handler.ts';
 import {
-  CONTENT_CODES,
   FORM_CODES,
   LOOKUP_CODES,
   PROBLEMS,
@@ -17,15 +16,10 @@ import {
   toProblem,
 } from '../http/problems/problems.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
-import {
-  ContentQuerySchema,
-  contentResponses,
-  IMMUTABLE,
-  sendContent,
-  storedContent,
-} from '../http/responses/content.ts';
 import { linkNextPage } from '../http/responses/next-page.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
+import { RESOURCES } from '../http/responses/operation-documents.ts';
+import { IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
+import { storedRoutes } from '../http/responses/stored-routes.ts';
 import { sanitizeFilename } from './filename.ts';
 import { toImageResponse } from './response.ts';
 import { type ImageChanges, ImageChangesSchema, ImageListQuerySchema, ImageQuerySchema } from './schemas.ts';
@@ -49,10 +43,11 @@ const UPLOAD_CODES: readonly ErrorCode[] = [
   ...PROCESSING_CODES,
 ];
 
-/** `/images`: upload, list, metadata, rename, delete and the original bytes. */
+/** `/images`: upload, list, metadata, rename, delete, and the original bytes. */
 export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async (app, options) => {
   const { images, blobs, uploads, metrics, translateError } = options;
   const tags = ['images'];
+  const [resource] = RESOURCES;
   const limits = uploadLimits(uploads.settings);
 
   app.post(
@@ -63,13 +58,14 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       schema: {
         operationId: 'uploadImages',
         tags,
-        summary: 'Upload one image or many',
+        summary: 'Upload one or more images',
         description:
-          'A multipart body with the field `files`, once or many times. Each file is told by its bytes, held to the limits and ' +
-          'decoded once in full. A bad file fails alone; equal bytes are the same image. A body that is cut off or too long stores nothing.',
+          'A multipart body with one or more files in the field `files`. The format of each file is recognized by its bytes, the ' +
+          'limits are checked, and the file is decoded once in full. A bad file fails alone; equal bytes are the same image. ' +
+          'If the body is cut off or too long, nothing is stored.',
         response: {
           201: jsonResponse('UploadResponse', 'At least one image was created.'),
-          200: jsonResponse('UploadResponse', 'All the images existed.'),
+          200: jsonResponse('UploadResponse', 'All images already existed.'),
           ...problemResponsesOf('UploadProblem', UPLOAD_CODES),
         },
       },
@@ -88,7 +84,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         operationId: 'listImages',
         tags,
         summary: 'List images',
-        description: 'Newest first unless sorted otherwise, a page at a time.',
+        description: 'Newest first unless `sort` says otherwise, one page at a time.',
         querystring: ImageListQuerySchema,
         response: {
           200: pageResponse('ImagePage', 'A page of images.'),
@@ -98,9 +94,9 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
     },
     async (request, reply) => {
       const { include_gps: includeGps, ...query } = request.query;
-      const { images: page, nextCursor } = await images.list(request.owner, query);
+      const { items, nextCursor } = await images.list(request.owner, query);
       if (nextCursor) linkNextPage(request, reply, nextCursor);
-      return { items: page.map((image) => toImageResponse(image, { includeGps })), next_cursor: nextCursor };
+      return { items: items.map((image) => toImageResponse(image, { includeGps })), next_cursor: nextCursor };
     },
   );
 
@@ -110,8 +106,8 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       schema: {
         operationId: 'getImage',
         tags,
-        summary: "An image's metadata",
-        description: 'Read from its bytes when it was uploaded.',
+        summary: 'The metadata of an image',
+        description: 'Read from the bytes when the image was uploaded.',
         params: IdParamsSchema,
         querystring: ImageQuerySchema,
         response: {
@@ -132,8 +128,8 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
       schema: {
         operationId: 'updateImage',
         tags,
-        summary: 'Change what an image is called',
-        description: 'Only what is given is changed. The bytes never change.',
+        summary: 'Rename an image',
+        description: 'Only the given fields are changed. The bytes never change.',
         params: IdParamsSchema,
         body: ImageChangesSchema,
         response: {
@@ -154,62 +150,23 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
     },
   );
 
-  app.delete(
-    '/images/:id',
-    {
-      schema: {
-        operationId: 'deleteImage',
-        tags,
-        summary: 'Delete an image',
-        description:
-          'With everything that was derived from it. Bytes that nothing else names are gone with it.',
-        params: IdParamsSchema,
-        response: {
-          204: emptyResponse('It is deleted.'),
-          ...problemResponses(...LOOKUP_CODES),
-        },
-      },
-    },
-    async (request, reply) => {
-      blobs.forget(await images.delete(request.owner, request.params.id));
-      return reply.code(204).send();
-    },
-  );
-
-  app.get(
-    '/images/:id/content',
-    {
-      schema: {
-        operationId: 'getImageContent',
-        tags,
-        summary: 'The original bytes',
-        description:
-          'As they were uploaded, with a strong `ETag`; conditional and range requests are answered.',
-        params: IdParamsSchema,
-        querystring: ContentQuerySchema,
-        response: {
-          ...contentResponses('image/*'),
-          ...problemResponses(...LOOKUP_CODES, ...CONTENT_CODES),
-        },
-      },
-    },
-    async (request, reply) => {
-      const source = await images.source(request.owner, request.params.id);
-      const { download } = request.query;
-      return sendContent(request, reply, storedContent(blobs, source, { download, cacheControl: IMMUTABLE }));
-    },
-  );
+  await app.register(storedRoutes, {
+    resource,
+    mediaType: 'image/*',
+    blobs,
+    find: ({ owner }, id) => images.source(owner, id),
+    delete: (owner, id) => images.delete(owner, id),
+  });
 };
 
-/** @throws AppError `validation_failed` for a name of which nothing is left as a file name */
-function toChanges({ filename: given, ...changes }: ImageChanges): ImageChanges {
-  if (given === undefined) return changes;
+/** @throws AppError `validation_failed` if nothing is left of the name */
+function toChanges({ filename: given = '' }: ImageChanges): ImageChanges {
   const filename = sanitizeFilename(given, '');
-  if (filename === '') throw parameterError('/filename', 'a name that a file may have', given);
-  return { ...changes, filename };
+  if (filename === '') throw parameterError('/filename', 'a valid file name', given);
+  return { filename };
 }
 
-/** The results of a batch, with the status that they have in common. */
+/** Answers with the results of a batch: 201 if an image was created, 200 if all existed, otherwise a problem. */
 function sendOutcomes(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -217,7 +174,7 @@ function sendOutcomes(
   metrics: Metrics,
   translate: ErrorTranslator,
 ): FastifyReply {
-  const errors = new Map<UploadOutcome, AppError>();
+  const errors: AppError[] = [];
   const results = outcomes.map((outcome): UploadResult => {
     if (outcome.status !== 'failed') {
       if (outcome.status === 'created') metrics.storedBytes.inc(Number(outcome.image.size));
@@ -226,15 +183,15 @@ function sendOutcomes(
     }
     const error = toPublicError(outcome.error, request, translate);
     if (error.code === 'internal_error') request.log.error({ err: error.cause }, 'file failed');
-    errors.set(outcome, error);
+    errors.push(error);
     return { status: 'failed', filename: outcome.filename, problem: toProblem(error, request) };
   });
   if (outcomes.some(({ status }) => status === 'created')) return reply.code(201).send({ results });
-  if (errors.size === 0) return reply.code(200).send({ results });
-  return sendProblem(request, reply, commonError([...errors.values()]), { results });
+  if (errors.length === 0) return reply.code(200).send({ results });
+  return sendProblem(request, reply, commonError(errors), { results });
 }
 
-/** One error for a batch of which nothing was created: the one that all failures share, or `validation_failed`. */
+/** One error for a batch that created nothing: the one that all failures share, or `validation_failed`. */
 function commonError(errors: readonly AppError[]): AppError {
   const statuses = new Set(errors.map(({ code }) => PROBLEMS[code].status));
   const [first] = errors;
@@ -242,7 +199,7 @@ function commonError(errors: readonly AppError[]): AppError {
   const detail =
     errors.length === 1 && first
       ? first.detail
-      : `No image was created; ${errors.length} files failed, each for the reason in results.`;
+      : `No image was created; ${errors.length} files failed, for the reasons in results.`;
   const retryAfter = first?.retryAfter;
   return new AppError(code, detail, retryAfter === undefined ? {} : { retryAfter });
 }

@@ -1,57 +1,32 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../core/cursor.ts';
-import { Nullable, ObjectWithDefaults, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
+import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
 import { IMAGE_FORMATS } from '../pictures/formats.ts';
+import { ExifSchema, GpsSchema, ImageMetadataSchema } from '../pictures/metadata.ts';
 
 const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
-const GpsSchema = Type.Object(
-  {
-    latitude: Type.Number({ minimum: -90, maximum: 90, description: 'Decimal degrees, north positive.' }),
-    longitude: Type.Number({ minimum: -180, maximum: 180, description: 'Decimal degrees, east positive.' }),
-    altitude: Type.Optional(Type.Number({ description: 'Metres above sea level.' })),
-  },
-  { $id: 'GpsPosition', description: 'Where the picture was taken, as its EXIF says.' },
-);
+const { format, details: _, ...measures } = ImageMetadataSchema.properties;
 
 export const ImageSchema = Type.Object(
   {
     id: Uuid(),
     filename: Type.String({ description: 'The name it was uploaded or renamed with.' }),
-    format: StringEnum(IMAGE_FORMATS, { description: 'Read from the bytes.' }),
+    format,
     media_type: Type.String({ examples: ['image/jpeg'] }),
-    size: Type.Integer({ description: 'Bytes.' }),
-    sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the bytes, hexadecimal.' }),
-    width: Type.Integer({ description: 'Pixels of one frame as it is seen, after EXIF orientation.' }),
-    height: Type.Integer({ description: 'Pixels of one frame as it is seen, after EXIF orientation.' }),
-    channels: Type.Integer({
-      description: '1 grey, 2 grey and alpha, 3 colour, 4 colour and alpha or CMYK, 5 CMYK and alpha.',
-    }),
-    depth: Type.String({
-      description: 'Sample format: `uchar` is 8-bit, `ushort` 16-bit.',
-      examples: ['uchar'],
-    }),
-    has_alpha: Type.Boolean(),
-    pages: Type.Integer({ description: 'Frames of an animation, pages of a TIFF; 1 for a still picture.' }),
-    orientation: Nullable('integer', { description: 'EXIF orientation, 1 to 8.' }),
-    color_space: Type.String({
-      description: 'How the samples are meant, in the terms of libvips.',
-      examples: ['srgb'],
-    }),
-    density: Nullable('number', { description: 'Pixels per inch, where the file says so.' }),
-    has_profile: Type.Boolean({ description: 'An ICC profile is embedded.' }),
+    size: Type.Integer({ description: 'Size of the file in bytes.' }),
+    sha256: Type.String({ pattern: '^[0-9a-f]{64}$', description: 'SHA-256 of the file, hexadecimal.' }),
+    ...measures,
+    has_profile: Type.Boolean({ description: 'Whether an ICC profile is embedded.' }),
     is_progressive: Type.Boolean(),
     delays: Type.Unsafe<number[] | null>({
       type: ['array', 'null'],
       items: { type: 'integer' },
-      description: 'Milliseconds each frame of an animation is shown.',
+      description: 'Milliseconds that each page of an animation is shown.',
     }),
-    loop: Nullable('integer', { description: 'Times an animation plays; 0 is for ever.' }),
-    exif: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]), {
-      description: 'A subset of EXIF, without the position.',
-      examples: [{ make: 'Canon', model: 'EOS 40D', iso: 100 }],
-    }),
-    gps: Type.Optional(Type.Ref('GpsPosition')),
+    loop: Nullable('integer', { description: 'Times an animation plays; 0 means forever.' }),
+    exif: ExifSchema,
+    gps: Type.Optional(SchemaRef(GpsSchema)),
     created_at: Timestamp(),
     updated_at: Timestamp(),
     content_url: Type.String({ format: 'uri-reference', examples: [`/images/${id}/content`] }),
@@ -96,16 +71,19 @@ export type ImageSort = (typeof IMAGE_SORTS)[number];
 
 const includeGps = Type.Boolean({
   default: false,
-  description: 'Show the position that EXIF gives, where there is one.',
+  description: 'Include the position, if the EXIF gives one.',
 });
 
 export const ImageListQuerySchema = ObjectWithDefaults({
   ...PageQuery,
-  sort: StringEnum(IMAGE_SORTS, { default: '-created_at', description: 'Order; `-` is descending.' }),
+  sort: StringEnum(IMAGE_SORTS, {
+    default: '-created_at',
+    description: 'Order of the list; `-` means descending.',
+  }),
   format: Type.Optional(
     Type.Array(StringEnum(IMAGE_FORMATS), {
       maxItems: IMAGE_FORMATS.length,
-      description: 'Only these formats; may be given several times.',
+      description: 'Only images of these formats; may be repeated.',
     }),
   ),
   uploaded_after: Type.Optional(Timestamp({ description: 'Only images uploaded at or after this time.' })),
@@ -114,7 +92,7 @@ export const ImageListQuerySchema = ObjectWithDefaults({
     Type.String({
       minLength: 1,
       maxLength: 255,
-      description: 'Only images whose file name contains this, in any case.',
+      description: 'Only images whose file name contains this text, ignoring case.',
     }),
   ),
   include_gps: includeGps,
@@ -129,7 +107,7 @@ export const ImageChangesSchema = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: 255,
-        description: 'The new name. What a file name may not hold is removed.',
+        description: 'The new name. Characters that a file name cannot contain are removed.',
       }),
     ),
   },
@@ -144,6 +122,7 @@ export const ImageChangesSchema = Type.Object(
 
 export type ImageChanges = Static<typeof ImageChangesSchema>;
 
-export type ImageResponse = Omit<Static<typeof ImageSchema>, 'gps'> & { gps?: Static<typeof GpsSchema> };
-/** The schemas that have names, for `addSchema`. */
+export type ImageResponse = Static<typeof ImageSchema>;
+
+/** The named schemas, for `addSchema`. */
 export const IMAGE_SCHEMAS = [GpsSchema, ImageSchema, ImagePageSchema, ImageChangesSchema];

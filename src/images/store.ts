@@ -10,14 +10,15 @@ import {
   CursorText,
   CursorTime,
   decodeCursor,
-  encodeCursor,
+  type Page,
+  toPage,
 } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { Image, Prisma } from '../db/generated/client.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
 import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
-import type { ImageMetadata } from '../pictures/metadata.ts';
+import { type ImageMetadata, ImageMetadataSchema } from '../pictures/metadata.ts';
 import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
 
 /** What is needed to read an image's bytes. */
@@ -36,9 +37,8 @@ export interface NewImage {
   file: StagedFile;
 }
 
-/** How a sort orders: the column, its direction, and how a cursor's text becomes its value again. */
 interface Order {
-  column: 'createdAt' | 'filename' | 'size';
+  column: keyof typeof SORT_COLUMNS;
   direction: 'asc' | 'desc';
 }
 
@@ -51,45 +51,39 @@ const ORDERS: Record<ImageSort, Order> = {
   '-size': { column: 'size', direction: 'desc' },
 };
 
-const CursorSchema = {
-  createdAt: Type.Tuple([Type.Literal('createdAt'), CursorTime, CursorId]),
-  filename: Type.Tuple([Type.Literal('filename'), CursorText, CursorId]),
-  size: Type.Tuple([Type.Literal('size'), CursorInteger, CursorId]),
+/** How a cursor holds the value of each column as text, and how to read it. */
+const SORT_COLUMNS = {
+  createdAt: { text: CursorTime, read: (text: string) => new Date(text) },
+  filename: { text: CursorText, read: (text: string) => text },
+  size: { text: CursorInteger, read: (text: string) => BigInt(text) },
 };
 
-const READ_VALUE = {
-  createdAt: (text: string) => new Date(text),
-  filename: (text: string) => text,
-  size: (text: string) => BigInt(text),
-};
-
-function valueText(image: Image, column: Order['column']): string {
-  return column === 'createdAt' ? image.createdAt.toISOString() : String(image[column]);
-}
-
-/** Rows after the cursor: keyset paging, so that a page costs the same however far down it is. */
+/** Rows after the cursor: keyset paging, so that a late page costs no more than the first. */
 function afterCursor(cursor: string, { column, direction }: Order): Prisma.ImageWhereInput {
-  const [, text, id] = decodeCursor(cursor, CursorSchema[column]);
-  const value = READ_VALUE[column](text);
-  const beyond = direction === 'asc' ? { gt: value } : { lt: value };
-  const beyondId = direction === 'asc' ? { gt: id } : { lt: id };
-  return { OR: [{ [column]: beyond }, { [column]: value, id: beyondId }] };
+  const { text, read } = SORT_COLUMNS[column];
+  const [, last, id] = decodeCursor(cursor, Type.Tuple([Type.Literal(column), text, CursorId]));
+  const value = read(last);
+  const beyond = <T>(position: T) => (direction === 'asc' ? { gt: position } : { lt: position });
+  return { OR: [{ [column]: beyond(value) }, { [column]: value, id: beyond(id) }] };
 }
 
-/** `LIKE` patterns in a filter are plain text to the user. */
+/** Text as a `LIKE` pattern that matches it literally. */
 const escapeLike = (text: string): string => text.replace(/[\\%_]/g, '\\$&');
+
+/** The columns that are named as the fields of the metadata. */
+const METADATA_COLUMNS = Object.keys(ImageMetadataSchema.properties) as (keyof ImageMetadata)[];
 
 /** Half a KB each. */
 const KNOWN_SOURCES = 10_000;
 
 /**
- * Deletes what was derived from an image, within a transaction that has locked the image.
+ * Deletes everything derived from an image, within a transaction that has locked the image.
  *
- * @returns the SHA-256 of what was deleted
+ * @returns the SHA-256 of the deleted bytes
  */
 export type DeleteDerived = (transaction: ClientBase, root: { imageId: string }) => Promise<Buffer[]>;
 
-/** Images in PostgreSQL. Every method is bound to an owner and sees nothing of anyone else's. */
+/** Images in PostgreSQL. Every method is bound to an owner and sees only that owner's rows. */
 export class ImageStore {
   readonly #database: Database;
   readonly #blobs: BlobRegistry;
@@ -108,14 +102,14 @@ export class ImageStore {
     });
   }
 
-  /** @throws AppError `not_found`, also for someone else's image */
+  /** @throws AppError `not_found`, also if the image has another owner */
   async get(owner: OwnerId, id: string): Promise<Image> {
     const image = await this.#database.prisma.image.findFirst({ where: { ownerId: owner, id } });
     if (!image) throw imageNotFound(id);
     return image;
   }
 
-  /** @throws AppError `not_found`, also for someone else's image */
+  /** @throws AppError `not_found`, also if the image has another owner */
   async source(owner: OwnerId, id: string): Promise<ImageSource> {
     const source = await this.#sources.get(owner, id.toLowerCase());
     if (!source) throw imageNotFound(id);
@@ -128,12 +122,12 @@ export class ImageStore {
     });
   }
 
-  /** Stores the bytes and the row that names them in one transaction; equal bytes of the same owner are one image. */
+  /** Stores the bytes and the row that names them in one transaction. An owner has one image for equal bytes. */
   async create(
     owner: OwnerId,
     { filename, metadata, file }: NewImage,
   ): Promise<{ image: Image; isNew: boolean }> {
-    // The image found in place of a new one may be deleted before it is read: then this upload is the first again.
+    // The existing image may be deleted before it is read; then this upload is the first again.
     for (let attempt = 0; attempt < 5; attempt += 1) {
       const isNew = await this.#insert(owner, { filename, metadata, file });
       const image = await this.findBySha256(owner, file.sha256);
@@ -141,14 +135,11 @@ export class ImageStore {
     }
     throw new AppError(
       'conflict',
-      'The same image was uploaded and deleted again and again meanwhile; try once more.',
+      'The same image was repeatedly uploaded and deleted in the meantime; try again.',
     );
   }
 
-  async list(
-    owner: OwnerId,
-    query: Omit<ImageListQuery, 'include_gps'>,
-  ): Promise<{ images: Image[]; nextCursor: string | null }> {
+  async list(owner: OwnerId, query: Omit<ImageListQuery, 'include_gps'>): Promise<Page<Image>> {
     const order = ORDERS[query.sort];
     const filters: Prisma.ImageWhereInput[] = [];
     if (query.format) filters.push({ format: { in: query.format } });
@@ -162,13 +153,10 @@ export class ImageStore {
       orderBy: [{ [order.column]: order.direction }, { id: order.direction }],
       take: query.limit + 1,
     });
-    const page = images.slice(0, query.limit);
-    const last = page.at(-1);
-    const nextCursor =
-      last && images.length > page.length
-        ? encodeCursor([order.column, valueText(last, order.column), last.id])
-        : null;
-    return { images: page, nextCursor };
+    return toPage(images, query.limit, (last) => {
+      const value = last[order.column];
+      return [order.column, value instanceof Date ? value.toISOString() : String(value), last.id];
+    });
   }
 
   /** @throws AppError `not_found` */
@@ -183,9 +171,9 @@ export class ImageStore {
   }
 
   /**
-   * Deletes the image, everything derived from it, and the bytes that no row names any more.
+   * Deletes the image, everything derived from it, and the bytes that no row names afterwards.
    *
-   * @returns the SHA-256 of what was named, for caches to forget
+   * @returns the SHA-256 of the bytes, for caches to forget
    * @throws AppError `not_found`
    */
   async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
@@ -206,7 +194,7 @@ export class ImageStore {
     return deleted;
   }
 
-  /** The owner is compared as text: PostgreSQL could prefer an index of owners, planning while the table is empty. */
+  /** Compares the owner as text: PostgreSQL may otherwise choose the index of owners if it plans while the table is empty. */
   async #findSource(owner: string, id: string): Promise<ImageSource | undefined> {
     const { rows } = await this.#database.pool.query<Omit<ImageSource, 'mediaType'>>({
       name: 'image-source',
@@ -221,9 +209,8 @@ export class ImageStore {
     return withTransaction(this.#database.pool, async (client, transaction) => {
       await this.#blobs.add([file], transaction);
       const { rowCount } = await client.query(
-        `INSERT INTO images (id, owner_id, sha256, filename, size, format, width, height, channels, depth, has_alpha,
-                             pages, orientation, color_space, density, details)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+        `INSERT INTO images (id, owner_id, sha256, filename, size, ${METADATA_COLUMNS})
+         VALUES ($1, $2, $3, $4, $5, ${METADATA_COLUMNS.map((_, index) => `$${index + 6}`)})
          ON CONFLICT (owner_id, sha256) DO NOTHING`,
         [
           randomUUID(),
@@ -231,17 +218,7 @@ export class ImageStore {
           file.sha256,
           filename,
           file.size,
-          metadata.format,
-          metadata.width,
-          metadata.height,
-          metadata.channels,
-          metadata.depth,
-          metadata.has_alpha,
-          metadata.pages,
-          metadata.orientation,
-          metadata.color_space,
-          metadata.density,
-          JSON.stringify(metadata.details),
+          ...METADATA_COLUMNS.map((column) => metadata[column]),
         ],
       );
       return rowCount === 1;

@@ -17,7 +17,7 @@ import { type ReceivedFile, receiveFile } from './receive-file.ts';
 import type { ImageSettings } from './settings.ts';
 import type { ImageStore } from './store.ts';
 
-/** What became of one file; `failed` with the error as it was thrown. */
+/** The outcome for one file; `error` is as it was thrown. */
 export type UploadOutcome =
   | { status: 'created' | 'existing'; filename: string; image: Image }
   | { status: 'failed'; filename: string; error: unknown };
@@ -25,19 +25,18 @@ export type UploadOutcome =
 export interface UploadServices {
   images: ImageStore;
   maker: Maker;
-  /** Uploads that are received at the same time. */
+  /** Limits the uploads that are received at the same time. */
   admission: Admission;
   temporaryFolder: TemporaryFolder;
   diskCache: DiskCache;
   settings: ImageSettings & Pick<WorkSettings, 'IMAGE_CONCURRENCY'>;
 }
 
-/** The limits of an upload of images. */
 export function uploadLimits({ MAX_FILE_BYTES, MAX_REQUEST_BYTES, MAX_FILES }: ImageSettings): FormLimits {
   return { maxFileBytes: MAX_FILE_BYTES, maxRequestBytes: MAX_REQUEST_BYTES, maxFiles: MAX_FILES };
 }
 
-/** A file that has passed every check but is not stored yet, or the image that its bytes are already. */
+/** A file that has passed all checks but is not stored yet, or the existing image of its bytes. */
 type Checked = { image: Image } | { format: ImageFormat; metadata: ImageMetadata };
 
 async function check(
@@ -60,7 +59,7 @@ async function check(
       'unsupported_image_format',
       file.size === 0
         ? `The file is empty; ${accepted}.`
-        : `The bytes are no picture of an accepted format; ${accepted}.`,
+        : `The file is not a picture of an accepted format; ${accepted}.`,
     );
   }
   const image = await images.findBySha256(owner, file.sha256);
@@ -79,22 +78,19 @@ async function store(
   const { mediaType, extensions } = FORMATS[checked.format];
   const filename = sanitizeFilename(file.filename, `image.${extensions[0]}`);
   const staged = { path: file.path, sha256: file.sha256, size: file.size, mediaType };
-  const { image, isNew } = await services.images.create(owner, {
-    filename,
-    metadata: checked.metadata,
-    file: staged,
-  });
+  const { metadata } = checked;
+  const { image, isNew } = await services.images.create(owner, { filename, metadata, file: staged });
   if (isNew) await services.diskCache.adopt(file.path, file.sha256, file.size);
   return { status: isNew ? 'created' : 'existing', filename: file.filename, image };
 }
 
 /**
- * Receives a batch of pictures, inspects each in an image process while the next ones are arriving, and stores them
- * once the whole body has come: a body that is cut off or too long stores nothing, a bad file fails alone.
+ * Receives a batch of pictures, inspects each in an image process while the next ones arrive, and stores them after the
+ * whole body has arrived. If the body is cut off or too long, nothing is stored; a bad file fails alone.
  *
- * @param files of a form, which is read only once the upload has its place
- * @param signal aborted when the client goes away; what is not stored by then is dropped
- * @returns one outcome for each file, in the order of the request
+ * @param files of a form; they are read once the upload has its place
+ * @param signal aborted when the client disconnects; what is not stored by then is dropped
+ * @returns one outcome per file, in the order of the request
  */
 export async function uploadImages(
   owner: OwnerId,
@@ -102,40 +98,33 @@ export async function uploadImages(
   services: UploadServices,
   signal: AbortSignal,
 ): Promise<UploadOutcome[]> {
-  return services.admission.run(signal, () => receiveImages(owner, files, services, signal));
-}
-
-async function receiveImages(
-  owner: OwnerId,
-  files: AsyncIterable<FormFile>,
-  services: UploadServices,
-  signal: AbortSignal,
-): Promise<UploadOutcome[]> {
-  const limit = pLimit(services.settings.IMAGE_CONCURRENCY);
-  const failed = new AbortController();
-  const received: { file: ReceivedFile; checked: Promise<Checked> }[] = [];
-  try {
-    for await (const part of files) {
-      const file = await receiveFile(part, services.temporaryFolder.newPath());
-      const checked = limit(() => check(owner, file, services, AbortSignal.any([signal, failed.signal])));
-      checked.catch(() => undefined);
-      received.push({ file, checked });
-    }
-    const outcomes: UploadOutcome[] = [];
-    for (const { file, checked } of received) {
-      try {
-        outcomes.push(await store(owner, file, await checked, services));
-      } catch (error) {
-        signal.throwIfAborted();
-        outcomes.push({ status: 'failed', filename: file.filename, error });
+  return services.admission.run(signal, async () => {
+    const limit = pLimit(services.settings.IMAGE_CONCURRENCY);
+    const failed = new AbortController();
+    const received: { file: ReceivedFile; checked: Promise<Checked> }[] = [];
+    try {
+      for await (const part of files) {
+        const file = await receiveFile(part, services.temporaryFolder.newPath());
+        const checked = limit(() => check(owner, file, services, AbortSignal.any([signal, failed.signal])));
+        checked.catch(() => undefined);
+        received.push({ file, checked });
       }
+      const outcomes: UploadOutcome[] = [];
+      for (const { file, checked } of received) {
+        try {
+          outcomes.push(await store(owner, file, await checked, services));
+        } catch (error) {
+          signal.throwIfAborted();
+          outcomes.push({ status: 'failed', filename: file.filename, error });
+        }
+      }
+      return outcomes;
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    } finally {
+      await Promise.allSettled(received.map(({ checked }) => checked));
+      await Promise.all(received.map(({ file }) => rm(file.path, { force: true })));
     }
-    return outcomes;
-  } catch (error) {
-    failed.abort(error);
-    throw error;
-  } finally {
-    await Promise.allSettled(received.map(({ checked }) => checked));
-    await Promise.all(received.map(({ file }) => rm(file.path, { force: true })));
-  }
+  });
 }

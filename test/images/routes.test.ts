@@ -90,9 +90,7 @@ t.test('an image can be read, renamed and deleted; its bytes come back as they w
   t.equal((await send('PATCH', `/images/${image.id}`, { filename: '\u0000' })).statusCode, 422);
   t.match((await send('PATCH', `/images/${image.id}`, { filename: '..' })).json(), {
     status: 422,
-    errors: [
-      { path: '/filename', message: 'Expected a name that a file may have for filename but received ".."' },
-    ],
+    errors: [{ path: '/filename', message: 'Expected a valid file name for filename but received ".."' }],
   });
   t.equal((await send('PATCH', `/images/${image.id}`, { name: 'x' })).statusCode, 422);
 

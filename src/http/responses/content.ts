@@ -28,9 +28,11 @@ export interface ContentBytes {
 
 export interface Content extends ContentHead, ContentBytes {}
 
+export type StoredBytes = BlobRef & Pick<ContentHead, 'mediaType' | 'filename'>;
+
 export function storedContent(
   blobs: BlobReader,
-  stored: BlobRef & Pick<ContentHead, 'mediaType' | 'filename'>,
+  stored: StoredBytes,
   options: Pick<ContentHead, 'cacheControl' | 'download'>,
 ): Content {
   const { sha256, size, mediaType, filename } = stored;
