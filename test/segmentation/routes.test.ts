@@ -434,11 +434,9 @@ t.test('COCO over HTTP decodes in pycocotools to the label map', { skip: oracleS
       const artifact = (await send('POST', `/images/${id}/segmentation`, body)).json();
       const annotations = Object.fromEntries(
         await Promise.all(
-          ['rle', 'uncompressed_rle', 'polygons'].map(async (encoding) => [
+          ['rle', 'uncompressed-rle', 'polygons'].map(async (encoding) => [
             encoding,
-            (
-              await send('GET', `/artifacts/${artifact.id}/segments/coco-${encoding.replace('_', '-')}`)
-            ).json().annotations,
+            (await send('GET', `/artifacts/${artifact.id}/segments/coco-${encoding}`)).json().annotations,
           ]),
         ),
       );
