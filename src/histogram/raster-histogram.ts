@@ -13,23 +13,24 @@ import type {
 import { groupPixels, presentLabels } from './selection.ts';
 import { measureLevels } from './statistics.ts';
 
-/** Most entries (levels × channels × labels) of the tables that one pass fills, to bound memory; more take more passes. */
+/** Maximum number of counts in the tables that one pass fills, to bound memory; more labels take more passes. */
 const TABLE_ENTRIES = 2 ** 24;
 
 type Counted = Pick<HistogramResult, 'pixels' | 'channels' | 'labels'>;
 
-/** A channel, its number of levels and the edges of its bins. */
 interface Axis {
   channel: Channel;
+  /** Number of levels. */
   levels: number;
+  /** Edges of the bins. */
   edges: number[];
 }
 
 /**
  * The histograms of decoded pixels.
  *
- * @param channels those of `params`, resolved and known to exist
- * @param mask label map of the raster's size, in its band 0
+ * @param channels the ones to count; the raster has them or they can be computed from it
+ * @param mask a label map of the raster's size, in band 0
  * @throws AppError `validation_failed` if the answer would be too large
  */
 export function histogramOfRaster(
@@ -62,7 +63,7 @@ export function histogramOfRaster(
   };
 }
 
-/** One histogram for each label and, as their sum, one of all of them. */
+/** One histogram for each label, and their sum. */
 function countLabels(
   raster: Raster,
   axes: readonly Axis[],
@@ -107,15 +108,9 @@ function addTo(total: Uint32Array | undefined, table: Uint32Array): void {
   });
 }
 
-function byChannel<T>(
-  axes: readonly Axis[],
-  measure: (axis: Axis, i: number) => T,
-): Partial<Record<Channel, T>> {
-  const channels: Partial<Record<Channel, T>> = {};
-  axes.forEach((axis, i) => {
-    channels[axis.channel] = measure(axis, i);
-  });
-  return channels;
+function byChannel<T>(axes: readonly Axis[], measure: (axis: Axis, i: number) => T) {
+  const measured = axes.map((axis, i) => [axis.channel, measure(axis, i)]);
+  return Object.fromEntries(measured) as Partial<Record<Channel, T>>;
 }
 
 function wholeChannel({ channel, levels, edges }: Axis, table: Uint32Array, params: HistogramParams) {
@@ -128,10 +123,7 @@ function measureChannel(
   table: Uint32Array,
   params: HistogramParams,
 ): ChannelMeasures {
-  const statistics = measureLevels(table, {
-    percentiles: params.percentiles,
-    circular: channel === 'hue',
-  });
+  const statistics = measureLevels(table, { percentiles: params.percentiles, circular: channel === 'hue' });
   const { counts, below, above } = binLevels(table, edges);
   return { ...statistics, counts: presentCounts(counts, statistics.pixels, params), below, above };
 }

@@ -28,23 +28,25 @@ export function chooseLabels(
   minArea: number,
   maxSegments: number,
 ): Labelling {
-  const classOf = new Int32Array(components.count + 1);
-  for (let run = 0; run < runs.value.length; run++) {
-    classOf[components.label[run] as number] = runs.value[run] as number;
-  }
+  const isRenumbered = segmentedBy === 'components';
   // The group that each component is counted in: itself or its class; 0 if it is too small.
   const groupOf = new Int32Array(components.count + 1);
-  let small = 0;
-  for (let component = 1; component <= components.count; component++) {
-    if ((components.areas[component] as number) < minArea) small++;
-    else groupOf[component] = segmentedBy === 'components' ? component : (classOf[component] as number);
+  for (let run = 0; run < runs.value.length; run++) {
+    const component = components.label[run] as number;
+    groupOf[component] = isRenumbered ? component : (runs.value[run] as number);
   }
   const areas = new Float64Array(groupOf.reduce((a, b) => Math.max(a, b), 0) + 1);
+  let small = 0;
   for (let component = 1; component <= components.count; component++) {
+    const area = components.areas[component] as number;
     const group = groupOf[component] as number;
-    if (group !== 0) areas[group] = (areas[group] as number) + (components.areas[component] as number);
+    if (area >= minArea) areas[group] = (areas[group] as number) + area;
+    else {
+      small++;
+      groupOf[component] = 0;
+    }
   }
-  const { labelOf, count, beyond } = numberGroups(areas, maxSegments, segmentedBy === 'components');
+  const { labelOf, count, beyond } = numberGroups(areas, maxSegments, isRenumbered);
   const label = new Int32Array(runs.value.length);
   for (let run = 0; run < label.length; run++) {
     label[run] = labelOf[groupOf[components.label[run] as number] as number] as number;
@@ -70,9 +72,7 @@ function numberGroups(areas: Float64Array, maxSegments: number, isRenumbered: bo
           .slice(0, maxSegments)
           .sort((a, b) => a - b);
   const labelOf = new Int32Array(areas.length);
-  kept.forEach((group, index) => {
-    labelOf[group] = isRenumbered ? index + 1 : group;
-  });
+  for (const [i, group] of kept.entries()) labelOf[group] = isRenumbered ? i + 1 : group;
   return { labelOf, count: labelOf[kept.at(-1) ?? 0] as number, beyond };
 }
 

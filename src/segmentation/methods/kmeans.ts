@@ -243,9 +243,7 @@ export const kmeans: Method<typeof params> = {
     const { keys, counts } = palette;
     // More clusters than colours would be empty.
     const k = Math.min(clusters, keys.length);
-    if (k === 0) {
-      return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
-    }
+    if (k === 0) return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
     const coordinates = new Float32Array(keys.length * 3);
     const toSpace = COORDINATES[color_space];
     keys.forEach((key, i) => {
@@ -256,9 +254,7 @@ export const kmeans: Method<typeof params> = {
     const { centers, assignment, compactness, iterations } = lloyd(points, start, max_iterations);
     const fromDark = centersFromDark(centers, color_space);
     const labelOf = new Uint8Array(k);
-    fromDark.forEach(({ cluster }, index) => {
-      labelOf[cluster] = index + 1;
-    });
+    for (const [index, { cluster }] of fromDark.entries()) labelOf[cluster] = index + 1;
     const classOf = assignment.map((cluster) => labelOf[cluster] as number);
     return {
       classes: classifyByColor(picture, hidden, palette, classOf),

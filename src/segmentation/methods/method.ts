@@ -62,6 +62,8 @@ export interface Classification {
   isFullSize?: boolean;
 }
 
+const radius = (description: string) => Type.Integer({ description, default: 0, minimum: 0, maximum: 1000 });
+
 /** The parameters that every method has. */
 const common = {
   page: Type.Integer({
@@ -78,19 +80,10 @@ const common = {
       maximum: 65_535,
     }),
   ),
-  open: Type.Integer({
-    description: 'Radius, in pixels, of a morphological opening by a disc: removes specks and thin bridges.',
-    default: 0,
-    minimum: 0,
-    maximum: 1000,
-  }),
-  close: Type.Integer({
-    description:
-      'Radius, in pixels, of a morphological closing by a disc, after the opening: closes cracks and small holes.',
-    default: 0,
-    minimum: 0,
-    maximum: 1000,
-  }),
+  open: radius('Radius, in pixels, of a morphological opening by a disc: removes specks and thin bridges.'),
+  close: radius(
+    'Radius, in pixels, of a morphological closing by a disc, after the opening: closes cracks and small holes.',
+  ),
   fill_holes: Type.Boolean({
     description: 'Fill background that a single class encloses with that class.',
     default: false,

@@ -88,34 +88,31 @@ function blockMeans(plane: Uint8Array, width: number, height: number, blockSize:
  */
 function gaussianMeans(plane: Uint8Array, width: number, height: number, blockSize: number): Uint8Array {
   const radius = (blockSize - 1) / 2;
-  const kernel = gaussianKernel(blockSize);
+  // One half of the kernel, which is symmetric; the centre is added twice, with half its weight.
+  const weights = gaussianKernel(blockSize).subarray(radius);
+  weights[0] = (weights[0] as number) / 2;
   const means = new Uint8Array(width * height);
   const row = new Float32Array(width);
   const padded = new Float32Array(width + 2 * radius);
   for (let y = 0; y < height; y++) {
     row.fill(0);
-    // Row by row, to read memory in order; the kernel is symmetric, so two rows share a weight.
+    // Row by row, to read memory in order.
     for (let k = 0; k <= radius; k++) {
-      const weight = kernel[radius + k] as number;
+      const weight = weights[k] as number;
       const above = Math.max(0, y - k) * width;
       const below = Math.min(height - 1, y + k) * width;
-      if (k === 0) for (let x = 0; x < width; x++) row[x] = weight * (plane[above + x] as number);
-      else {
-        for (let x = 0; x < width; x++) {
-          row[x] =
-            (row[x] as number) + weight * ((plane[above + x] as number) + (plane[below + x] as number));
-        }
+      for (let x = 0; x < width; x++) {
+        row[x] = (row[x] as number) + weight * ((plane[above + x] as number) + (plane[below + x] as number));
       }
     }
     padded.fill(row[0] as number, 0, radius);
     padded.set(row, radius);
     padded.fill(row[width - 1] as number, radius + width);
     for (let x = 0; x < width; x++) {
-      let sum = (kernel[radius] as number) * (padded[x + radius] as number);
-      for (let k = 1; k <= radius; k++) {
-        sum +=
-          (kernel[radius + k] as number) *
-          ((padded[x + radius - k] as number) + (padded[x + radius + k] as number));
+      let sum = 0;
+      for (let k = 0; k <= radius; k++) {
+        const pair = (padded[x + radius - k] as number) + (padded[x + radius + k] as number);
+        sum += (weights[k] as number) * pair;
       }
       means[y * width + x] = sum + 0.5;
     }

@@ -135,14 +135,8 @@ export const watershed: Method<typeof params> = {
 };
 
 function placeMarkers(plane: Uint8Array, input: MethodInput, markers: Markers): Seeds {
-  switch (markers.from) {
-    case 'levels':
-      return levelMarkers(plane, markers.low, markers.high);
-    case 'distance':
-      return distanceMarkers(plane, input, markers);
-    case 'points':
-      return pointMarkers(input, markers);
-  }
+  if (markers.from === 'levels') return levelMarkers(plane, markers.low, markers.high);
+  return markers.from === 'distance' ? distanceMarkers(plane, input, markers) : pointMarkers(input, markers);
 }
 
 function levelMarkers(plane: Uint8Array, low: number, high: number): Seeds {
@@ -174,12 +168,8 @@ function pointMarkers(
     }
     map[at] = marker;
   };
-  background.forEach((point, i) => {
-    mark(`/markers/background/${i}`, point, 1);
-  });
-  points.forEach((point, i) => {
-    mark(`/markers/points/${i}`, point, i + 2);
-  });
+  for (const [i, point] of background.entries()) mark(`/markers/background/${i}`, point, 1);
+  for (const [i, point] of points.entries()) mark(`/markers/points/${i}`, point, i + 2);
   return { map, objects: points.length, found: { markers: points.length } };
 }
 
