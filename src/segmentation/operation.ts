@@ -23,7 +23,7 @@ const tag = 'measurement';
 export const LABEL_MAP_SUFFIX = '-labels.png';
 
 const SEGMENTS: BytesAnswer = {
-  description: 'What was found, and every segment with its measurements.',
+  description: 'The findings, and every segment with its measurements.',
   content: { 'application/json': { schema: Type.Ref('SegmentationResult') } },
 };
 
@@ -92,7 +92,7 @@ export const segmentation = defineOperation({
       tag,
       operationId: 'getSegments',
       summary: 'Segments of a stored mask',
-      description: 'What the segmentation found, and every segment with its measurements.',
+      description: 'The findings of the segmentation, and every segment with its measurements.',
       part: 'document',
       bytes: SEGMENTS,
     },

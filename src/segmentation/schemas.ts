@@ -21,7 +21,9 @@ const summary = {
   method: StringEnum(METHOD_NAMES, { description: 'The method.' }),
   width: Type.Integer({ description: 'Width of the label map and of the oriented picture, in pixels.' }),
   height: Type.Integer({ description: 'Height of both, in pixels.' }),
-  segmented_by: StringEnum(['components', 'classes'], { description: 'What a segment is.' }),
+  segmented_by: StringEnum(['components', 'classes'], {
+    description: 'Whether each connected region or each class is a segment.',
+  }),
   connectivity: Type.Unsafe<4 | 8>({
     type: 'integer',
     enum: [4, 8],
@@ -39,7 +41,7 @@ const summary = {
       min_area: Type.Integer({ description: 'Number of regions below `min_area`.' }),
       max_segments: Type.Integer({ description: 'Number of segments beyond `max_segments`.' }),
     },
-    { additionalProperties: false, description: 'What became background.' },
+    { additionalProperties: false, description: 'Numbers of regions and segments that became background.' },
   ),
   found: SchemaRef(Found),
   perimeter_estimator: Type.Literal('crofton_4', {
@@ -53,7 +55,11 @@ export const SegmentationResult = Type.Object(
     ...summary,
     segments: Type.Array(SchemaRef(Segment), { description: 'One entry for each label, ascending.' }),
   },
-  { $id: 'SegmentationResult', additionalProperties: false, description: 'What was found and measured.' },
+  {
+    $id: 'SegmentationResult',
+    additionalProperties: false,
+    description: 'The findings and the measured segments.',
+  },
 );
 export type SegmentationResult = Static<typeof SegmentationResult>;
 

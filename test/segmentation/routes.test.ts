@@ -267,7 +267,7 @@ t.test('artifacts: a picture can be segmented, a mask too; only a mask has segme
   t.equal(
     (await send('GET', `/artifacts/${measured}/segmentation`)).statusCode,
     422,
-    'a histogram is no picture',
+    'a histogram is not a picture',
   );
 });
 
@@ -520,7 +520,7 @@ t.test('every method on pictures at the edges', async (t) => {
       t.match([last.statusCode, last.json().errors], [422, [{ location: 'query', path: '/page' }]], name);
       continue;
     }
-    t.match(last.json().segments, [{ area: 600, bounding_box: { x: 0 } }], 'the other frame');
+    t.match(last.json().segments, [{ area: 600, bounding_box: { x: 0 } }], 'the other page');
   }
 });
 

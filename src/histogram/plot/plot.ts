@@ -66,11 +66,11 @@ export function renderHistogramSvg(result: HistogramResult, options: PlotOptions
   );
 }
 
-function seriesOf(result: HistogramResult, palette: Palette, most: number): Series[] {
+function seriesOf(result: HistogramResult, palette: Palette, limit: number): Series[] {
   return CHANNELS.flatMap((channel) => {
     const histogram = result.channels[channel];
     if (histogram === undefined) return [];
-    const points = stepPoints(histogram.bin_edges, histogram.counts, most);
+    const points = stepPoints(histogram.bin_edges, histogram.counts, limit);
     const paint = channel === 'hue' ? 'url(#hues)' : palette.channels[channel];
     return [{ channel, points, paint, mean: histogram.mean }];
   });
@@ -80,8 +80,8 @@ function seriesOf(result: HistogramResult, palette: Palette, most: number): Seri
  * Neighbouring bins narrower than half a pixel are drawn as one, as high as the highest of them. A step to the same
  * height needs no point.
  */
-function stepPoints(edges: readonly number[], counts: readonly number[], most: number): Series['points'] {
-  const each = Math.ceil(counts.length / most);
+function stepPoints(edges: readonly number[], counts: readonly number[], limit: number): Series['points'] {
+  const each = Math.ceil(counts.length / limit);
   const points: Series['points'] = [];
   for (let first = 0; first < counts.length; first += each) {
     const height = maxOf(counts.slice(first, first + each));

@@ -25,10 +25,10 @@ const SHARES = new Intl.NumberFormat('en', { style: 'percent', maximumSignifican
 /** The axis of levels. A range of all levels is divided into quarters, one of hues into sixths. */
 export function levelAxis(low: number, high: number, { left, right }: PlotBox): PlotAxis {
   const scale = scaleLinear([low, high], [left, right]);
-  const most = Math.max(2, Math.floor((right - left) / X_SPACING));
-  const values = wholeRangeTicks(low, high).filter((_, i, all) => most >= all.length || i % 2 === 0);
-  const format = scale.tickFormat(most);
-  return values.length > 0 ? axis(scale, values, String) : axis(scale, scale.ticks(most), format);
+  const maxTicks = Math.max(2, Math.floor((right - left) / X_SPACING));
+  const values = wholeRangeTicks(low, high).filter((_, i, all) => maxTicks >= all.length || i % 2 === 0);
+  const format = scale.tickFormat(maxTicks);
+  return values.length > 0 ? axis(scale, values, String) : axis(scale, scale.ticks(maxTicks), format);
 }
 
 function axis(at: (value: number) => number, values: number[], format: (value: number) => string): PlotAxis {
@@ -51,18 +51,18 @@ export function countAxis(
 ): PlotAxis {
   const top = highest > 0 ? highest : 1;
   const range = [box.bottom, box.top];
-  const most = Math.max(2, Math.floor((box.bottom - box.top) / Y_SPACING));
+  const maxTicks = Math.max(2, Math.floor((box.bottom - box.top) / Y_SPACING));
   const linear = scaleLinear([0, top], range);
   const { format } = result.normalized ? SHARES : COUNTS;
   if (scale === 'linear') {
-    const values = linear.ticks(most).filter((value) => result.normalized || Number.isInteger(value));
+    const values = linear.ticks(maxTicks).filter((value) => result.normalized || Number.isInteger(value));
     return axis(linear, values, format);
   }
   // log(1 + n / unit) with a unit of one pixel, because empty bins have no logarithm.
   const unit = result.normalized ? 1 / Math.max(1, result.pixels) : 1;
   const log = scaleSymlog([0, top], range).constant(unit);
   const powers = powersOfTen(unit, top);
-  const step = Math.ceil(powers.length / most);
+  const step = Math.ceil(powers.length / maxTicks);
   return axis(log, [0, ...powers.filter((_, i) => i % step === 0)], format);
 }
 

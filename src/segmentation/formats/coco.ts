@@ -57,7 +57,7 @@ function cocoDocument<Segmentation extends TSchema>(id: string, segmentation: Se
       segmentation,
       area: Type.Integer({ description: 'Number of pixels.' }),
       bbox: Type.Array(Type.Integer(), { minItems: 4, maxItems: 4, description: 'x, y, width, height.' }),
-      iscrowd: Type.Literal(0, { description: 'One object.' }),
+      iscrowd: Type.Literal(0, { description: 'Always 0: one object.' }),
     },
     { $id: `${id}Annotation`, additionalProperties: false, description: 'One segment.' },
   );

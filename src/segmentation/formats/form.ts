@@ -8,7 +8,7 @@ import type { Picture } from '../labels/picture.ts';
 import { LABEL_MAP_SUFFIX, segmentation } from '../operation.ts';
 import type { SegmentationParams, SegmentationResult } from '../schemas.ts';
 
-/** What a form can be made from. It is read only when asked for. */
+/** The source of a form; each part is read only when it is needed. */
 interface FormSource {
   labels(): Promise<LabelMap>;
   segments(): Promise<SegmentationResult>;

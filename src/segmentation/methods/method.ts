@@ -6,7 +6,7 @@ import type { Picture } from '../labels/picture.ts';
 import { MAX_SEGMENTS, Point } from '../labels/segment.ts';
 
 export interface MethodInput {
-  /** What a method works on: `original` itself or a reduced copy. */
+  /** The picture that the method works on: `original` itself or a reduced copy. */
   picture: Picture;
   /** The picture at full size. */
   original: Picture;

@@ -50,7 +50,7 @@ const SHAPES: Record<string, string[]> = {
   'a hole that touches the outside by a corner': ['###', '#.#', '##.'],
 };
 
-t.test('every encoding decodes in pycocotools to the very same mask', { skip: oracleSkip }, async (t) => {
+t.test('every encoding decodes in pycocotools to the same mask', { skip: oracleSkip }, async (t) => {
   const cases = [];
   for (const rows of Object.values(SHAPES)) {
     for (const connectivity of [4, 8]) {
