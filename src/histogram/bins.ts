@@ -7,10 +7,10 @@ const DEFAULT_BINS = 256;
 type Binning = Pick<HistogramParams, 'bins' | 'edges' | 'level_range'>;
 
 /**
- * The edges of a channel's bins: those asked for, or bins of equal width over the range of levels. Edge i of n bins is
- * lo + i (hi − lo) / n, the product first, so that an edge that is a whole number is exactly that.
+ * The edges of a channel's bins: the requested ones, or bins of equal width. Edge i of n bins is lo + i (hi − lo) / n.
+ * The product is computed first, so that integer edges are exact.
  *
- * @param levels how many levels the channel has: 256, 65,536, or 360 for hue
+ * @param levels the channel's number of levels: 256, 65,536, or 360 for hue
  */
 export function binEdges({ bins, edges, level_range }: Binning, levels: number): number[] {
   if (edges !== undefined) return [...edges];
@@ -20,10 +20,10 @@ export function binEdges({ bins, edges, level_range }: Binning, levels: number):
 }
 
 /**
- * Sorts levels into bins, as `numpy.histogram` does: a bin holds its lower edge and not its upper one, except the last
- * bin, which holds both.
+ * Sorts levels into bins as `numpy.histogram` does: a bin contains its lower edge but not its upper one; the last bin
+ * contains both.
  *
- * @param counts pixels at each level
+ * @param counts number of pixels at each level
  * @param edges strictly increasing
  */
 export function binLevels(
@@ -48,14 +48,14 @@ export function binLevels(
   return { counts: bins, below, above };
 }
 
-/** Running totals, shares of all pixels, or both, in place of plain counts. */
+/** The counts as running totals, as shares of all pixels, or both. */
 export function presentCounts(
   counts: readonly number[],
   pixels: number,
   { cumulative, normalize }: Pick<HistogramParams, 'cumulative' | 'normalize'>,
 ): number[] {
   let total = 0;
-  // Totals are made of whole numbers and divided last, so that the last share of all pixels is exactly 1.
+  // Totals are divided last, so that the share of all pixels is exactly 1.
   const values = cumulative
     ? counts.map((count) => {
         total += count;

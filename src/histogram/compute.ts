@@ -10,21 +10,18 @@ import { histogramOfRaster } from './raster-histogram.ts';
 import { countedForm, readRaster } from './read-raster.ts';
 import type { HistogramParams, HistogramResult, Region } from './schemas.ts';
 
-/** Work for an image process. */
-export interface HistogramTask {
+interface HistogramTask {
   source: SourceFile;
-  /** The label map that `params.mask` names. */
+  /** The label map of `params.mask`. */
   mask?: SourceFile;
   params: HistogramParams;
   limits: PixelLimits;
 }
 
 /**
- * Histograms of one frame of a picture: decodes it (or the region asked for) once and counts in one pass over its
- * pixels. Memory is bounded by one decoded picture, its mask and the tables of counts.
+ * Histograms of one page of a picture. Memory is bounded by the decoded page (or region), its mask and the counts.
  *
- * @throws AppError `validation_failed` (with the path of each parameter that is wrong or does not fit the picture),
- * `undecodable_image`, `too_many_pixels`
+ * @throws AppError `validation_failed` with every fault, `undecodable_image`, `too_many_pixels`
  */
 export async function computeHistogram(task: HistogramTask): Promise<HistogramResult> {
   const { source, params, limits } = task;
@@ -39,8 +36,8 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
   const { width, height } = picture.size;
   const { colorSpace, bitDepth, isConverted } = storedForm(picture);
   const channels = checkAgainstPicture(params, countedForm(picture));
-  const mask = params.mask === undefined ? undefined : await readMask(task, picture.size);
-  // The counts of a whole picture are the same in any orientation, and turning costs more than counting.
+  const mask = task.mask && (await readMask(task.mask, picture.size, limits, region));
+  // A whole picture has the same counts in any orientation, and turning takes longer than counting.
   const isLocated = region !== undefined || mask !== undefined;
   const raster = await readRaster(isLocated ? picture : { ...picture, autoOrient: false }, region);
   const counted = histogramOfRaster(raster, channels, params, mask);
@@ -61,9 +58,13 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
   };
 }
 
-/** A label map must be as large as the picture is in the orientation asked for, and have a single channel of labels. */
-async function readMask({ mask, params, limits }: HistogramTask, { width, height }: Size): Promise<Raster> {
-  if (mask === undefined) throw new Error('The task names a mask but no file of it');
+/** A label map must have one channel of labels and the size of the picture in the requested orientation. */
+async function readMask(
+  mask: SourceFile,
+  { width, height }: Size,
+  limits: PixelLimits,
+  region?: Region,
+): Promise<Raster> {
   const options = { page: 0, autoOrient: false, limits, pagePath: '/page' };
   const labels = await readingOwn(openPicture(mask, options));
   const form = countedForm(labels);
@@ -77,10 +78,10 @@ async function readMask({ mask, params, limits }: HistogramTask, { width, height
       new Words(`one of ${form.width}×${form.height}`),
     );
   }
-  return readingOwn(readRaster(labels, params.region));
+  return readingOwn(readRaster(labels, region));
 }
 
-/** Parameters that were stored come back with their members in another order; the document is the same all the same. */
+/** The database may return stored parameters in another order; the document is the same nonetheless. */
 function inOrder({ left, top, width, height }: Region): Region {
   return { left, top, width, height };
 }

@@ -2,29 +2,28 @@ import { channelLevels, levelReader, storedBand } from './levels.ts';
 import { levelsOf, type Raster } from './raster.ts';
 import type { Channel } from './schemas.ts';
 
-/** Pixels whose levels are read together, so few that they stay in the processor's cache. */
+/** Number of pixels whose levels are read together; few enough to stay in the processor's cache. */
 const BLOCK = 16_384;
 
-/** Divides pixels into groups that are counted apart. */
+/** Divides pixels into groups that are counted separately. */
 export interface Grouping {
   /** Number of groups, at most 65,535. */
   count: number;
   /**
-   * Writes the group, 1 to `count`, of each pixel from `start` to before `end` to the beginning of `out`; 0 leaves
-   * the pixel out.
+   * Writes the group, 1 to `count`, of each pixel from `start` to before `end` to the beginning of `out`; a pixel in
+   * group 0 is left out.
    */
   read(start: number, end: number, out: Uint16Array): void;
 }
 
-/** Counts by channel, group and level. */
-export interface LevelCounts {
-  /** Pixels in each group. */
+interface LevelCounts {
+  /** Number of pixels in each group. */
   pixels: number[];
-  /** For each channel and group the number of pixels at each level. Pixels without a hue are at none. */
+  /** Number of pixels by channel, group and level. Pixels without a hue are not counted as hue. */
   tables: Uint32Array[][];
 }
 
-/** Counts how many pixels have each level. Without `grouping` all pixels are one group. */
+/** Counts the pixels at each level. Without `grouping`, all pixels are one group. */
 export function countLevels(raster: Raster, channels: readonly Channel[], grouping?: Grouping): LevelCounts {
   return grouping === undefined ? countAll(raster, channels) : countGroups(raster, channels, grouping);
 }
@@ -46,7 +45,7 @@ function countAll(raster: Raster, channels: readonly Channel[]): LevelCounts {
 }
 
 function countGroups(raster: Raster, channels: readonly Channel[], grouping: Grouping): LevelCounts {
-  // Group 0, the pixels left out, is counted like the others: a store costs less than a branch that is mispredicted.
+  // Group 0, the pixels left out, is counted, too: a store costs less than a mispredicted branch.
   const counters = channels.map((channel) => channelCounter(raster, channel, grouping.count + 1));
   const groups = new Uint16Array(BLOCK);
   const levels = new Uint16Array(BLOCK);
@@ -76,16 +75,16 @@ function* blocks({ width, height }: Raster): Generator<[start: number, end: numb
 }
 
 function channelCounter(raster: Raster, channel: Channel, groups: number) {
-  // One more entry for the pixels without a hue.
+  // One more entry for pixels without a hue.
   const size = channelLevels(raster, channel) + (channel === 'hue' ? 1 : 0);
   return { size, table: new Uint32Array(groups * size), read: levelReader(raster, channel) };
 }
 
-/** Counts the samples of all bands, as they are stored, in one pass; a table for each band. */
+/** Counts the stored samples of all bands in one pass; a table for each band. */
 function countBands({ samples, stride, bitDepth }: Raster): Uint32Array[] {
   const table = () => new Uint32Array(levelsOf({ bitDepth }));
   const [first, second, third, fourth] = [table(), table(), table(), table()];
-  // A loop for each number of bands: with the stride as a variable it takes twice as long.
+  // One loop for each number of bands: with a variable stride it would take twice as long.
   if (stride === 1) for (const level of samples) tally(first, level);
   for (let at = 0; stride === 2 && at < samples.length; at += 2) {
     tally(first, samples[at] as number);

@@ -4,15 +4,15 @@ import type { Channel } from './schemas.ts';
 /** Hues are whole degrees. */
 export const HUE_LEVELS = 360;
 
-/** The level that stands for "has no hue" while counting; it is never part of a result. */
-export const NO_HUE = HUE_LEVELS;
+/** Marks pixels without a hue while counting; it is never part of a result. */
+const NO_HUE = HUE_LEVELS;
 
-/** How many levels a channel of this raster has: 256 or 65,536, and 360 for hue. */
+/** Number of levels that a channel of this raster has: 256 or 65,536, or 360 for hue. */
 export function channelLevels(raster: Pick<Raster, 'bitDepth'>, channel: Channel): number {
   return channel === 'hue' ? HUE_LEVELS : levelsOf(raster);
 }
 
-/** The band that holds the channel as it is stored; `null` if it has to be computed or is not there. */
+/** The band that holds the stored channel; null if the channel must be computed or does not exist. */
 export function storedBand(raster: Pick<Raster, 'colorSpace' | 'alpha'>, channel: Channel): number | null {
   if (channel === 'alpha') return raster.alpha;
   if (raster.colorSpace === 'grey') return channel === 'grey' || channel === 'luminance' ? 0 : null;
@@ -21,9 +21,9 @@ export function storedBand(raster: Pick<Raster, 'colorSpace' | 'alpha'>, channel
 }
 
 /** Writes a channel's levels of the pixels from `start` to before `end` to the beginning of `out`. */
-export type LevelReader = (start: number, end: number, out: Uint16Array) => void;
+type LevelReader = (start: number, end: number, out: Uint16Array) => void;
 
-/** Where the samples of a pixel are: the index of each band from that of its first one. */
+/** The place of each colour among a pixel's samples. */
 interface Bands {
   samples: Raster['samples'];
   stride: number;
@@ -35,8 +35,8 @@ interface Bands {
 }
 
 /**
- * A reader of any channel that the raster has or that can be computed from it; HSV of grey is that of equal red, green
- * and blue.
+ * A reader of a channel that the raster has or that can be computed from it. Grey has the HSV of equal red, green and
+ * blue.
  */
 export function levelReader(raster: Raster, channel: Channel): LevelReader {
   const { samples, stride, colorSpace } = raster;
@@ -56,12 +56,12 @@ const readBand: BandReader = ({ samples: s, stride, red }, start, end, out) => {
   }
 };
 
-/** Each has a loop of its own, since a call for each pixel would take longer than its work. */
+/** Each has its own loop, because a call for each pixel would take longer than the work. */
 const COMPUTED: Partial<Record<Channel, BandReader>> = {
   /**
-   * Rec. 709 luma weights (ITU-R BT.709-6, item 3.2) on the gamma-encoded values, in units of 1/5000, in which they are
-   * whole: the sum is exact. Half a unit more keeps every sum clear of the next whole level, so that multiplying, which is
-   * faster than dividing, and dropping the fraction, which the typed array does, is exact rounding half up.
+   * Rec. 709 luma weights (ITU-R BT.709-6, item 3.2) of the gamma-encoded values, as integers in units of 1/5000, so the
+   * sum is exact. The half unit added keeps every sum clear of the next level, so that multiplying (faster than dividing)
+   * and dropping the fraction (by the typed array) round half up exactly.
    */
   luminance({ samples: s, stride, green, blue }, start, end, out) {
     for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
@@ -76,7 +76,7 @@ const COMPUTED: Partial<Record<Channel, BandReader>> = {
     }
   },
 
-  /** Chroma over value, 0 to `top`, rounded half up in whole numbers. */
+  /** Chroma over value, 0 to `top`, rounded half up in integers. */
   saturation({ samples: s, stride, green, blue, top }, start, end, out) {
     for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
       const r = s[at] ?? 0;
@@ -89,7 +89,7 @@ const COMPUTED: Partial<Record<Channel, BandReader>> = {
     }
   },
 
-  /** Hexcone hue (A. R. Smith, "Color gamut transform pairs", 1978) in degrees, rounded half up in whole numbers. */
+  /** Hexcone hue (A. R. Smith, "Color gamut transform pairs", 1978) in degrees, rounded half up in integers. */
   hue({ samples: s, stride, green, blue }, start, end, out) {
     for (let i = 0, at = start * stride; i < end - start; i += 1, at += stride) {
       const r = s[at] ?? 0;
@@ -102,7 +102,7 @@ const COMPUTED: Partial<Record<Channel, BandReader>> = {
         continue;
       }
       const sixths = max === r ? g - b : max === g ? b - r + 2 * chroma : r - g + 4 * chroma;
-      // 360 more before rounding keeps the number positive, so that dropping the fraction rounds down.
+      // Adding 360 first keeps the number positive, so that dropping the fraction rounds down.
       const degrees = ((120 * sixths + 721 * chroma) / (2 * chroma)) | 0;
       out[i] = degrees >= HUE_LEVELS ? degrees - HUE_LEVELS : degrees;
     }

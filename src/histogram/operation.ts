@@ -22,7 +22,7 @@ const NUMBERS: BytesAnswer = {
   content: { 'application/json': { schema: Type.Ref('HistogramResult') } },
 };
 
-/** Counts the levels of each channel of a picture. The bytes of the artifact are a `HistogramResult` as JSON. */
+/** Counts the levels of each channel of a picture. The artifact's bytes are a `HistogramResult` as JSON. */
 export const histogram = defineOperation({
   name: 'histogram',
   version: HISTOGRAM_VERSION,
@@ -32,7 +32,7 @@ export const histogram = defineOperation({
   inputs: ({ mask }) =>
     mask === undefined ? [] : [{ ref: { type: 'artifact', id: mask }, path: '/mask', kind: 'mask' }],
   canonicalize(given) {
-    // It fits the schema, which TypeScript cannot see.
+    // Validated against the schema.
     const params = given as HistogramParams;
     checkParams(params);
     return params.mask === undefined ? params : { ...params, mask: params.mask.toLowerCase() };
@@ -51,18 +51,21 @@ export const histogram = defineOperation({
         operationId: (of) => `measure${of}Histogram`,
         summary: (of) => `Measure and keep histograms of an ${of}`,
         description:
-          'Counts the levels of each channel, and stores the numbers as an artifact, whose content they are. For long lists of edges, which no query holds.',
+          'Counts the levels of each channel and stores the numbers as an artifact. Use it for a list of edges that is too long for a query.',
         form: plainForm(HistogramParamsSchema),
         examples: {
-          percentiles: { summary: 'The ends of the scale', value: { percentiles: [1, 99] } },
-          luminance: { summary: 'Luminance in few bins', value: { channels: ['luminance'], bins: 32 } },
+          percentiles: {
+            summary: 'Percentiles near both ends of the scale',
+            value: { percentiles: [1, 99] },
+          },
+          luminance: { summary: 'Luminance in 32 bins', value: { channels: ['luminance'], bins: 32 } },
         },
       },
       get: {
         operationId: (of) => `get${of}Histogram`,
         summary: (of) => `Colour histograms of an ${of}`,
         description:
-          'Counts of each channel and exact statistics of its levels, whatever the bins. The artifact of the numbers is in `Content-Location` and is kept while it is used.',
+          'Counts of each channel and exact statistics of its levels, independent of the bins. `Content-Location` names the artifact of the numbers, which is kept while it is used.',
         form: queryForm(HistogramParamsSchema.properties, {
           region: boxText({
             names: ['left', 'top', 'width', 'height'],

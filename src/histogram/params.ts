@@ -4,28 +4,27 @@ import { channelLevels } from './levels.ts';
 import { levelsOf, type Raster } from './raster.ts';
 import type { Channel, HistogramParams } from './schemas.ts';
 
-/** Most numbers in one answer, over all channels and labels: nine channels of a 16-bit picture in full, and more. */
-export const MAX_COUNTS = 2 ** 21;
+/** Maximum number of counts in one answer: more than nine channels of a 16-bit picture have. */
+const MAX_COUNTS = 2 ** 21;
 
-/** What can be computed of every picture. */
+/** Channels that can be computed from every picture. */
 const COMPUTED: readonly Channel[] = ['luminance', 'hue', 'saturation', 'value'];
 
-/** What of a picture decides whether parameters fit it. */
+/** The facts about a picture that parameters must fit. */
 export type PictureFacts = Pick<Raster, 'width' | 'height' | 'bitDepth' | 'colorSpace' | 'alpha'>;
 
 /**
- * Holds the parameters to the rules that reach over several of them and need no picture.
+ * Checks the rules that concern several parameters and need no picture.
  *
  * @throws AppError `validation_failed` with every fault
  */
 export function checkParams(params: HistogramParams): void {
   const { bins, edges, level_range: range, mask, label } = params;
   const faults: Fault[] = [];
-  const report = (path: string, expected: string, received: unknown) =>
-    faults.push(parameterFault(path, expected, received));
+  const report = (...fault: Parameters<typeof parameterFault>) => faults.push(parameterFault(...fault));
   if (edges !== undefined) {
     if (bins !== undefined) report('/edges', 'no value together with bins', edges);
-    if (range !== undefined) report('/level_range', 'no value together with edges, which say it,', range);
+    if (range !== undefined) report('/level_range', 'no value together with edges', range);
     const at = firstNotIncreasing(edges);
     if (at !== -1) report(`/edges/${at}`, `an edge above the one before it (${edges[at - 1]})`, edges[at]);
   }
@@ -43,16 +42,15 @@ function firstNotIncreasing(values: readonly number[]): number {
 }
 
 /**
- * Holds parameters to a picture: its channels, levels and size.
+ * Checks parameters against a picture's channels, levels and size.
  *
- * @returns the channels to count: those asked for, or the picture's own
+ * @returns the channels to count: the requested ones or the picture's own
  * @throws AppError `validation_failed` with every fault
  */
 export function checkAgainstPicture(params: HistogramParams, picture: PictureFacts): Channel[] {
   const { bins, region } = params;
   const faults: Fault[] = [];
-  const report = (path: string, expected: string, received: unknown) =>
-    faults.push(parameterFault(path, expected, received));
+  const report = (...fault: Parameters<typeof parameterFault>) => faults.push(parameterFault(...fault));
   const channels = params.channels ?? ownChannels(picture);
   const known = [...ownChannels(picture), ...COMPUTED];
   channels.forEach((channel, i) => {
@@ -87,11 +85,7 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
   return [...channels];
 }
 
-/**
- * Refuses an answer that would be too large to be of use.
- *
- * @throws AppError `validation_failed`
- */
+/** @throws AppError `validation_failed` if the answer would have too many counts */
 export function checkAnswerSize(channels: number, bins: number, labels: number): void {
   const size = channels * bins * (labels + 1);
   if (size <= MAX_COUNTS) return;
@@ -103,7 +97,7 @@ export function checkAnswerSize(channels: number, bins: number, labels: number):
 }
 
 /** The channels that a picture has as stored. */
-export function ownChannels({ colorSpace, alpha }: PictureFacts): Channel[] {
+function ownChannels({ colorSpace, alpha }: PictureFacts): Channel[] {
   const color: Channel[] = colorSpace === 'grey' ? ['grey'] : ['red', 'green', 'blue'];
   return alpha === null ? color : [...color, 'alpha'];
 }

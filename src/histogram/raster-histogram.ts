@@ -13,23 +13,24 @@ import type {
 import { groupPixels, presentLabels } from './selection.ts';
 import { measureLevels } from './statistics.ts';
 
-/** Most entries (levels × channels × labels) of the tables that one pass fills, to bound memory; more take more passes. */
+/** Maximum number of counts in the tables that one pass fills, to bound memory; more labels take more passes. */
 const TABLE_ENTRIES = 2 ** 24;
 
 type Counted = Pick<HistogramResult, 'pixels' | 'channels' | 'labels'>;
 
-/** A channel, its number of levels and the edges of its bins. */
 interface Axis {
   channel: Channel;
+  /** Number of levels. */
   levels: number;
+  /** Edges of the bins. */
   edges: number[];
 }
 
 /**
  * The histograms of decoded pixels.
  *
- * @param channels those of `params`, resolved and known to exist
- * @param mask label map of the raster's size, in its band 0
+ * @param channels the ones to count; the raster has them or they can be computed from it
+ * @param mask a label map of the raster's size, in band 0
  * @throws AppError `validation_failed` if the answer would be too large
  */
 export function histogramOfRaster(
@@ -58,11 +59,11 @@ export function histogramOfRaster(
   const { pixels, tables } = countLevels(raster, channels, grouping);
   return {
     pixels: pixels[0] ?? 0,
-    channels: byChannel(axes, (axis, i) => wholeChannel(axis, tables[i]?.[0] ?? new Uint32Array(), params)),
+    channels: measureChannels(axes, (i) => tables[i]?.[0], params, describeAxis),
   };
 }
 
-/** One histogram for each label and, as their sum, one of all of them. */
+/** One histogram for each label, and their sum. */
 function countLabels(
   raster: Raster,
   axes: readonly Axis[],
@@ -86,52 +87,38 @@ function countLabels(
     some.forEach((label, group) => {
       const pixels = counted.pixels[group] ?? 0;
       if (pixels === 0) return;
-      const tables = counted.tables.map((groups) => groups[group] ?? new Uint32Array());
-      for (const [i, table] of tables.entries()) addTo(totals[i], table);
-      const measured = byChannel(axes, ({ channel, edges }, i) =>
-        measureChannel(channel, edges, tables[i] ?? new Uint32Array(), params),
-      );
-      histograms.push({ label, pixels, channels: measured });
+      const tableOf = (i: number) => counted.tables[i]?.[group];
+      for (const [i, total] of totals.entries()) {
+        tableOf(i)?.forEach((count, level) => {
+          total[level] = (total[level] as number) + count;
+        });
+      }
+      histograms.push({ label, pixels, channels: measureChannels(axes, tableOf, params, () => ({})) });
     });
   }
   return {
     pixels: histograms.reduce((total, { pixels }) => total + pixels, 0),
-    channels: byChannel(axes, (axis, i) => wholeChannel(axis, totals[i] ?? new Uint32Array(), params)),
+    channels: measureChannels(axes, (i) => totals[i], params, describeAxis),
     labels: histograms,
   };
 }
 
-function addTo(total: Uint32Array | undefined, table: Uint32Array): void {
-  table.forEach((count, level) => {
-    if (count > 0 && total !== undefined) total[level] = (total[level] ?? 0) + count;
-  });
-}
+const describeAxis = ({ levels, edges }: Axis) => ({ levels, bin_edges: edges });
 
-function byChannel<T>(
+/** Measures each channel from the number of pixels at its levels. */
+function measureChannels<Description>(
   axes: readonly Axis[],
-  measure: (axis: Axis, i: number) => T,
-): Partial<Record<Channel, T>> {
-  const channels: Partial<Record<Channel, T>> = {};
-  axes.forEach((axis, i) => {
-    channels[axis.channel] = measure(axis, i);
-  });
-  return channels;
-}
-
-function wholeChannel({ channel, levels, edges }: Axis, table: Uint32Array, params: HistogramParams) {
-  return { ...measureChannel(channel, edges, table, params), levels, bin_edges: edges };
-}
-
-function measureChannel(
-  channel: Channel,
-  edges: readonly number[],
-  table: Uint32Array,
+  tableOf: (i: number) => Uint32Array | undefined,
   params: HistogramParams,
-): ChannelMeasures {
-  const statistics = measureLevels(table, {
-    percentiles: params.percentiles,
-    circular: channel === 'hue',
+  describe: (axis: Axis) => Description,
+) {
+  const measured = axes.map((axis, i): [Channel, ChannelMeasures & Description] => {
+    const { channel, edges } = axis;
+    const table = tableOf(i) ?? new Uint32Array();
+    const statistics = measureLevels(table, { percentiles: params.percentiles, circular: channel === 'hue' });
+    const { counts, below, above } = binLevels(table, edges);
+    const presented = presentCounts(counts, statistics.pixels, params);
+    return [channel, { ...statistics, counts: presented, below, above, ...describe(axis) }];
   });
-  const { counts, below, above } = binLevels(table, edges);
-  return { ...statistics, counts: presentCounts(counts, statistics.pixels, params), below, above };
+  return Object.fromEntries(measured) as Partial<Record<Channel, ChannelMeasures & Description>>;
 }

@@ -1,12 +1,12 @@
 /**
- * Decoded pixels, row-major and interleaved: sample `band` of pixel `i` is `samples[i * stride + band]`. Grey is band
- * 0 of a `grey` raster; red, green and blue are bands 0, 1 and 2 of an `srgb` one.
+ * Decoded pixels, row-major and interleaved: sample `band` of pixel `i` is `samples[i * stride + band]`. Grey is band 0 of
+ * a `grey` raster; red, green and blue are bands 0, 1 and 2 of an `srgb` one.
  */
 export interface Raster {
   samples: Uint8Array | Uint16Array;
   width: number;
   height: number;
-  /** Samples for each pixel. It may be more than the bands in use. */
+  /** Samples in each pixel; some may be unused. */
   stride: 1 | 2 | 3 | 4;
   colorSpace: 'grey' | 'srgb';
   /** Band of the alpha channel. */
@@ -14,7 +14,7 @@ export interface Raster {
   bitDepth: 8 | 16;
 }
 
-/** How many levels the stored channels of a raster have. */
+/** Number of levels that the stored channels of a raster have. */
 export function levelsOf(raster: Pick<Raster, 'bitDepth'>): number {
   return 2 ** raster.bitDepth;
 }

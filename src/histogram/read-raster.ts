@@ -5,7 +5,7 @@ import type { PictureFacts } from './params.ts';
 import type { Raster } from './raster.ts';
 import type { Region } from './schemas.ts';
 
-/** What of a picture is counted. */
+/** The form in which a picture is counted. */
 export function countedForm(picture: PictureFile): PictureFacts {
   const { colorSpace, bitDepth } = storedForm(picture);
   const { size, hasAlpha } = picture;
@@ -15,8 +15,8 @@ export function countedForm(picture: PictureFile): PictureFacts {
 }
 
 /**
- * Decodes a picture, or a box of it, to the numbers that are counted. The box is cut while decoding, so that only its pixels are
- * held, and rows below it are not decoded where the format allows.
+ * Decodes a picture, or a box in it, to the numbers to count. Pixels outside the box are not held in memory, and rows
+ * below it are not decoded if the format allows that.
  *
  * @throws AppError as `decoding`
  */
@@ -25,12 +25,5 @@ export async function readRaster(picture: PictureFile, region?: Region): Promise
   const image = openStored(picture);
   if (region !== undefined) image.extract(region);
   const { data, size, channels } = await decoding(picture.file, toPixels(image, bitDepth));
-  return {
-    samples: samplesOf(data, bitDepth),
-    ...size,
-    stride: channels,
-    colorSpace,
-    alpha,
-    bitDepth,
-  };
+  return { samples: samplesOf(data, bitDepth), ...size, stride: channels, colorSpace, alpha, bitDepth };
 }

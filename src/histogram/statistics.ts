@@ -1,23 +1,20 @@
 import type { ChannelMeasures } from './schemas.ts';
 
-/** What is known of a distribution of levels, without its bins. */
-export type LevelStatistics = Omit<ChannelMeasures, 'counts' | 'below' | 'above'>;
-
-export interface StatisticsOptions {
-  /** Percentiles to give, each 0–100. */
-  percentiles?: readonly number[];
-  /** Whether the levels are directions on a circle: mean and stdev are circular, and nothing is clipped. */
-  circular?: boolean;
-}
+/** Everything measured of a channel without its bins. */
+type LevelStatistics = Omit<ChannelMeasures, 'counts' | 'below' | 'above'>;
 
 /**
- * Exact statistics of a distribution, from the number of pixels (`counts[level]`) at each of its levels. Everything is
- * as numpy gives it for the array of all pixels: `mean`, `std` (population), `median`, `percentile` with its default
- * linear interpolation. The mode is the lowest of the most frequent levels; entropy is Shannon's, in bits. Where there
- * is no pixel, everything but `pixels` is null.
+ * Exact statistics from the number of pixels (`counts[level]`) at each level. The results are numpy's for the array of
+ * all pixels: `mean`, `std` (population), `median`, and `percentile` with its default linear interpolation. The mode is
+ * the lowest of the most frequent levels; entropy is Shannon's, in bits. If there are no pixels, everything but `pixels`
+ * is null. Circular levels are directions: mean and stdev are circular, and nothing is clipped.
+ *
+ * @param options.percentiles each 0–100
  */
-export function measureLevels(counts: Uint32Array, options: StatisticsOptions = {}): LevelStatistics {
-  const { percentiles = [], circular = false } = options;
+export function measureLevels(
+  counts: Uint32Array,
+  { percentiles = [], circular = false }: { percentiles?: readonly number[]; circular?: boolean } = {},
+): LevelStatistics {
   let min = -1;
   let max = -1;
   let pixels = 0;
@@ -68,8 +65,8 @@ function nothing(percentiles: readonly number[]): LevelStatistics {
 }
 
 /**
- * The sum is a whole number below 2⁵³ for up to 10¹¹ pixels, so that the mean is correctly rounded; the variance is
- * summed around it, which loses nothing where the levels lie close together.
+ * The sum is an integer below 2⁵³ for up to 10¹¹ pixels, so the mean is correctly rounded. The variance is summed around
+ * it, which keeps its precision if the levels are close together.
  */
 function moments(counts: Uint32Array, min: number, pixels: number): { mean: number; stdev: number } {
   const sum = counts.reduce((total, count, i) => total + count * (min + i), 0);
@@ -79,14 +76,14 @@ function moments(counts: Uint32Array, min: number, pixels: number): { mean: numb
 }
 
 /**
- * Direction of the mean vector and the circular standard deviation √(−2 ln R), in levels (K. V. Mardia, Statistics of
- * Directional Data, 1972). Vectors that cancel out have no mean direction.
+ * Direction of the mean vector and circular standard deviation √(−2 ln R), in levels (K. V. Mardia, Statistics of
+ * Directional Data, 1972). Vectors that cancel each other out have no mean direction.
  */
 function circularMoments(counts: Uint32Array, pixels: number): { mean: number | null; stdev: number | null } {
   const turn = (2 * Math.PI) / counts.length;
   const x = counts.reduce((total, count, level) => total + count * Math.cos(level * turn), 0) / pixels;
   const y = counts.reduce((total, count, level) => total + count * Math.sin(level * turn), 0) / pixels;
-  // Rounding may make the length of equal vectors a little more than 1.
+  // Rounding may make the mean of equal vectors slightly longer than 1.
   const length = Math.min(1, Math.hypot(x, y));
   if (length < 1e-12) return { mean: null, stdev: null };
   const mean = (Math.atan2(y, x) / turn + counts.length) % counts.length;
@@ -101,8 +98,8 @@ function entropy(counts: Uint32Array, pixels: number): number {
 }
 
 /**
- * The level at the fractional rank (pixels − 1) · percentile / 100, interpolated between the two ranks around it in
- * the order of operations that numpy uses, so that the same double comes out.
+ * The level at the fractional rank (pixels − 1) · percentile / 100, interpolated in numpy's order of operations, so that
+ * it is the same double.
  */
 function percentileOf(counts: Uint32Array, pixels: number, percentile: number): number {
   const rank = (pixels - 1) * (percentile / 100);
@@ -114,7 +111,7 @@ function percentileOf(counts: Uint32Array, pixels: number, percentile: number): 
   return fraction < 0.5 ? lower + step * fraction : upper - step * (1 - fraction);
 }
 
-/** The level of the pixel with this rank (from 0) when all are sorted. */
+/** The level of the pixel with this rank (from 0) in sorted order. */
 function levelAt(counts: Uint32Array, rank: number): number {
   let before = 0;
   for (let level = 0; level < counts.length; level += 1) {

@@ -4,9 +4,9 @@ import { computeHistogram } from './compute.ts';
 import type { Channel, HistogramParams, HistogramSummary } from './schemas.ts';
 
 /**
- * Computes a histogram and writes it as JSON. Both happen in the image process: the numbers may be megabytes.
+ * Computes a histogram and writes it as JSON, which may be megabytes.
  *
- * @throws AppError what `computeHistogram` throws
+ * @throws AppError as `computeHistogram`
  */
 export async function runHistogram({
   inputs: [source, mask],
@@ -16,7 +16,7 @@ export async function runHistogram({
 }: Task<HistogramParams>): Promise<Outcome<HistogramSummary>> {
   const histogram = await computeHistogram({
     source: pictureFile(source),
-    ...(mask === undefined ? {} : { mask: pictureFile(mask) }),
+    ...(params.mask === undefined ? {} : { mask: pictureFile(mask) }),
     params,
     limits,
   });

@@ -1,11 +1,11 @@
-/** Bodies to try, shown in the docs. A test sends each of them. */
+/** Example bodies in the docs. A test sends each of them. */
 export const SEGMENTATION_EXAMPLES = {
   otsu: {
     summary: 'Bright objects by Otsu’s threshold, without specks',
     value: { method: 'otsu', open: 1, fill_holes: true, min_area: 100 },
   },
   watershed: {
-    summary: 'Objects that touch, parted by a watershed',
+    summary: 'Touching objects, separated by a watershed',
     value: {
       method: 'watershed',
       markers: { from: 'levels', low: 30, high: 150 },
@@ -14,7 +14,7 @@ export const SEGMENTATION_EXAMPLES = {
     },
   },
   kmeans: {
-    summary: 'Five clusters of colour',
+    summary: 'Five colour clusters',
     value: { method: 'kmeans', clusters: 5, working_size: 512 },
   },
   grabcut: {
@@ -27,5 +27,5 @@ export const SEGMENTATION_EXAMPLES = {
   },
 };
 
-/** Parameters of a `GET` that go together. */
+/** Example parameters of a `GET`. */
 export const SEGMENTATION_QUERY_EXAMPLE = { method: 'otsu', min_area: 100 };

@@ -19,22 +19,22 @@ const SEGMENTATION_VERSION = 2;
 
 const tag = 'measurement';
 
-/** How the file of a label map is called after the picture's. */
+/** Ends a label map's filename, after the stem of the picture's. */
 export const LABEL_MAP_SUFFIX = '-labels.png';
 
 const SEGMENTS: BytesAnswer = {
-  description: 'What was found, and every segment with its measurements.',
+  description: 'The findings, and every segment with its measurements.',
   content: { 'application/json': { schema: Type.Ref('SegmentationResult') } },
 };
 
 const LABEL_MAP: BytesAnswer = {
-  description: "Each pixel's label as a grey PNG, 8 bits, or 16 past 255 labels; 0 is background.",
+  description:
+    'The label of each pixel as a grey PNG of 8 bits, or 16 for more than 255 labels; 0 is background.',
   content: bytesContent('image/png'),
 };
 
 /**
- * Parts a picture into segments. The bytes of the artifact are the label map; the segments with their measurements, a
- * `SegmentationResult` as JSON, are its document.
+ * Divides a picture into segments. The artifact's bytes are the label map; its document is a `SegmentationResult`.
  */
 export const segmentation = defineOperation({
   name: 'segmentation',
@@ -42,7 +42,7 @@ export const segmentation = defineOperation({
   params: SegmentationParams,
   result: SegmentationSummary,
   subject: 'picture',
-  // It fits the schema, which TypeScript cannot see.
+  // Validated against the schema.
   canonicalize: (given) => completeParams(given as SegmentationParams),
   stores: 'mask',
   makes: ({ filename }) => ({ filename: `${stemOf(filename)}${LABEL_MAP_SUFFIX}`, mediaType: 'image/png' }),
@@ -56,7 +56,7 @@ export const segmentation = defineOperation({
         operationId: (of) => `segment${of}`,
         summary: (of) => `Segment an ${of} and keep the mask`,
         description:
-          'Parts the picture into segments and measures each. The label map is stored as an artifact; its segments are at `/artifacts/{id}/segments`. Without a body, or a `method` in it: by `otsu`.',
+          'Divides the picture into segments and measures each. The label map is stored as an artifact; its segments are at `/artifacts/{id}/segments`. Without a body or a `method`, `otsu` is used.',
         form: plainForm(SegmentationParams),
         complete: nameMethod,
         examples: SEGMENTATION_EXAMPLES,
@@ -65,7 +65,7 @@ export const segmentation = defineOperation({
         operationId: (of) => `get${of}Segmentation`,
         summary: (of) => `Segments of an ${of}`,
         description:
-          'Parts the picture into segments and measures each. The artifact of the mask is in `Content-Location` and is kept while it is used.',
+          'Divides the picture into segments and measures each. `Content-Location` names the artifact of the mask, which is kept while it is used.',
         form: SEGMENTATION_QUERY,
         example: SEGMENTATION_QUERY_EXAMPLE,
         part: 'document',
@@ -78,7 +78,7 @@ export const segmentation = defineOperation({
       get: {
         operationId: (of) => `get${of}LabelMap`,
         summary: (of) => `Label map of the segments of an ${of}`,
-        description: "Each pixel's label. These are the artifact's own bytes.",
+        description: 'The label of each pixel. These are the artifact’s own bytes.',
         form: SEGMENTATION_QUERY,
         example: SEGMENTATION_QUERY_EXAMPLE,
         part: 'content',
@@ -92,7 +92,7 @@ export const segmentation = defineOperation({
       tag,
       operationId: 'getSegments',
       summary: 'Segments of a stored mask',
-      description: 'What a segmentation has found, and every segment with its measurements.',
+      description: 'The findings of the segmentation, and every segment with its measurements.',
       part: 'document',
       bytes: SEGMENTS,
     },
@@ -101,7 +101,7 @@ export const segmentation = defineOperation({
       tag,
       operationId: 'getSegmentsLabelMap',
       summary: 'Label map of a stored mask',
-      description: "Each pixel's label: the artifact's own bytes.",
+      description: 'The label of each pixel. These are the artifact’s own bytes.',
       part: 'content',
       bytes: LABEL_MAP,
     },

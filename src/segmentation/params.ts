@@ -2,7 +2,7 @@ import { METHODS } from './methods/index.ts';
 import type { Method } from './methods/method.ts';
 import type { SegmentationParams } from './schemas.ts';
 
-/** Names the method in a body that names none, so that its schema is the one that is held to. */
+/** Adds the default method to a body without one, so that the body is validated by that method's schema. */
 export function nameMethod(body: unknown): unknown {
   if (body === undefined) return { method: 'otsu' };
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
@@ -11,10 +11,10 @@ export function nameMethod(body: unknown): unknown {
 }
 
 /**
- * Parameters that fit the schema of their method, completed with the defaults that depend on others, so that equal work has
- * equal parameters.
+ * Completes parameters that fit their method's schema with the defaults that depend on other parameters, so that equal
+ * work has equal parameters.
  *
- * @throws AppError `validation_failed` for parameters that do not go together
+ * @throws AppError `validation_failed` for parameters that do not fit together
  */
 export function completeParams(params: SegmentationParams): SegmentationParams {
   const method: Method = METHODS[params.method];

@@ -10,23 +10,23 @@ import {
 } from '../work/query-form.ts';
 import { METHOD_NAMES, METHODS } from './methods/index.ts';
 
-/** Parameters that are more than one value, as text. */
+/** Structured parameters, which a query holds as text. */
 const TEXTS = {
   box: boxText({
     names: ['x', 'y', 'width', 'height'],
-    description: 'A box around the object, `x,y,width,height`. Of grabcut, which needs it.',
+    description: 'A box around the object, `x,y,width,height`. For grabcut, which requires it.',
     example: '40,20,320,240',
   }),
   point: pointText({
-    description: 'Only the region of near colours that is connected to this pixel, `x,y`. Of color.',
+    description: 'Keep only the region of similar colours that is connected to this pixel, `x,y`. For color.',
     example: '120,80',
   }),
   foreground: pointsText({
-    description: 'Points that are certainly part of the object, `x,y;x,y;…`. Of grabcut.',
+    description: 'Points that are certainly part of the object, `x,y;x,y;…`. For grabcut.',
     example: '120,80;130,90',
   }),
   background: pointsText({
-    description: 'Points that are certainly not part of it, `x,y;x,y;…`. Of grabcut.',
+    description: 'Points that are certainly not part of the object, `x,y;x,y;…`. For grabcut.',
     example: '5,5;310,5',
   }),
   markers: taggedText(
@@ -55,20 +55,18 @@ const TEXTS = {
     },
     {
       description:
-        'Where the flood starts: `levels:LOW,HIGH`; `distance:MIN_DISTANCE` or `distance:MIN_DISTANCE,THRESHOLD`; or `points:x,y;x,y;…`, ' +
-        'with points of the background after a `|`. Of watershed.',
+        'Where flooding starts: `levels:LOW,HIGH`; `distance:MIN_DISTANCE` or `distance:MIN_DISTANCE,THRESHOLD`; or `points:x,y;x,y;…`, ' +
+        'with points of the background after a `|`. For watershed.',
       example: 'levels:30,150',
     },
   ),
 };
 
-/** The same name means something else to some methods. */
-const DESCRIPTIONS: Partial<Record<string, string>> = {
-  invert:
-    'Swap foreground and background; of multi_otsu, count classes downwards; of watershed, objects are darker than their background.',
-};
+/** `invert` has another meaning in some methods. */
+const INVERT =
+  'Swap foreground and background. For multi_otsu: count classes downwards. For watershed: objects are darker than their background.';
 
-/** Every parameter that is one value, once, without its default: a method that does not have it must not be given it. */
+/** Every parameter that is one value, without its default: it must not be filled in for a method that lacks it. */
 function plainParameters(): Record<string, TSchema> {
   const found = new Map<string, { schema: TSchema; methods: string[] }>();
   for (const [method, { params }] of Object.entries(METHODS)) {
@@ -84,9 +82,9 @@ function plainParameters(): Record<string, TSchema> {
     [...found].map(([name, { schema, methods }]) => {
       const { default: fallback, description, ...rules } = schema;
       const parts = [
-        DESCRIPTIONS[name] ?? description,
+        name === 'invert' ? INVERT : description,
         fallback === undefined ? '' : `Default: ${fallback}.`,
-        methods.length === METHOD_NAMES.length ? '' : `Of ${methods.join(', ')}.`,
+        methods.length === METHOD_NAMES.length ? '' : `For ${methods.join(', ')}.`,
       ];
       return [name, Type.Optional(Type.Unsafe({ ...rules, description: parts.filter(Boolean).join(' ') }))];
     }),

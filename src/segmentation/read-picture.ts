@@ -7,22 +7,22 @@ import type { ImageLimits, SourceFile } from '../pictures/types.ts';
 import { colorChannels, type Picture } from './labels/picture.ts';
 
 /**
- * Decodes one page of a picture as it is displayed: upright, in sRGB of 8 bits. A grey picture has one channel for its levels.
+ * Decodes one page of a picture as it is displayed: upright, in 8-bit sRGB. A grey picture has one channel of colour.
  *
- * @throws AppError what `openPicture` and `decoding` throw
+ * @throws AppError as `openPicture` and `decoding`
  */
 export async function readPicture(source: SourceFile, page: number, limits: ImageLimits): Promise<Picture> {
   const opened = await openPicture(source, { page, autoOrient: true, limits, pagePath: '/page' });
   const { isGrey, hasAlpha } = opened;
   const image = openDisplayed(opened);
-  // Asked for grey, sharp drops the alpha channel.
+  // sharp drops the alpha channel of grey output.
   if (isGrey && !hasAlpha) image.toColourspace('b-w');
   const { data, size, channels } = await decoding(source, toPixels(image));
   const picture = { ...size, channels, data };
   return isGrey ? withoutRepeats(picture) : picture;
 }
 
-/** The picture scaled down by averages so that its longer side is at most `size`; itself if it is already. */
+/** The picture scaled down so that its longer side is at most `size`; the picture itself if it already is. */
 export async function reducePicture(picture: Picture, size: number): Promise<Picture> {
   const longer = Math.max(picture.width, picture.height);
   if (longer <= size) return picture;
@@ -38,7 +38,7 @@ export async function reducePicture(picture: Picture, size: number): Promise<Pic
   return colorChannels(picture) === 1 ? withoutRepeats(reduced) : reduced;
 }
 
-/** Grey, which sharp decodes to three equal channels, as one. */
+/** Keeps one of the three equal channels to which sharp decodes grey. */
 function withoutRepeats({ width, height, channels, data }: Picture): Picture {
   if (channels < 3) return { width, height, channels, data };
   const hasAlpha = channels === 4;

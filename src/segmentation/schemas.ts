@@ -12,54 +12,53 @@ export const SegmentationParams = TaggedUnion<(typeof METHODS)[MethodName]['para
   methods.map(({ params }) => params),
   {
     $id: 'SegmentationParams',
-    description:
-      'How to segment: by `otsu` where no method is named. Coordinates are pixels of the oriented picture.',
+    description: 'How to segment. Without a method: `otsu`. Coordinates are pixels of the oriented picture.',
   },
 );
-/** Parameters with every default filled in. */
 export type SegmentationParams = Static<typeof SegmentationParams>;
 
-/** What is known of a segmentation without its segments. */
 const summary = {
   method: StringEnum(METHOD_NAMES, { description: 'The method.' }),
-  width: Type.Integer({ description: 'Of the label map and of the oriented picture, pixels.' }),
-  height: Type.Integer({ description: 'Of the same, pixels.' }),
-  segmented_by: StringEnum(['components', 'classes'], { description: 'What a segment is.' }),
+  width: Type.Integer({ description: 'Width of the label map and of the oriented picture, in pixels.' }),
+  height: Type.Integer({ description: 'Height of both, in pixels.' }),
+  segmented_by: StringEnum(['components', 'classes'], {
+    description: 'Whether each connected region or each class is a segment.',
+  }),
   connectivity: Type.Unsafe<4 | 8>({
     type: 'integer',
     enum: [4, 8],
-    description: 'Neighbours that connect a pixel.',
+    description: 'Number of neighbours that a pixel is connected to.',
   }),
   bit_depth: Type.Unsafe<8 | 16>({
     type: 'integer',
     enum: [8, 16],
-    description: 'Of the label map: 16 past 255 labels.',
+    description: 'Bit depth of the label map: 16 if it has more than 255 labels.',
   }),
-  segment_count: Type.Integer({ description: 'Segments.', minimum: 0, maximum: MAX_SEGMENTS }),
-  foreground_area: Type.Integer({ description: 'Pixels of all segments.' }),
+  segment_count: Type.Integer({ description: 'Number of segments.', minimum: 0, maximum: MAX_SEGMENTS }),
+  foreground_area: Type.Integer({ description: 'Number of pixels in all segments.' }),
   dropped: Type.Object(
     {
-      min_area: Type.Integer({ description: 'Regions below `min_area`.' }),
-      max_segments: Type.Integer({ description: 'Segments beyond `max_segments`.' }),
+      min_area: Type.Integer({ description: 'Number of regions below `min_area`.' }),
+      max_segments: Type.Integer({ description: 'Number of segments beyond `max_segments`.' }),
     },
-    { additionalProperties: false, description: 'What became background.' },
+    { additionalProperties: false, description: 'Numbers of regions and segments that became background.' },
   ),
   found: SchemaRef(Found),
   perimeter_estimator: Type.Literal('crofton_4', {
     description: 'How perimeters are estimated: Crofton’s formula in four directions.',
   }),
-  color_channels: Type.Array(Type.String(), { description: '[grey], or [red, green, blue].' }),
+  color_channels: Type.Array(Type.String(), { description: '[grey] or [red, green, blue].' }),
 };
 
 export const SegmentationResult = Type.Object(
   {
     ...summary,
-    segments: Type.Array(SchemaRef(Segment), { description: 'One entry a label, ascending.' }),
+    segments: Type.Array(SchemaRef(Segment), { description: 'One entry for each label, ascending.' }),
   },
   {
     $id: 'SegmentationResult',
     additionalProperties: false,
-    description: 'What was found and measured.',
+    description: 'The findings and the measured segments.',
   },
 );
 export type SegmentationResult = Static<typeof SegmentationResult>;
@@ -67,11 +66,11 @@ export type SegmentationResult = Static<typeof SegmentationResult>;
 export const SegmentationSummary = Type.Object(summary, {
   $id: 'SegmentationSummary',
   additionalProperties: false,
-  description: 'What is known of a segmentation without its segments.',
+  description: 'A segmentation without its segments.',
 });
 export type SegmentationSummary = Static<typeof SegmentationSummary>;
 
-/** The schemas of this slice that have names, those that are referred to first. */
+/** The named schemas of this slice, each after those that it refers to. */
 export const SEGMENTATION_SCHEMAS = [
   Point,
   Box,

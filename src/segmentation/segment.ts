@@ -6,23 +6,20 @@ import { measureSegments } from './labels/measure.ts';
 import { closeMask, fillHoles, openMask } from './labels/morphology.ts';
 import { colorChannels, type Picture, transparentPixels } from './labels/picture.ts';
 import { METHODS } from './methods/index.ts';
-import type { Classification, Method } from './methods/method.ts';
+import { enlarge, type Method } from './methods/method.ts';
 import { readPicture, reducePicture } from './read-picture.ts';
 import type { SegmentationParams, SegmentationResult } from './schemas.ts';
 
 export interface Segmentation {
-  /** Of the oriented picture's size; 0 is background. */
   labels: LabelMap;
-  /** What was found and measured. */
   result: SegmentationResult;
 }
 
 /**
- * Segments one page of an image file: decodes it, classifies its pixels by the method, cleans the classes up, labels
- * them and measures each segment. Pixels that are fully transparent are background and count nowhere, unless the
- * alpha channel itself is what is segmented.
+ * Segments one page of a picture file. Fully transparent pixels are background and are not counted, unless the alpha
+ * channel itself is segmented.
  *
- * @throws AppError `validation_failed` for a page, point or box outside of the picture; `too_many_pixels`,
+ * @throws AppError `validation_failed` for a page, point or box outside the picture; `too_many_pixels`,
  *   `undecodable_image`
  */
 export async function segmentFile(
@@ -36,7 +33,7 @@ export async function segmentFile(
   return segmentation;
 }
 
-/** The same, of a picture that is decoded already. */
+/** Segments a picture that is already decoded. */
 export async function segmentPicture(original: Picture, params: SegmentationParams): Promise<Segmentation> {
   const { width, height } = original;
   const method: Method = METHODS[params.method];
@@ -46,10 +43,11 @@ export async function segmentPicture(original: Picture, params: SegmentationPara
   const isAlpha = 'channel' in params && params.channel === 'alpha';
   const hidden = isAlpha ? null : transparentPixels(picture);
 
-  const classification = await method.classify({ picture, original, hidden }, params);
-  const { found } = classification;
+  const input = { picture, original, hidden };
+  const classification = await method.classify(input, params);
+  const { found, isFullSize = picture === original } = classification;
   if (picture !== original) found.working_size = { width: picture.width, height: picture.height };
-  const classes = fullSize(classification, picture, original);
+  const classes = isFullSize ? classification.classes : enlarge(classification.classes, input);
   clearHidden(classes, picture === original || isAlpha ? hidden : transparentPixels(original));
   cleanUp(classes, original, params);
 
@@ -79,27 +77,12 @@ export async function segmentPicture(original: Picture, params: SegmentationPara
   };
 }
 
-/** The classes at the original's size, each pixel taking that of the reduced copy's pixel it lies in. */
-function fullSize({ classes, isFullSize }: Classification, picture: Picture, original: Picture): ClassMap {
-  if (picture === original || isFullSize) return classes;
-  const { width, height } = original;
-  const out = classes instanceof Uint8Array ? new Uint8Array(width * height) : new Int32Array(width * height);
-  const columns = Int32Array.from({ length: width }, (_, x) =>
-    Math.floor(((x + 0.5) * picture.width) / width),
-  );
-  for (let y = 0, i = 0; y < height; y++) {
-    const row = Math.floor(((y + 0.5) * picture.height) / height) * picture.width;
-    for (let x = 0; x < width; x++, i++) out[i] = classes[row + (columns[x] as number)] as number;
-  }
-  return out;
-}
-
 function clearHidden(classes: ClassMap, hidden: Uint8Array | null): void {
   if (hidden === null) return;
   for (let i = 0; i < hidden.length; i++) if (hidden[i] !== 0) classes[i] = 0;
 }
 
-/** Opening, closing and filling, in this order. The parameters were checked: only maps of 0 and 1 are opened or closed. */
+/** Opens, closes and fills, in this order. Only maps of 0 and 1 are opened or closed: `check` refuses others. */
 function cleanUp(classes: ClassMap, { width, height }: Picture, params: SegmentationParams): void {
   if (classes instanceof Uint8Array) {
     if (params.open > 0) openMask(classes, width, height, params.open);

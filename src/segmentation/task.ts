@@ -6,8 +6,8 @@ import type { SegmentationParams, SegmentationSummary } from './schemas.ts';
 import { segmentFile } from './segment.ts';
 
 /**
- * Segments a picture and writes its label map and, as the document, its measurements. It may take seconds without yielding,
- * so that only ending the process stops it.
+ * Segments a picture and writes its label map and, as the document, its measurements. It may run for seconds without
+ * yielding, so only killing the process stops it.
  *
  * @throws AppError as `segmentFile`
  */

@@ -301,7 +301,7 @@ t.test('extreme pictures', async (t) => {
     t.same((await histogramOf(at('p3.png'))).channels.red?.counts, countsOf(levelsOf(stored, 'red'), 256));
   });
 
-  t.test('an animation: the first frame, or the one asked for', async (t) => {
+  t.test('an animation: the first page, or the requested one', async (t) => {
     const frames = Buffer.concat([0, 120, 240].map((level) => Buffer.alloc(10 * 8 * 3, level)));
     await sharp(frames, { raw: { width: 10, height: 24, channels: 3, pageHeight: 8 } })
       .webp({ lossless: true })

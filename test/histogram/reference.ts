@@ -6,7 +6,7 @@ import type { Channel } from '../../src/histogram/schemas.ts';
  * values, sorted; BigInt where a sum could round.
  */
 
-/** A channel's level of one pixel, from the definition; undefined where it has none (the hue of grey). */
+/** A channel's level of one pixel, from the definition; undefined if it has none (the hue of grey). */
 export function levelOf(raster: Raster, channel: Channel, pixel: number): number | undefined {
   const at = (band: number) => raster.samples[pixel * raster.stride + band] ?? Number.NaN;
   const [r, g, b] = raster.colorSpace === 'srgb' ? [at(0), at(1), at(2)] : [at(0), at(0), at(0)];

@@ -134,7 +134,7 @@ t.test('wrong parameters are 422 at their place', async (t) => {
   t.match(inBody.json().errors[0], { location: 'body', path: '/region/width' });
 });
 
-t.test('the histogram of an artifact; a histogram is no picture', async (t) => {
+t.test('the histogram of an artifact; a histogram is not a picture', async (t) => {
   const { send, id } = await appWithImage(t);
   const cropped = (await send('POST', `/images/${id}/crop`, { left: 0, top: 0, width: 2, height: 2 })).json();
   const histogram = await send('GET', `/artifacts/${cropped.id}/histogram`);

@@ -75,7 +75,11 @@ t.test('directions have a circular mean and deviation', async (t) => {
   const deviation = (Math.sqrt(-2 * Math.log(Math.cos(Math.PI / 18))) * 180) / Math.PI;
   t.ok(Math.abs((around.stdev ?? 0) - deviation) < 1e-9);
   t.same(around.clipped, { low: null, high: null });
-  t.equal(measureLevels(countsOf([0, 180], 360), { circular: true }).mean, null, 'opposites have none');
+  t.equal(
+    measureLevels(countsOf([0, 180], 360), { circular: true }).mean,
+    null,
+    'opposite directions have no mean',
+  );
   t.equal(measureLevels(countsOf([90, 90], 360), { circular: true }).stdev, 0);
 });
 

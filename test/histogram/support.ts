@@ -10,7 +10,7 @@ import type { SourceFile } from '../../src/pictures/types.ts';
 
 export const SHARED = path.resolve(import.meta.dirname, '../../../shared/data');
 
-/** The parameters of a request that names none, and those given. */
+/** The given parameters, with all defaults. */
 export function withDefaults(params: Partial<HistogramParams> = {}): HistogramParams {
   return {
     cumulative: false,
@@ -26,7 +26,7 @@ export function withDefaults(params: Partial<HistogramParams> = {}): HistogramPa
 
 export const LIMITS = { maxPixels: 50_000_000, maxTotalPixels: 200_000_000 };
 
-/** A file as it is known after its upload; one that is no picture is called a PNG. */
+/** A file as it is known after its upload; a file that is not a picture is called a PNG. */
 function sourceOf(file: string): SourceFile {
   return { path: file, format: sniffImageFormat(readFileSync(file)) ?? 'png' };
 }

@@ -15,7 +15,7 @@ const BASES: Record<MethodName, Record<string, unknown>> = {
   color: { color: '#ff0000' },
 };
 
-/** Parameters of more than one value: each wrong value with where its fault lies. */
+/** Structured parameters: each wrong value with the path of its fault. */
 const NESTED_IN_BODY: [MethodName, string, unknown, string][] = [
   ['grabcut', 'box', [0, 0, 2, 2], '/box'],
   ['grabcut', 'box', { x: 0, y: 0, width: 2 }, '/box/height'],
@@ -220,7 +220,7 @@ t.test('all faults are listed, those of the chosen method alone', async (t) => {
   t.strictSame(faultsOf(inQuery.body).sort(), ['query /bogus', 'query /clusters', 'query /seed']);
 });
 
-t.test('bodies that are no parameters', async (t) => {
+t.test('bodies that are not parameters', async (t) => {
   for (const payload of ['null', '[]', '"otsu"', '7']) {
     const response = await served.app.inject({
       method: 'POST',

@@ -44,7 +44,7 @@ def coco_faults(cases):
                 segmentation = annotation["segmentation"]
                 if encoding == "polygons":
                     rle = coco.merge(coco.frPyObjects(segmentation, height, width))
-                elif encoding == "uncompressed_rle":
+                elif encoding == "uncompressed-rle":
                     rle = coco.frPyObjects(segmentation, height, width)
                 else:
                     rle = segmentation

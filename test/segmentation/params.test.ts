@@ -187,6 +187,6 @@ t.test('faults say what was expected and what was received', async (t) => {
   }
 });
 
-t.test('every method of the table has parameters of its own', async (t) => {
+t.test('every method of the table has its own parameters', async (t) => {
   t.same(METHOD_NAMES, ['otsu', 'threshold', 'multi_otsu', 'kmeans', 'watershed', 'grabcut', 'color']);
 });

@@ -267,7 +267,7 @@ t.test('artifacts: a picture can be segmented, a mask too; only a mask has segme
   t.equal(
     (await send('GET', `/artifacts/${measured}/segmentation`)).statusCode,
     422,
-    'a histogram is no picture',
+    'a histogram is not a picture',
   );
 });
 
@@ -434,11 +434,9 @@ t.test('COCO over HTTP decodes in pycocotools to the label map', { skip: oracleS
       const artifact = (await send('POST', `/images/${id}/segmentation`, body)).json();
       const annotations = Object.fromEntries(
         await Promise.all(
-          ['rle', 'uncompressed_rle', 'polygons'].map(async (encoding) => [
+          ['rle', 'uncompressed-rle', 'polygons'].map(async (encoding) => [
             encoding,
-            (
-              await send('GET', `/artifacts/${artifact.id}/segments/coco-${encoding.replace('_', '-')}`)
-            ).json().annotations,
+            (await send('GET', `/artifacts/${artifact.id}/segments/coco-${encoding}`)).json().annotations,
           ]),
         ),
       );
@@ -522,7 +520,7 @@ t.test('every method on pictures at the edges', async (t) => {
       t.match([last.statusCode, last.json().errors], [422, [{ location: 'query', path: '/page' }]], name);
       continue;
     }
-    t.match(last.json().segments, [{ area: 600, bounding_box: { x: 0 } }], 'the other frame');
+    t.match(last.json().segments, [{ area: 600, bounding_box: { x: 0 } }], 'the other page');
   }
 });
 

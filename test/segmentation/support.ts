@@ -24,7 +24,7 @@ export const LIMITS: ImageLimits = {
 
 const SHARED = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
 
-/** A file of the shared test data, and why a test that needs it is skipped where it is absent. */
+/** A file of the shared test data, and the reason why a test that needs it is skipped if it is absent. */
 export function sharedFile(name: string): { path: string; skip: string | false } {
   const file = SHARED + name;
   return { path: file, skip: existsSync(file) ? false : `../shared/data/${name} is absent` };

@@ -36,10 +36,7 @@ export const histogramPlot = defineOperation({
     description: 'Curves of the counts of each channel, drawn as SVG or PNG.',
     form: plainForm(PlotParamsSchema),
     example: { format: 'png', theme: 'dark' },
-    bytes: {
-      description: 'The plot.',
-      content: bytesContent('image/svg+xml', 'image/png'),
-    },
+    bytes: { description: 'The plot.', content: bytesContent(...Object.values(MEDIA_TYPES)) },
   },
   async load() {
     const { runHistogramPlot } = await import('./task.ts');

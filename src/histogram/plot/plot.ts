@@ -2,12 +2,12 @@ import { area, curveStepAfter, line } from 'd3-shape';
 import { CHANNELS, type Channel, type HistogramResult } from '../schemas.ts';
 import { countAxis, levelAxis, type PlotAxis, type PlotBox } from './scales.ts';
 import type { PlotParams } from './schemas.ts';
-import { element, textNode } from './svg.ts';
+import { element, label, textNode } from './svg.ts';
 import { PALETTES, type Palette } from './theme.ts';
 
 export type PlotOptions = Omit<PlotParams, 'format'>;
 
-/** Of Inter, in em, on average: nothing here could measure text. */
+/** Average width of a letter of Inter, in em, because text cannot be measured here. */
 const LETTER_WIDTH = 0.56;
 
 interface Series {
@@ -18,15 +18,15 @@ interface Series {
   mean: number | null;
 }
 
-/** Inter, as the PNG has it; where it is missing, what the reader's system draws its own interface with. */
+/** Inter, as in the PNG, else the font of the reader's system. */
 const FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'Helvetica Neue', Arial, sans-serif";
 
-/** Room that a title, a legend and axis labels need; smaller pictures are the bare curves. */
+/** Size that a title, a legend and axis labels need; a smaller plot has only curves. */
 const ROOMY = { width: 280, height: 160 };
 
 /**
- * Draws histograms as a self-contained SVG document of `width`×`height`: a filled stepped curve a channel, blended
- * where they overlap, over a common axis of levels. The highest bin drawn reaches the top of the axis.
+ * Draws histograms as a self-contained SVG document: a filled stepped curve for each channel over a common axis of
+ * levels. The highest bin reaches the top.
  */
 export function renderHistogramSvg(result: HistogramResult, options: PlotOptions): string {
   const { width, height, theme, scale } = options;
@@ -36,10 +36,14 @@ export function renderHistogramSvg(result: HistogramResult, options: PlotOptions
     ? { left: 58, top: 72, right: width - 24, bottom: height - 34 }
     : { left: 0, top: 2, right: width, bottom: height };
   const series = seriesOf(result, palette, 2 * (box.right - box.left));
-  const points = series.flatMap((one) => one.points);
-  const edges = points.map(([edge]) => edge);
-  const x = edges.length > 0 ? levelAxis(minOf(edges), maxOf(edges), box) : levelAxis(0, 1, box);
-  const y = countAxis(result, maxOf(points.map(([, count]) => count)), scale, box);
+  const edges = series.flatMap(({ points }) => [points[0]?.[0] ?? 0, points.at(-1)?.[0] ?? 0]);
+  const x = edges.length > 0 ? levelAxis(Math.min(...edges), Math.max(...edges), box) : levelAxis(0, 1, box);
+  const y = countAxis(
+    result,
+    maxOf(series.flatMap(({ points }) => points.map(([, count]) => count))),
+    scale,
+    box,
+  );
   return element(
     'svg',
     {
@@ -62,22 +66,22 @@ export function renderHistogramSvg(result: HistogramResult, options: PlotOptions
   );
 }
 
-function seriesOf(result: HistogramResult, palette: Palette, most: number): Series[] {
+function seriesOf(result: HistogramResult, palette: Palette, limit: number): Series[] {
   return CHANNELS.flatMap((channel) => {
     const histogram = result.channels[channel];
     if (histogram === undefined) return [];
-    const points = stepPoints(histogram.bin_edges, histogram.counts, most);
+    const points = stepPoints(histogram.bin_edges, histogram.counts, limit);
     const paint = channel === 'hue' ? 'url(#hues)' : palette.channels[channel];
     return [{ channel, points, paint, mean: histogram.mean }];
   });
 }
 
 /**
- * Bins finer than half a pixel are drawn as fewer: neighbours become one, as high as the highest of them. A step to
- * the same height needs no point.
+ * Neighbouring bins narrower than half a pixel are drawn as one, as high as the highest of them. A step to the same
+ * height needs no point.
  */
-function stepPoints(edges: readonly number[], counts: readonly number[], most: number): Series['points'] {
-  const each = Math.ceil(counts.length / most);
+function stepPoints(edges: readonly number[], counts: readonly number[], limit: number): Series['points'] {
+  const each = Math.ceil(counts.length / limit);
   const points: Series['points'] = [];
   for (let first = 0; first < counts.length; first += each) {
     const height = maxOf(counts.slice(first, first + each));
@@ -123,7 +127,7 @@ function curves(
       'stroke-linejoin': 'round',
     }),
   );
-  // Isolated, so that the curves blend with each other and not with the paper and its grid.
+  // Isolated, so that the curves blend with each other and not with the background.
   return element('g', { style: 'isolation:isolate' }, [...fills, ...outlines]);
 }
 
@@ -134,18 +138,15 @@ function heading(
   palette: Palette,
 ): string {
   const { width, scale } = options;
-  const title = element('text', { x: 20, y: 29, 'font-size': 16, 'font-weight': 600, fill: palette.text }, [
-    textNode(titleOf(series)),
-  ]);
+  const style = { 'font-size': 16, 'font-weight': 600, fill: palette.text };
+  const title = label({ x: 20, y: 29, ...style }, titleOf(series));
   const facts = [
     `${result.pixels.toLocaleString('en')} pixels`,
     `${result.bit_depth}-bit`,
     ...(result.cumulative ? ['cumulative'] : []),
     ...(scale === 'log' ? ['log scale'] : []),
   ].join('  ·  ');
-  const note = element('text', { x: width - 24, y: 29, 'text-anchor': 'end', fill: palette.muted }, [
-    textNode(facts),
-  ]);
+  const note = label({ x: width - 24, y: 29, 'text-anchor': 'end', fill: palette.muted }, facts);
   return [title, ...(width >= 480 ? [note] : []), ...legend(series, width, palette)].join('');
 }
 
@@ -158,7 +159,7 @@ function nameOf(channel: Channel): string {
   return channel.charAt(0).toUpperCase() + channel.slice(1);
 }
 
-/** Channels in one line, with their means where there is room for all; without them, as many as fit. */
+/** Channels in one row, with their means if all fit; otherwise without means, as many channels as fit. */
 function legend(series: readonly Series[], width: number, palette: Palette): string[] {
   const entries = series.map(({ channel, mean }) => ({
     channel,
@@ -183,34 +184,26 @@ function legend(series: readonly Series[], width: number, palette: Palette): str
 }
 
 function grid(y: PlotAxis, box: PlotBox, palette: Palette): string {
-  const lines = y.ticks.map(({ at, label }) =>
-    [
-      element('line', { x1: box.left, x2: box.right, y1: at, y2: at, stroke: palette.grid }),
-      element('text', { x: box.left - 10, y: at + 4, 'text-anchor': 'end', fill: palette.muted }, [
-        textNode(label),
-      ]),
-    ].join(''),
-  );
+  const lines = y.ticks.flatMap(({ at, label: text }) => [
+    element('line', { x1: box.left, x2: box.right, y1: at, y2: at, stroke: palette.grid }),
+    label({ x: box.left - 10, y: at + 4, 'text-anchor': 'end', fill: palette.muted }, text),
+  ]);
   return element('g', { 'font-size': 11 }, lines);
 }
 
 function bottomAxis(x: PlotAxis, box: PlotBox, palette: Palette): string {
   const { left, right, bottom } = box;
-  const ticks = x.ticks.map(({ at, label }) =>
-    [
-      element('line', { x1: at, x2: at, y1: bottom, y2: bottom + 5, stroke: palette.axis }),
-      element('text', { x: at, y: bottom + 20, 'text-anchor': 'middle', fill: palette.muted }, [
-        textNode(label),
-      ]),
-    ].join(''),
-  );
+  const ticks = x.ticks.flatMap(({ at, label: text }) => [
+    element('line', { x1: at, x2: at, y1: bottom, y2: bottom + 5, stroke: palette.axis }),
+    label({ x: at, y: bottom + 20, 'text-anchor': 'middle', fill: palette.muted }, text),
+  ]);
   return element('g', { 'font-size': 11 }, [
     element('line', { x1: left, x2: right, y1: bottom, y2: bottom, stroke: palette.axis }),
     ...ticks,
   ]);
 }
 
-/** The hues themselves along the axis of levels. */
+/** The hues along the axis of levels. */
 function hueGradient(x: PlotAxis): string {
   const stops = ['#ff0000', '#ffff00', '#00ff00', '#00ffff', '#0000ff', '#ff00ff', '#ff0000'].map(
     (color, i) => element('stop', { offset: i / 6, 'stop-color': color }),
@@ -219,11 +212,7 @@ function hueGradient(x: PlotAxis): string {
   return element('linearGradient', { id: 'hues', gradientUnits: 'userSpaceOnUse', ...ends }, stops);
 }
 
-/** `Math.max` of as many values as there are; spreading 65,536 arguments would exhaust the stack. */
+/** `Math.max` of any number of values; spreading 65,536 arguments could exhaust the stack. */
 function maxOf(values: readonly number[]): number {
   return values.reduce((highest, value) => Math.max(highest, value), 0);
-}
-
-function minOf(values: readonly number[]): number {
-  return values.reduce((lowest, value) => Math.min(lowest, value), Number.POSITIVE_INFINITY);
 }

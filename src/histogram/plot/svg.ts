@@ -1,6 +1,6 @@
-export type Attributes = Readonly<Record<string, string | number>>;
+type Attributes = Readonly<Record<string, string | number>>;
 
-/** An SVG element; numbers are rounded to hundredths of a pixel, attribute values escaped, children taken as they are. */
+/** An SVG element. Numbers are rounded to hundredths of a pixel and attributes are escaped; children must already be. */
 export function element(name: string, attributes: Attributes, children?: readonly string[]): string {
   const written = Object.entries(attributes)
     .map(([key, value]) => ` ${key}="${typeof value === 'number' ? round(value) : textNode(value)}"`)
@@ -16,7 +16,12 @@ function round(value: number): number {
 
 const ENTITIES: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
-/** Text without the control characters that XML 1.0 cannot hold, and with its markup escaped. */
+/** A `text` element with one text. */
+export function label(attributes: Attributes, text: string): string {
+  return element('text', attributes, [textNode(text)]);
+}
+
+/** Escaped text, without the control characters that XML 1.0 forbids. */
 export function textNode(text: string): string {
   return text
     .toWellFormed()

@@ -6,7 +6,7 @@ import { renderHistogramSvg } from './plot.ts';
 import { renderPlotPng } from './png.ts';
 import type { PlotParams } from './schemas.ts';
 
-/** Draws a histogram that `runHistogram` has written: an SVG document or a PNG. */
+/** Draws a histogram that `runHistogram` has written, as SVG or PNG. */
 export async function runHistogramPlot({
   inputs: [histogram],
   params: { format, ...options },

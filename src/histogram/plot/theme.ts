@@ -1,30 +1,15 @@
-import type { Channel } from '../schemas.ts';
-import type { PlotTheme } from './schemas.ts';
-
-export interface Palette {
-  background: string;
-  text: string;
-  /** Axis labels and the second line of the title. */
-  muted: string;
-  grid: string;
-  axis: string;
-  /** How filled channels mix: light adds up on dark paper, ink takes away on white. */
-  blend: 'screen' | 'multiply';
-  fillOpacity: number;
-  channels: Record<Channel, string>;
-}
-
 /**
- * Red, green and blue are chosen so that where all three overlap, the blend is a neutral grey; the others keep apart
- * from them and from each other.
+ * The blend of red, green and blue is a neutral grey; all other colours differ from them and from each other.
  */
-export const PALETTES: Record<PlotTheme, Palette> = {
+export const PALETTES = {
   light: {
     background: '#ffffff',
     text: '#1b1f24',
+    /** Colour of axis labels and notes. */
     muted: '#5f6b7a',
     grid: '#e8ebef',
     axis: '#aab3bf',
+    /** How filled curves mix: light adds up on a dark background, ink subtracts on a white one. */
     blend: 'multiply',
     fillOpacity: 0.5,
     channels: {
@@ -60,3 +45,4 @@ export const PALETTES: Record<PlotTheme, Palette> = {
     },
   },
 };
+export type Palette = (typeof PALETTES)[keyof typeof PALETTES];

@@ -9,14 +9,14 @@ export const binaryMaskForm = defineForm({
   name: 'binary-mask',
   id: 'BinaryMask',
   title: 'Binary mask',
-  description: 'An 8-bit grey PNG: 255 where `label` is, or any label, else 0.',
+  description: 'An 8-bit grey PNG: pixels of `label`, or of any label, are 255, all others 0.',
   version: 1,
   params: ObjectWithDefaults({
     label: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: MAX_SEGMENTS,
-        description: 'The one label that is shown. Default: all labels.',
+        description: 'The only label to show. Default: all labels.',
         examples: [1],
       }),
     ),
@@ -28,7 +28,7 @@ export const binaryMaskForm = defineForm({
 });
 
 /**
- * A label's pixels as 255 and all others as 0, or those of every label if none is given.
+ * The pixels of a label, or of any label, as 255 and all others as 0.
  *
  * @returns H×W, row-major
  * @throws AppError `validation_failed` for a label that has no pixels
@@ -48,12 +48,8 @@ export function binaryMask({ data }: LabelMap, label?: number): Uint8Array {
   return mask;
 }
 
-/** The same as an 8-bit greyscale PNG. */
+/** The binary mask as an 8-bit greyscale PNG. */
 export async function encodeBinaryMask(labels: LabelMap, label?: number): Promise<Buffer> {
-  const { width, height } = labels;
-  const { default: sharp } = await import('sharp');
-  return sharp(binaryMask(labels, label), { raw: { width, height, channels: 1 }, limitInputPixels: false })
-    .toColourspace('b-w')
-    .png({ compressionLevel: 3 })
-    .toBuffer();
+  const { encodeLabelMap } = await import('../labels/label-map.ts');
+  return encodeLabelMap({ ...labels, data: binaryMask(labels, label) });
 }

@@ -8,14 +8,13 @@ import { traceRings } from './rings.ts';
 import { columnRuns, compressCounts, rleCounts } from './rle.ts';
 import { seamedPolygons } from './seams.ts';
 
-/** A mask as run lengths down the columns, background first. */
 function runLengths<Counts extends TSchema>(id: string, counts: Counts) {
   return Type.Object(
     {
       size: Type.Array(Type.Integer(), {
         minItems: 2,
         maxItems: 2,
-        description: 'Height, then width, in pixels.',
+        description: 'Height and width, in pixels.',
       }),
       counts,
     },
@@ -26,7 +25,7 @@ function runLengths<Counts extends TSchema>(id: string, counts: Counts) {
 const CocoRle = runLengths(
   'CocoRle',
   Type.String({
-    description: 'Lengths of runs down the columns, background first, compressed as pycocotools does.',
+    description: 'Lengths of runs down the columns, background first, compressed as by pycocotools.',
   }),
 );
 
@@ -41,7 +40,7 @@ const CocoPolygons = Type.Array(Type.Array(Type.Number()), {
 
 const CocoImage = Type.Object(
   { id: Type.Integer(), width: Type.Integer(), height: Type.Integer(), file_name: Type.String() },
-  { $id: 'CocoImage', additionalProperties: false, description: 'A picture of a COCO document.' },
+  { $id: 'CocoImage', additionalProperties: false, description: 'The picture of a COCO document.' },
 );
 
 const CocoCategory = Type.Object(
@@ -49,7 +48,6 @@ const CocoCategory = Type.Object(
   { $id: 'CocoCategory', additionalProperties: false, description: 'A category of a COCO document.' },
 );
 
-/** A COCO document whose annotations have this kind of segmentation. */
 function cocoDocument<Segmentation extends TSchema>(id: string, segmentation: Segmentation) {
   const annotation = Type.Object(
     {
@@ -57,15 +55,15 @@ function cocoDocument<Segmentation extends TSchema>(id: string, segmentation: Se
       image_id: Type.Integer({ description: 'Always 1.' }),
       category_id: Type.Integer({ description: 'The class, or 1 for components.' }),
       segmentation,
-      area: Type.Integer({ description: 'Pixels.' }),
+      area: Type.Integer({ description: 'Number of pixels.' }),
       bbox: Type.Array(Type.Integer(), { minItems: 4, maxItems: 4, description: 'x, y, width, height.' }),
-      iscrowd: Type.Literal(0, { description: 'One object.' }),
+      iscrowd: Type.Literal(0, { description: 'Always 0: one object.' }),
     },
     { $id: `${id}Annotation`, additionalProperties: false, description: 'One segment.' },
   );
   const document = Type.Object(
     {
-      images: Type.Array(SchemaRef(CocoImage), { description: 'The one picture.' }),
+      images: Type.Array(SchemaRef(CocoImage), { description: 'The segmented picture.' }),
       categories: Type.Array(SchemaRef(CocoCategory), {
         description: 'One for each class, or one for all components.',
       }),
@@ -82,31 +80,29 @@ type CocoSegmentation =
   | Static<typeof CocoPolygons>;
 export type CocoDocument = Static<ReturnType<typeof cocoDocument<TUnsafe<CocoSegmentation>>>['document']>;
 
-export const COCO_ENCODINGS = ['rle', 'uncompressed_rle', 'polygons'] as const;
+export const COCO_ENCODINGS = ['rle', 'uncompressed-rle', 'polygons'] as const;
 export type CocoEncoding = (typeof COCO_ENCODINGS)[number];
 
-interface CocoForm<Name extends string> {
-  name: Name;
-  id: string;
-  title: string;
-  encoding: CocoEncoding;
-  /** How a segment is encoded, in words. */
-  what: string;
-  segmentation: TSchema;
-}
-
-function cocoForm<const Name extends string>({ encoding, what, segmentation, ...names }: CocoForm<Name>) {
-  const { annotation, document } = cocoDocument(names.id, segmentation);
+/** @param what how a segment is encoded, in words */
+function cocoForm<const Encoding extends CocoEncoding>(
+  encoding: Encoding,
+  id: string,
+  what: string,
+  segmentation: TSchema,
+) {
+  const { annotation, document } = cocoDocument(id, segmentation);
   return defineForm({
-    ...names,
-    description: `A COCO document: one annotation for each segment, as ${what}. pycocotools decodes exactly its pixels.`,
+    name: `coco-${encoding}`,
+    id,
+    title: `COCO ${what}`,
+    description: `A COCO document with one annotation for each segment, as ${what}. pycocotools decodes exactly its pixels.`,
     version: 1,
     params: Type.Object({}, { additionalProperties: false }),
     suffix: () => '-coco.json',
     mediaType: () => 'application/json',
     bytes: {
       description: 'The document.',
-      content: { 'application/json': { schema: Type.Ref(`${names.id}Document`) } },
+      content: { 'application/json': { schema: Type.Ref(`${id}Document`) } },
     },
     schemas: [CocoRle, CocoUncompressedRle, CocoImage, CocoCategory, annotation, document],
     render: async ({ labels, segments, filename }) =>
@@ -114,37 +110,20 @@ function cocoForm<const Name extends string>({ encoding, what, segmentation, ...
   });
 }
 
-export const cocoRleForm = cocoForm({
-  name: 'coco-rle',
-  id: 'CocoRle',
-  title: 'COCO run lengths',
-  encoding: 'rle',
-  what: 'compressed run lengths',
-  segmentation: SchemaRef(CocoRle),
-});
-export const cocoUncompressedRleForm = cocoForm({
-  name: 'coco-uncompressed-rle',
-  id: 'CocoUncompressedRle',
-  title: 'COCO plain run lengths',
-  encoding: 'uncompressed_rle',
-  what: 'plain run lengths',
-  segmentation: SchemaRef(CocoUncompressedRle),
-});
-export const cocoPolygonsForm = cocoForm({
-  name: 'coco-polygons',
-  id: 'CocoPolygons',
-  title: 'COCO polygons',
-  encoding: 'polygons',
-  what: 'polygons',
-  segmentation: CocoPolygons,
-});
+export const cocoRleForm = cocoForm('rle', 'CocoRle', 'compressed run lengths', SchemaRef(CocoRle));
+export const cocoUncompressedRleForm = cocoForm(
+  'uncompressed-rle',
+  'CocoUncompressedRle',
+  'plain run lengths',
+  SchemaRef(CocoUncompressedRle),
+);
+export const cocoPolygonsForm = cocoForm('polygons', 'CocoPolygons', 'polygons', CocoPolygons);
 
 /**
- * The segmentation as a COCO document of one image with one annotation for each segment, whose id is its label.
- * Components are all of one category, classes each of their own. In every encoding, pycocotools decodes exactly the
- * segment's pixels.
+ * The segmentation as a COCO document of one picture. All components are of one category; each class is a category. In
+ * every encoding, pycocotools decodes exactly the segment's pixels.
  *
- * @param fileName the image's name in the document
+ * @param fileName the picture's name in the document
  */
 export function toCoco(
   labels: LabelMap,
@@ -171,7 +150,7 @@ export function toCoco(
   };
 }
 
-/** Prepares all labels at once; the function it gives encodes one. */
+/** Prepares all labels at once; the returned function encodes one. */
 function encoderOf(labels: LabelMap, encoding: CocoEncoding): (label: number) => CocoSegmentation {
   const { width, height } = labels;
   if (encoding === 'polygons') {

@@ -8,7 +8,7 @@ export const csvForm = defineForm({
   name: 'csv',
   id: 'Csv',
   title: 'Measurements as CSV',
-  description: 'The measurements, a row for each segment, numbers in full precision.',
+  description: 'The measurements, one row for each segment, with numbers in full precision.',
   version: 1,
   params: Type.Object({}, { additionalProperties: false }),
   suffix: () => '-segments.csv',
@@ -19,7 +19,7 @@ export const csvForm = defineForm({
 
 type Column = [name: string, value: (segment: Segment) => number | boolean | undefined];
 
-/** The measurements as CSV (RFC 4180): a header, then a row for each segment; numbers in full precision. */
+/** The measurements as CSV (RFC 4180): a header, then a row for each segment. */
 export function measurementsToCsv({ segments, color_channels }: SegmentationResult): string {
   const columns: Column[] = [
     ['label', ({ label }) => label],

@@ -16,7 +16,7 @@ const SegmentFeatures = Type.Object(
     bbox: Type.Array(Type.Integer(), {
       minItems: 4,
       maxItems: 4,
-      description: 'The picture’s extent: left, top, right, bottom.',
+      description: 'Extent of the picture: left, top, right, bottom.',
     }),
     features: Type.Array(
       Type.Object(
@@ -40,7 +40,7 @@ const SegmentFeatures = Type.Object(
   {
     $id: 'SegmentFeatures',
     additionalProperties: false,
-    description: 'Segments in GeoJSON’s structure (RFC 7946), in pixels: x to the right, y down.',
+    description: 'Segments in the structure of GeoJSON (RFC 7946), in pixels: x to the right, y down.',
   },
 );
 type SegmentFeatures = Static<typeof SegmentFeatures>;
@@ -49,7 +49,7 @@ export const geojsonForm = defineForm({
   name: 'geojson',
   id: 'Geojson',
   title: 'GeoJSON',
-  description: 'Polygons along pixel edges, with holes, in pixels; the measurements are their properties.',
+  description: 'Polygons along pixel edges, with holes, in pixels. Their properties are the measurements.',
   version: 1,
   params: Type.Object({}, { additionalProperties: false }),
   suffix: () => '-segments.geojson',
@@ -63,31 +63,27 @@ export const geojsonForm = defineForm({
 });
 
 /**
- * Each segment as polygons along pixel edges, with their holes, and its measurements as properties. Rings are closed;
- * the first of a polygon is its exterior, with positive area in (x, y), the others are holes, with negative area.
+ * Each segment as polygons along pixel edges, with its measurements as properties. The first ring of a polygon is its
+ * exterior, with positive area in (x, y); the others are holes, with negative area.
  */
 export function toGeoJson(labels: LabelMap, { segments }: SegmentationResult): SegmentFeatures {
   const traced = traceRings(labels);
-  const polygonOf = new Map<number, Position[][]>();
-  const polygonsOf = new Map<number, Position[][][]>();
-  traced.rings.forEach((ring, index) => {
-    if (ring.hole !== null) return;
-    const polygon = [closedRing(traced, ring)];
-    polygonOf.set(index, polygon);
-    const others = polygonsOf.get(ring.label);
-    if (others === undefined) polygonsOf.set(ring.label, [polygon]);
-    else others.push(polygon);
-  });
-  for (const ring of traced.rings) {
-    if (ring.hole !== null) polygonOf.get(ring.hole.exterior)?.push(closedRing(traced, ring));
+  const polygons = traced.rings.map((ring) => ({ ring, coordinates: [closedRing(traced, ring)] }));
+  for (const { ring, coordinates } of polygons) {
+    if (ring.hole !== null) polygons[ring.hole.exterior]?.coordinates.push(...coordinates);
   }
+  const exteriors = polygons.filter(({ ring }) => ring.hole === null);
+  const byLabel = Map.groupBy(exteriors, ({ ring }) => ring.label);
   return {
     type: 'FeatureCollection',
     bbox: [0, 0, labels.width, labels.height],
     features: segments.map((segment) => ({
       type: 'Feature',
       id: segment.label,
-      geometry: { type: 'MultiPolygon', coordinates: polygonsOf.get(segment.label) ?? [] },
+      geometry: {
+        type: 'MultiPolygon',
+        coordinates: (byLabel.get(segment.label) ?? []).map(({ coordinates }) => coordinates),
+      },
       properties: segment,
     })),
   };

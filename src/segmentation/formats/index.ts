@@ -4,7 +4,7 @@ import { csvForm } from './csv.ts';
 import { geojsonForm } from './geojson.ts';
 import { overlayForm } from './overlay.ts';
 
-/** The forms of a stored segmentation besides its label map and its segments, in the order of the docs. */
+/** The forms of a stored mask besides its label map and its segments, in the order of the docs. */
 export const MASK_FORMS = {
   'mask-binary-mask': binaryMaskForm,
   'mask-overlay': overlayForm,
@@ -21,5 +21,5 @@ declare module '../../work/operation.ts' {
   interface Operations extends MaskForms {}
 }
 
-/** Their schemas that have names; forms may share some. */
+/** The named schemas of all forms; some forms share one. */
 export const MASK_FORM_SCHEMAS = [...new Set(Object.values(MASK_FORMS).flatMap(({ schemas }) => schemas))];

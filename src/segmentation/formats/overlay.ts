@@ -1,6 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { bytesContent, ObjectWithDefaults, StringEnum } from '../../core/schema.ts';
-import type { LabelMap } from '../labels/labels.ts';
+import { isEdge, type LabelMap } from '../labels/labels.ts';
 import type { Picture } from '../labels/picture.ts';
 import { defineForm } from './form.ts';
 
@@ -11,12 +11,12 @@ const params = ObjectWithDefaults({
     minimum: 0,
     maximum: 1,
     default: 0.5,
-    description: 'Share of the colours inside the segments.',
+    description: 'Opacity of the colours inside the segments.',
     examples: [0.3],
   }),
   outlines: Type.Boolean({
     default: true,
-    description: 'Whether the edge pixels of segments have their colour in full.',
+    description: 'Whether the edge pixels of segments are opaque.',
     examples: [false],
   }),
   format: StringEnum(OVERLAY_FORMATS, {
@@ -24,9 +24,6 @@ const params = ObjectWithDefaults({
     description: 'Format of the picture.',
     examples: ['webp'],
   }),
-  page: Type.Optional(
-    Type.Integer({ minimum: 0, description: 'The page of the picture that was segmented.' }),
-  ),
 });
 type OverlayParams = Static<typeof params>;
 
@@ -37,8 +34,6 @@ export const overlayForm = defineForm({
   description: 'The picture with its segments in colour.',
   version: 2,
   params,
-  internal: ['page'],
-  complete: (params, { page }) => ({ ...params, page }),
   example: { format: 'webp' },
   needsPicture: true,
   suffix: ({ format }) => `-overlay.${format === 'jpeg' ? 'jpg' : format}`,
@@ -47,19 +42,19 @@ export const overlayForm = defineForm({
     description: 'The overlay.',
     content: bytesContent(...OVERLAY_FORMATS.map((format) => `image/${format}`)),
   },
-  render: async ({ picture, labels }, { page = 0, format, ...options }) =>
-    encodeOverlay(await picture(page), await labels(), options, format),
+  render: async ({ picture, labels }, { format, ...options }) =>
+    encodeOverlay(await picture(), await labels(), options, format),
 });
 
 type OverlayOptions = Pick<OverlayParams, 'opacity' | 'outlines'>;
 
-/** Hues of following labels lie a golden angle apart, so that neighbours differ however many there are. */
+/** Hues of consecutive labels are a golden angle apart, so that neighbours differ however many labels there are. */
 const GOLDEN_ANGLE = 180 * (3 - Math.sqrt(5));
 
 /** A label's colour, 8-bit sRGB. */
 export function labelColor(label: number): [number, number, number] {
   const hue = (label * GOLDEN_ANGLE) % 360;
-  // Three rounds of lightness, too, since hues of labels 89 apart are nearly equal.
+  // Brightness varies, too, because hues of labels 89 apart are nearly equal.
   const value = [255, 205, 230][label % 3] ?? 255;
   const channel = (n: number) => {
     const k = (n + hue / 60) % 6;
@@ -71,7 +66,7 @@ export function labelColor(label: number): [number, number, number] {
 /**
  * The picture with its segments in colour.
  *
- * @returns the picture in colour (grey is repeated), of its own size; alpha is kept as it is
+ * @returns three channels of colour; alpha is unchanged
  */
 export function renderOverlay(
   picture: Picture,
@@ -107,26 +102,16 @@ export function renderOverlay(
   return { width, height, channels: outChannels, data: out };
 }
 
-function isEdge({ width, height, data }: LabelMap, x: number, y: number, i: number): boolean {
-  const label = data[i];
-  return (
-    (x > 0 && data[i - 1] !== label) ||
-    (x < width - 1 && data[i + 1] !== label) ||
-    (y > 0 && data[i - width] !== label) ||
-    (y < height - 1 && data[i + width] !== label)
-  );
-}
-
-/** The same, encoded; JPEG has what is transparent on white. */
+/** The overlay, encoded; JPEG shows transparent pixels on white. */
 export async function encodeOverlay(
   picture: Picture,
   labels: LabelMap,
   options: OverlayOptions,
   format: OverlayParams['format'],
 ): Promise<Buffer> {
-  const { width, height, channels, data } = renderOverlay(picture, labels, options);
+  const overlay = renderOverlay(picture, labels, options);
   const { default: sharp } = await import('sharp');
-  const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
+  const image = sharp(overlay.data, { raw: overlay, limitInputPixels: false });
   if (format === 'jpeg') image.flatten({ background: '#ffffff' });
   return image.toFormat(format).toBuffer();
 }

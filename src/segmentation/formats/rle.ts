@@ -1,9 +1,9 @@
 import { extractRuns } from '../labels/components.ts';
 import type { LabelMap } from '../labels/labels.ts';
 
-/** Runs of each label in column-major order, as COCO counts pixels: position is x · height + y. */
+/** Runs of each label in column-major order, as COCO counts pixels: a position is x · height + y. */
 export interface ColumnRuns {
-  /** Index of the first run of each label; one more at the end. */
+  /** Index of each label's first run, and of the end. */
   first: Int32Array;
   /** Position of each run's first pixel, ascending within a label. */
   start: Int32Array;
@@ -11,10 +11,10 @@ export interface ColumnRuns {
   end: Int32Array;
 }
 
-/** Side of the blocks in which a map is transposed, so that reads and writes both stay in the cache. */
+/** Side of the blocks in which a map is transposed, so that both reads and writes stay in the cache. */
 const BLOCK = 64;
 
-/** The runs of all labels of a map, in one walk. */
+/** The runs of all labels of a map. */
 export function columnRuns({ width, height, data }: LabelMap): ColumnRuns {
   const transposed = new Uint16Array(data.length);
   for (let top = 0; top < height; top += BLOCK) {
@@ -49,8 +49,8 @@ export function columnRuns({ width, height, data }: LabelMap): ColumnRuns {
 }
 
 /**
- * COCO's uncompressed run lengths of one label: background and foreground in turn, beginning with background (0 where
- * the first pixel is foreground). They add up to `size`, the picture's pixels.
+ * COCO's uncompressed run lengths of one label: background and foreground in turn, beginning with background (0 if the
+ * first pixel is foreground). They add up to `size`, the number of pixels.
  */
 export function rleCounts({ first, start, end }: ColumnRuns, label: number, size: number): number[] {
   const counts: number[] = [];
@@ -59,7 +59,7 @@ export function rleCounts({ first, start, end }: ColumnRuns, label: number, size
     const from = start[run] as number;
     const to = end[run] as number;
     if (from === position && counts.length > 0) {
-      // It goes on from the foot of one column to the head of the next.
+      // The run continues from the bottom of one column to the top of the next.
       counts.push((counts.pop() ?? 0) + to - from);
     } else {
       counts.push(from - position, to - from);
@@ -71,8 +71,9 @@ export function rleCounts({ first, start, end }: ColumnRuns, label: number, size
 }
 
 /**
- * COCO's compressed run lengths, as pycocotools' `rleToString`: each count, from the fourth on less the one two before
- * it, in groups of five bits, low ones first, with a sixth bit where more follow, as ASCII from 48 on.
+ * COCO's compressed run lengths, as pycocotools' `rleToString` writes them. From the fourth on, a count is the difference
+ * to the one two places before it. It is written in groups of five bits, low ones first; a sixth bit says that more
+ * groups follow. Each group is an ASCII character, from 48 on.
  */
 export function compressCounts(counts: readonly number[]): string {
   const characters: number[] = [];

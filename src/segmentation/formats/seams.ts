@@ -1,15 +1,15 @@
-import type { Ring, Rings } from './rings.ts';
+import type { Rings } from './rings.ts';
 
 /**
- * Polygons of one ring each, for formats without holes: each hole is joined to the line above it by a seam that is
- * walked up and down. A seam is upright, so that it crosses no column of pixel centres; by the even-odd rule, with
- * which pycocotools fills, it has no effect in any case.
+ * Polygons of one ring each, for formats without holes: a vertical seam, followed in both directions, joins each hole to
+ * the outline above it. It crosses no column of pixel centres, and under the even-odd rule, by which pycocotools fills,
+ * it has no effect.
  *
- * @returns for each label its polygons, as x0, y0, x1, y1, …
+ * @returns the polygons of each label, as x0, y0, x1, y1, …
  */
 export function seamedPolygons({ rings, x, y }: Rings): Map<number, number[][]> {
-  const holes = rings.flatMap(({ hole }) => (hole === null ? [] : [hole]));
-  // A seam adds a point on the edge above, unless there is one, and a second visit to both its ends.
+  const holes = rings.flatMap(({ hole }) => hole ?? []);
+  // A seam adds a point on the edge above, unless there is one already, and visits both its ends twice.
   const size = x.length + 3 * holes.length;
   const nodeX = new Int32Array(size);
   const nodeY = new Int32Array(size);
@@ -28,13 +28,13 @@ export function seamedPolygons({ rings, x, y }: Rings): Map<number, number[][]> 
     return count++;
   };
 
-  // Edges above run to the right: seams put in from the right each come straight after the edge's first node.
+  // Edges above run to the right. From the right, each new seam directly follows the edge's first node.
   holes.sort((a, b) => (x[b.corner] as number) - (x[a.corner] as number));
   for (const { corner, edgeAbove } of holes) {
     const seamX = x[corner] as number;
     const top = y[edgeAbove] as number;
     let upper = edgeAbove;
-    // A point twice in a row is an edge of no length, by which pycocotools divides.
+    // Two equal points in a row are an edge of length 0, by which pycocotools divides.
     if (x[edgeAbove] !== seamX) {
       upper = add(seamX, top, next[edgeAbove] as number);
       next[edgeAbove] = upper;
@@ -45,7 +45,7 @@ export function seamedPolygons({ rings, x, y }: Rings): Map<number, number[][]> 
   }
 
   const polygons = new Map<number, number[][]>();
-  for (const { label, first, hole } of rings as readonly Ring[]) {
+  for (const { label, first, hole } of rings) {
     if (hole !== null) continue;
     const polygon: number[] = [];
     let node = first;

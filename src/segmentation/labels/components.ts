@@ -1,21 +1,41 @@
-/** A map of classes, row-major: 0 is background, equal values belong together. */
+/** A row-major map of classes: 0 is background, and equal values belong together. */
 export type ClassMap = Uint8Array | Uint16Array | Int32Array;
 
 /**
  * Maximal stretches of equal, non-zero values in the rows of a map, in raster order. Everything after the method
- * works on runs, of which there are far fewer than pixels.
+ * works on runs, because there are far fewer of them than pixels.
  */
 export interface Runs {
   width: number;
   height: number;
-  /** Index of each row's first run; one more at the end (height + 1). */
+  /** Index of each row's first run, and of the end (height + 1 items). */
   rows: Int32Array;
   /** First column of each run. */
   start: Int32Array;
-  /** Column after the last one of each run. */
+  /** Column after each run's last one. */
   end: Int32Array;
-  /** Class, or label, of each run. */
+  /** Class or label of each run. */
   value: Int32Array;
+}
+
+/** Writes the value of each run into its pixels; a run of value 0 is left as it is. */
+export function paintRuns(
+  map: ClassMap,
+  { width, height, rows, start, end }: Runs,
+  values: ArrayLike<number>,
+): void {
+  for (let y = 0; y < height; y++) {
+    const offset = y * width;
+    for (let run = rows[y] as number; run < (rows[y + 1] as number); run++) {
+      const value = values[run] as number;
+      if (value === 0) continue;
+      const from = offset + (start[run] as number);
+      const to = offset + (end[run] as number);
+      // A loop is faster than a call to fill for a short run.
+      if (to - from > 16) map.fill(value, from, to);
+      else for (let i = from; i < to; i++) map[i] = value;
+    }
+  }
 }
 
 export type Connectivity = 4 | 8;
@@ -65,7 +85,7 @@ function countRuns(map: ClassMap, width: number, height: number): number {
 }
 
 export interface Components {
-  /** Component of each run, counted from 1 in raster order of the components' first pixels. */
+  /** Component of each run, from 1 in raster order of the components' first pixels. */
   label: Int32Array;
   count: number;
   /** Pixels of each component; index 0 is unused. */
@@ -119,7 +139,7 @@ function numberComponents(parent: Int32Array, { start, end }: Runs): Components 
   const label = new Int32Array(parent.length);
   let count = 0;
   for (let run = 0; run < parent.length; run++) {
-    // A parent always stands before its child, so it has its label already.
+    // A parent always precedes its child, so it already has its label.
     const above = parent[run] as number;
     label[run] = above === run ? ++count : (label[above] as number);
   }

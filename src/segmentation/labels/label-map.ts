@@ -17,13 +17,13 @@ export async function encodeLabelMap({ width, height, data }: LabelMap): Promise
 /**
  * Reads a label map that `encodeLabelMap` made.
  *
- * @throws Error if it cannot be decoded: nobody but this service wrote it
+ * @throws Error if it cannot be decoded: no client can be to blame for it
  */
 export function readLabelMap(path: string): Promise<LabelMap> {
   return readingOwn(decodeLabelMap({ path, format: 'png' }));
 }
 
-/** What was made within the limits of its day is read under any. */
+/** A stored label map can be read even if the limits have been lowered since. */
 const NO_LIMITS: PixelLimits = { maxPixels: Infinity, maxTotalPixels: Infinity };
 
 async function decodeLabelMap(file: SourceFile): Promise<LabelMap> {

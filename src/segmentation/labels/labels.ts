@@ -1,4 +1,4 @@
-import type { Components, Runs } from './components.ts';
+import { type Components, paintRuns, type Runs } from './components.ts';
 
 /** Labels of an oriented picture, row-major; 0 is background. */
 export interface LabelMap {
@@ -8,18 +8,18 @@ export interface LabelMap {
 }
 
 export interface Labelling {
-  /** Label of each run; 0 where it was dropped. */
+  /** Label of each run; 0 if it was dropped. */
   label: Int32Array;
   /** Largest label. */
   count: number;
-  /** Connected components kept, of each label; index 0 is unused. */
+  /** Number of connected components of each label; index 0 is unused. */
   componentsOf: Int32Array;
   dropped: { min_area: number; max_segments: number };
 }
 
 /**
  * Labels for runs: components that are large enough, numbered from 1 in raster order (`components`), or the class of
- * each (`classes`). Of more than `maxSegments`, the largest are kept (the earlier one of equals).
+ * each (`classes`). If there are more than `maxSegments`, the largest are kept (the earlier one of equals).
  */
 export function chooseLabels(
   runs: Runs,
@@ -28,23 +28,25 @@ export function chooseLabels(
   minArea: number,
   maxSegments: number,
 ): Labelling {
-  const classOf = new Int32Array(components.count + 1);
-  for (let run = 0; run < runs.value.length; run++) {
-    classOf[components.label[run] as number] = runs.value[run] as number;
-  }
-  // What each component is counted under: itself, or its class.
+  const isRenumbered = segmentedBy === 'components';
+  // The group that each component is counted in: itself or its class; 0 if it is too small.
   const groupOf = new Int32Array(components.count + 1);
-  let small = 0;
-  for (let component = 1; component <= components.count; component++) {
-    if ((components.areas[component] as number) < minArea) small++;
-    else groupOf[component] = segmentedBy === 'components' ? component : (classOf[component] as number);
+  for (let run = 0; run < runs.value.length; run++) {
+    const component = components.label[run] as number;
+    groupOf[component] = isRenumbered ? component : (runs.value[run] as number);
   }
   const areas = new Float64Array(groupOf.reduce((a, b) => Math.max(a, b), 0) + 1);
+  let small = 0;
   for (let component = 1; component <= components.count; component++) {
+    const area = components.areas[component] as number;
     const group = groupOf[component] as number;
-    if (group !== 0) areas[group] = (areas[group] as number) + (components.areas[component] as number);
+    if (area >= minArea) areas[group] = (areas[group] as number) + area;
+    else {
+      small++;
+      groupOf[component] = 0;
+    }
   }
-  const { labelOf, count, beyond } = numberGroups(areas, maxSegments, segmentedBy === 'components');
+  const { labelOf, count, beyond } = numberGroups(areas, maxSegments, isRenumbered);
   const label = new Int32Array(runs.value.length);
   for (let run = 0; run < label.length; run++) {
     label[run] = labelOf[groupOf[components.label[run] as number] as number] as number;
@@ -57,7 +59,7 @@ export function chooseLabels(
   return { label, count, componentsOf, dropped: { min_area: small, max_segments: beyond } };
 }
 
-/** Labels of groups by area; components are renumbered without gaps, classes keep their number. */
+/** Labels of the largest groups; components are renumbered without gaps, classes keep their numbers. */
 function numberGroups(areas: Float64Array, maxSegments: number, isRenumbered: boolean) {
   const present: number[] = [];
   for (let group = 1; group < areas.length; group++) if ((areas[group] as number) > 0) present.push(group);
@@ -70,27 +72,25 @@ function numberGroups(areas: Float64Array, maxSegments: number, isRenumbered: bo
           .slice(0, maxSegments)
           .sort((a, b) => a - b);
   const labelOf = new Int32Array(areas.length);
-  kept.forEach((group, index) => {
-    labelOf[group] = isRenumbered ? index + 1 : group;
-  });
-  const last = kept.at(-1);
-  return { labelOf, count: last === undefined ? 0 : (labelOf[last] as number), beyond };
+  for (const [i, group] of kept.entries()) labelOf[group] = isRenumbered ? i + 1 : group;
+  return { labelOf, count: labelOf[kept.at(-1) ?? 0] as number, beyond };
 }
 
-/** The label map of labelled runs: 8 bits a pixel up to 255 labels, else 16. */
+/** The label map of labelled runs: 8 bits a pixel for up to 255 labels, else 16. */
 export function paintLabels(runs: Runs, { label, count }: Labelling): LabelMap {
-  const { width, height, rows, start, end } = runs;
+  const { width, height } = runs;
   const data = count > 255 ? new Uint16Array(width * height) : new Uint8Array(width * height);
-  for (let y = 0; y < height; y++) {
-    const offset = y * width;
-    for (let run = rows[y] as number; run < (rows[y + 1] as number); run++) {
-      const value = label[run] as number;
-      const from = offset + (start[run] as number);
-      const to = offset + (end[run] as number);
-      // A call to fill costs about as much as writing 16 pixels.
-      if (to - from > 16) data.fill(value, from, to);
-      else for (let i = from; i < to; i++) data[i] = value;
-    }
-  }
+  paintRuns(data, runs, label);
   return { width, height, data };
+}
+
+/** Whether a pixel beside (x, y), at index `i`, has another value. */
+export function isEdge({ width, height, data }: LabelMap, x: number, y: number, i: number): boolean {
+  const label = data[i];
+  return (
+    (x > 0 && data[i - 1] !== label) ||
+    (x < width - 1 && data[i + 1] !== label) ||
+    (y > 0 && data[i - width] !== label) ||
+    (y < height - 1 && data[i + width] !== label)
+  );
 }

@@ -3,35 +3,12 @@ import type { Labelling } from './labels.ts';
 import { colorChannels, type Picture } from './picture.ts';
 import type { Segment } from './segment.ts';
 
-/** Sums over the pixels of each label; index 0 is unused. */
-interface Sums {
-  area: Float64Array;
-  x: Float64Array;
-  y: Float64Array;
-  left: Int32Array;
-  right: Int32Array;
-  top: Int32Array;
-  bottom: Int32Array;
-  /** Runs of pixels in rows. */
-  runs: Float64Array;
-  /** Pairs of pixels, one below the other. */
-  below: Float64Array;
-  /** Pairs of pixels that touch at a corner, falling to the right. */
-  falling: Float64Array;
-  /** The same, rising to the right. */
-  rising: Float64Array;
-  /** Blocks of 2×2 pixels. */
-  blocks: Float64Array;
-  /** Corners that a pixel above and a pixel below share, counted once. */
-  corners: Float64Array;
-}
-
 /**
- * Measures every label that has pixels, in one walk over the runs and one over the pixels' colours.
+ * Measures every label that has pixels.
  *
  * The perimeter is Crofton's formula with four directions (0°, 45°, 90°, 135°), as scikit-image's
- * `perimeter_crofton(directions=4)`; the picture's border counts as an edge. Holes are components minus the Euler
- * number for the connectivity (S. B. Gray, "Local Properties of Binary Images in Two Dimensions", 1971).
+ * `perimeter_crofton(directions=4)`; the picture's border counts as an edge. The number of holes is that of components
+ * minus the Euler number for the connectivity (S. B. Gray, "Local Properties of Binary Images in Two Dimensions", 1971).
  */
 export function measureSegments(
   runs: Runs,
@@ -70,9 +47,12 @@ export function measureSegments(
   return segments;
 }
 
-function sumShapes({ width, height, rows, start, end }: Runs, { label, count }: Labelling): Sums {
+type Sums = ReturnType<typeof sumShapes>;
+
+/** Sums over the pixels of each label; index 0 is unused. */
+function sumShapes({ width, height, rows, start, end }: Runs, { label, count }: Labelling) {
   const floats = () => new Float64Array(count + 1);
-  const sums: Sums = {
+  const sums = {
     area: floats(),
     x: floats(),
     y: floats(),
@@ -80,11 +60,17 @@ function sumShapes({ width, height, rows, start, end }: Runs, { label, count }: 
     right: new Int32Array(count + 1),
     top: new Int32Array(count + 1).fill(height),
     bottom: new Int32Array(count + 1),
+    /** Runs of pixels in rows. */
     runs: floats(),
+    /** Pairs of pixels, one below the other. */
     below: floats(),
+    /** Pairs of pixels that touch at a corner, the right one lower. */
     falling: floats(),
+    /** Pairs of pixels that touch at a corner, the right one higher. */
     rising: floats(),
+    /** Blocks of 2×2 pixels. */
     blocks: floats(),
+    /** Corners that a pixel above and a pixel below share. */
     corners: floats(),
   };
   const { area, x, y, left, right, top, bottom, runs } = sums;
@@ -108,7 +94,7 @@ function sumShapes({ width, height, rows, start, end }: Runs, { label, count }: 
   return sums;
 }
 
-/** Counts, for runs of one label in neighbouring rows, how far they overlap straight, shifted, and at corners. */
+/** Counts how far runs of one label overlap those in the row above: straight down, diagonally and at corners. */
 function sumNeighbours({ height, rows, start, end }: Runs, { label }: Labelling, sums: Sums): void {
   const { below, falling, rising, blocks, corners } = sums;
   for (let row = 1; row < height; row++) {
@@ -140,7 +126,7 @@ function sumNeighbours({ height, rows, start, end }: Runs, { label }: Labelling,
   }
 }
 
-/** π/4 times the intercepts by lines of four directions; diagonal lines lie 1/√2 apart. */
+/** π/4 times the intercepts with lines in four directions; diagonal lines lie 1/√2 apart. */
 function croftonPerimeter(sums: Sums, label: number): number {
   const area = sums.area[label] as number;
   const straight = (sums.runs[label] as number) + area - (sums.below[label] as number);
@@ -148,7 +134,7 @@ function croftonPerimeter(sums: Sums, label: number): number {
   return (Math.PI / 4) * (straight + diagonal / Math.SQRT2);
 }
 
-/** Components minus holes: vertices − edges + faces, of pixel centres (4) or of closed pixels (8), written in runs. */
+/** Components minus holes: vertices − edges + faces of pixel centres (4) or of closed pixels (8), counted by runs. */
 function eulerNumber(sums: Sums, label: number, connectivity: Connectivity): number {
   const runs = sums.runs[label] as number;
   const below = sums.below[label] as number;
@@ -157,12 +143,12 @@ function eulerNumber(sums: Sums, label: number, connectivity: Connectivity): num
     : runs + below - (sums.corners[label] as number);
 }
 
-/** Sums the colours under each label; the function it gives has their means and standard deviations. */
+/** Sums the colours under each label; the returned function gives a label's means and standard deviations. */
 function sumColors(runs: Runs, { label, count }: Labelling, picture: Picture) {
   const { width, height, rows, start, end } = runs;
   const { channels, data } = picture;
   const colors = colorChannels(picture);
-  // Of a grey picture, all three are its grey.
+  // A grey picture's grey is read three times.
   const step = colors === 1 ? 0 : 1;
   const sum = new Float64Array((count + 1) * 3);
   const squares = new Float64Array((count + 1) * 3);

@@ -1,9 +1,9 @@
-import { type ClassMap, type Connectivity, connectRuns, extractRuns } from './components.ts';
+import { type ClassMap, type Connectivity, connectRuns, extractRuns, paintRuns } from './components.ts';
 
 /**
- * Squared Euclidean distance of each pixel to the nearest one where `isTarget` (the map being 0, or not 0) holds, in
- * linear time. Infinity where there is no such pixel. A. Meijster, J. Roerdink, W. Hesselink, "A General Algorithm for
- * Computing Distance Transforms in Linear Time", 2000.
+ * Squared Euclidean distance of each pixel to the nearest background (0) or foreground, in linear time; Infinity if
+ * the map has none. A. Meijster, J. Roerdink, W. Hesselink, "A General Algorithm for Computing Distance Transforms in
+ * Linear Time", 2000.
  *
  * @returns H×W, exact up to 2^24
  */
@@ -24,7 +24,7 @@ export function squaredDistance(
       const g = distance[offset + x] as number;
       column[x] = g * g;
       if (g === Number.POSITIVE_INFINITY) continue;
-      // Parabolas that the new one beats where they begin to rule are gone for good.
+      // A parabola that the new one beats already at its own beginning is nowhere the lowest.
       let begin = 0;
       while (last >= 0) {
         const other = site[last] as number;
@@ -68,35 +68,35 @@ function columnDistance(
   return distance;
 }
 
-/** Keeps in place only foreground (1) further than `radius` from background; what is outside the picture is neither. */
+/** Keeps only foreground (1) further than `radius` from background, in place; outside the picture is neither. */
 function erode(map: Uint8Array, width: number, height: number, radius: number): void {
   const distance = squaredDistance(map, width, height, 'background');
   const limit = radius * radius;
   for (let i = 0; i < map.length; i++) map[i] = (distance[i] as number) > limit ? 1 : 0;
 }
 
-/** Makes foreground in place of all within `radius` of it. */
+/** Makes everything within `radius` of foreground foreground, in place. */
 function dilate(map: Uint8Array, width: number, height: number, radius: number): void {
   const distance = squaredDistance(map, width, height, 'foreground');
   const limit = radius * radius;
   for (let i = 0; i < map.length; i++) map[i] = (distance[i] as number) <= limit ? 1 : 0;
 }
 
-/** Opens a map of 0 and 1 in place by the disc x² + y² ≤ radius². */
+/** Opens a map of 0 and 1 by the disc x² + y² ≤ radius², in place. */
 export function openMask(map: Uint8Array, width: number, height: number, radius: number): void {
   erode(map, width, height, radius);
   dilate(map, width, height, radius);
 }
 
-/** Closes a map of 0 and 1 in place by the disc x² + y² ≤ radius². */
+/** Closes a map of 0 and 1 by the disc x² + y² ≤ radius², in place. */
 export function closeMask(map: Uint8Array, width: number, height: number, radius: number): void {
   dilate(map, width, height, radius);
   erode(map, width, height, radius);
 }
 
 /**
- * Gives, in place, each background region that does not reach the border and has neighbours of one class alone to
- * that class. Background is connected by the other connectivity than the foreground's.
+ * Fills each background region that does not reach the border and that only one class surrounds with that class, in
+ * place. If foreground is 8-connected, background is 4-connected, and the other way round.
  */
 export function fillHoles(map: ClassMap, width: number, height: number, connectivity: Connectivity): void {
   const background = new Uint8Array(map.length);
@@ -104,7 +104,7 @@ export function fillHoles(map: ClassMap, width: number, height: number, connecti
   const runs = extractRuns(background, width, height);
   const { label, count } = connectRuns(runs, connectivity === 8 ? 4 : 8);
   const { rows, start, end } = runs;
-  // Class around each region: 0 not seen yet, -1 it reaches the border or has neighbours of several classes.
+  // The class around each region; 0 if not yet seen, -1 if it reaches the border or several classes surround it.
   const around = new Int32Array(count + 1);
   const meet = (region: number, neighbour: number) => {
     if (neighbour === 0) return;
@@ -130,11 +130,6 @@ export function fillHoles(map: ClassMap, width: number, height: number, connecti
       }
     }
   }
-  for (let y = 0; y < height; y++) {
-    for (let run = rows[y] as number; run < (rows[y + 1] as number); run++) {
-      const filling = around[label[run] as number] as number;
-      if (filling > 0)
-        map.fill(filling, y * width + (start[run] as number), y * width + (end[run] as number));
-    }
-  }
+  const fillings = label.map((region) => Math.max(0, around[region] as number));
+  paintRuns(map, runs, fillings);
 }

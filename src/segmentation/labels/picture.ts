@@ -1,4 +1,4 @@
-/** Decoded pixels: 8 bits, row-major, interleaved; colour is sRGB. */
+/** Decoded pixels: 8 bits, row-major and interleaved; colour is sRGB. */
 export interface Picture {
   width: number;
   height: number;
@@ -18,7 +18,7 @@ export function alphaChannel(picture: Picture): number {
   return picture.channels % 2 === 0 ? picture.channels - 1 : -1;
 }
 
-/** Pixels (1) whose alpha is 0, so that their colour cannot be seen; null if there are none. */
+/** Pixels (1) whose alpha is 0, so that their colour is invisible; null if there is no such pixel. */
 export function transparentPixels(picture: Picture): Uint8Array | null {
   const { width, height, channels, data } = picture;
   const alpha = alphaChannel(picture);

@@ -1,8 +1,6 @@
-/**
- * Colour arithmetic: sRGB (IEC 61966-2-1) to and from CIELAB under D65 (CIE 15:2004), and the CIEDE2000 difference.
- */
+// sRGB (IEC 61966-2-1) to and from CIELAB under D65 (CIE 15:2004), and the CIEDE2000 difference.
 
-/** L* 0 to 100, a* and b* about -128 to 127. */
+/** L* is 0 to 100; a* and b* are about -128 to 127. */
 export type Lab = readonly [number, number, number];
 
 const WHITE_X = 0.950456;
@@ -29,7 +27,7 @@ export function labOfRgb(red: number, green: number, blue: number): Lab {
   return [116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)];
 }
 
-/** Nearest 8-bit sRGB colour of a CIELAB one; what is outside of the gamut is clipped. */
+/** Nearest 8-bit sRGB colour of a CIELAB colour; colours outside the gamut are clipped. */
 export function rgbOfLab([lightness, a, b]: Lab): [number, number, number] {
   const fy = (lightness + 16) / 116;
   const inverse = (f: number) => (f ** 3 > EPSILON ? f ** 3 : (116 * f - 16) / KAPPA);
@@ -63,8 +61,8 @@ const RADIANS = Math.PI / 180;
 const TWENTY_FIVE_TO_7 = 25 ** 7;
 
 /**
- * CIEDE2000 difference of two colours, all weights 1: 0 is equal, about 1 just noticeable, black to white 100.
- * After G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 color-difference formula", 2005.
+ * CIEDE2000 difference of two colours, with all weights 1: equal colours have 0, a just noticeable difference is
+ * about 1, black and white have 100. After G. Sharma, W. Wu, E. N. Dalal, "The CIEDE2000 color-difference formula", 2005.
  */
 export function deltaE2000([l1, a1, b1]: Lab, [l2, a2, b2]: Lab): number {
   const meanChroma7 = ((Math.hypot(a1, b1) + Math.hypot(a2, b2)) / 2) ** 7;

@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
 import { SchemaRef } from '../../core/schema.ts';
-import { type Connectivity, connectRuns, extractRuns, type Runs } from '../labels/components.ts';
+import { type Connectivity, connectRuns, extractRuns, paintRuns, type Runs } from '../labels/components.ts';
 import { colorChannels, type Picture } from '../labels/picture.ts';
 import { Point } from '../labels/segment.ts';
 import { deltaE2000, hexOfRgb, labOfRgb, rgbOfHex } from './color-science.ts';
@@ -11,18 +11,18 @@ import { classifyByColor, colorOfKey, countColors } from './palette.ts';
 const params = methodParams(
   'color',
   'Color',
-  'Pixels whose colour is near a given one, or near that of a point, by CIEDE2000.',
+  'Pixels whose colour is similar to a given one, or to that of a point, by CIEDE2000.',
   {
     invert,
     color: Type.Optional(
       Type.String({
-        description: 'sRGB as #rrggbb. Default: the colour at `point`.',
+        description: 'An sRGB colour as `#rrggbb`. Default: the colour at `point`.',
         pattern: '^#[0-9a-fA-F]{6}$',
         examples: ['#c8761b'],
       }),
     ),
     tolerance: Type.Number({
-      description: 'Largest colour difference ΔE2000.',
+      description: 'Maximum colour difference ΔE2000.',
       default: 10,
       minimum: 0,
       maximum: 200,
@@ -31,7 +31,7 @@ const params = methodParams(
       Type.Unsafe<Point>({
         ...SchemaRef(Point),
         description:
-          'Only the region of near colours that is connected to this pixel. Default: the whole picture.',
+          'Keep only the region of similar colours that is connected to this pixel. Default: the whole picture.',
       }),
     ),
   },
@@ -65,7 +65,7 @@ export const color: Method<typeof params> = {
 };
 
 function noColor() {
-  return parameterError('/color', 'a colour, or a point to take it from,', undefined);
+  return parameterError('/color', 'a colour, or a point whose colour to use,', undefined);
 }
 
 function colorAt({ width, channels, data }: Picture, point: Point | null): [number, number, number] {
@@ -75,7 +75,7 @@ function colorAt({ width, channels, data }: Picture, point: Point | null): [numb
   return channels < 3 ? [red, red, red] : [red, data[at + 1] as number, data[at + 2] as number];
 }
 
-/** Clears, in place, all foreground that is not connected to the point. */
+/** Clears all foreground that is not connected to the point, in place. */
 function keepRegionOf(
   classes: Uint8Array,
   { width, height }: Picture,
@@ -84,18 +84,12 @@ function keepRegionOf(
 ): void {
   const runs = extractRuns(classes, width, height);
   const { label } = connectRuns(runs, connectivity);
-  const kept = label[runAt(runs, point)] ?? 0;
-  classes.fill(0);
-  if (kept === 0) return;
-  for (let y = 0; y < height; y++) {
-    for (let run = runs.rows[y] as number; run < (runs.rows[y + 1] as number); run++) {
-      if (label[run] !== kept) continue;
-      classes.fill(1, y * width + (runs.start[run] as number), y * width + (runs.end[run] as number));
-    }
-  }
+  const kept = label[runAt(runs, point)];
+  const values = label.map((region) => (region === kept ? 1 : 0));
+  paintRuns(classes.fill(0), runs, values);
 }
 
-/** Index of the run that holds a pixel, or -1. */
+/** Index of the run that holds a pixel; -1 if it is background. */
 function runAt({ rows, start, end }: Runs, { x, y }: Point): number {
   for (let run = rows[y] as number; run < (rows[y + 1] as number); run++) {
     if ((start[run] as number) <= x && x < (end[run] as number)) return run;

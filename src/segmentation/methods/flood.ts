@@ -1,15 +1,15 @@
 import { releaseArray } from '../../pictures/release-array.ts';
 
 /**
- * Magnitude of the Sobel gradient of a plane, floored: 0 to 1442; the picture's edge is repeated outwards.
+ * Magnitude of the Sobel gradient of a plane, rounded down: 0 to 1442. The picture's edge is repeated outwards.
  *
  * @param plane H×W
- * @returns (H + 2)×(W + 2), with a border of one unused pixel, as `flood` takes it
+ * @returns (H + 2)×(W + 2), with a border of one unused pixel, as `flood` expects it
  */
 export function sobelMagnitude(plane: Uint8Array, width: number, height: number): Uint16Array {
   const stride = width + 2;
   const gradient = new Uint16Array(stride * (height + 2));
-  // Differences and sums down the columns first, then across: the kernel is separable.
+  // The kernel is separable: first down the columns, then across.
   const smooth = new Int32Array(stride);
   const slope = new Int32Array(stride);
   for (let y = 0; y < height; y++) {
@@ -36,48 +36,48 @@ export function sobelMagnitude(plane: Uint8Array, width: number, height: number)
   return gradient;
 }
 
-/** Largest value that `sobelMagnitude` gives: √2 · 4 · 255, floored. */
+/** Largest value that `sobelMagnitude` gives: √2 · 4 · 255, rounded down. */
 export const MAX_SOBEL = 1442;
 
 /**
- * Pixels of a line that lie together in memory: 2^5. A line is a chain of such blocks, which are used again after they are
- * read, so that all lines together stay about as small as the flood's front and fit the cache.
+ * Pixels of a queue that lie together in memory: 2^5. A queue is a chain of blocks, which are reused once they have been
+ * read, so that all queues together stay about as small as the flood's front and fit into the cache.
  */
 const BLOCK_BITS = 5;
 const BLOCK = 1 << BLOCK_BITS;
 
 /**
- * Floods, in place, the unmarked pixels from the markers, lowest level first and first come first served within a
- * level, so that regions meet on the ridges: F. Meyer, "Color image segmentation", 1992. One line for each level
- * makes it linear. Pixels are connected by their sides; no line is left between regions.
+ * Floods the unmarked pixels from the markers, in place: lowest level first, and in order of arrival within a level, so
+ * that regions meet on the ridges (F. Meyer, "Color image segmentation", 1992). One queue for each level makes the time
+ * linear. Pixels are connected by their sides; no gap is left between regions.
  *
  * @param levels (H + 2)×(W + 2), 0 to `maxLevel`
- * @param markers the same shape: -1 on the border of one pixel, 0 unmarked, else the marker's number
+ * @param markers the same shape: -1 on the border of one pixel, 0 if unmarked, else the marker's number
  */
 export function flood(levels: Uint16Array, markers: Int32Array, width: number, maxLevel: number): void {
   const stride = width + 2;
-  // Every pixel stands in line once at the most; pages that are not written to take no memory.
+  // Every pixel is queued at most once. Memory that is never written to costs nothing.
   const blocks = Math.ceil(markers.length / BLOCK) + maxLevel + 2;
-  const lines = new Int32Array(blocks * BLOCK);
+  const queues = new Int32Array(blocks * BLOCK);
   const nextBlock = new Int32Array(blocks);
-  const back = Int32Array.from({ length: maxLevel + 1 }, (_, line) => line * BLOCK);
+  const back = Int32Array.from({ length: maxLevel + 1 }, (_, queue) => queue * BLOCK);
   let unusedBlock = maxLevel + 1;
   let freeBlock = -1;
   let level = 0;
 
-  /** Puts a pixel last in line at its level, or at the flood's own where that is higher by now. */
+  /** Appends a pixel to the queue of its level, or of the flood's current level if that is higher. */
   const enqueue = (pixel: number) => {
     const own = levels[pixel] as number;
-    const line = own > level ? own : level;
-    let at = back[line] as number;
-    lines[at++] = pixel;
+    const queue = own > level ? own : level;
+    let at = back[queue] as number;
+    queues[at++] = pixel;
     if ((at & (BLOCK - 1)) === 0) {
       const block = freeBlock === -1 ? unusedBlock++ : freeBlock;
       if (block === freeBlock) freeBlock = nextBlock[block] as number;
       nextBlock[(at - 1) >> BLOCK_BITS] = block;
       at = block << BLOCK_BITS;
     }
-    back[line] = at;
+    back[queue] = at;
   };
   const spread = (neighbour: number, marker: number) => {
     if (markers[neighbour] !== 0) return;
@@ -91,7 +91,7 @@ export function flood(levels: Uint16Array, markers: Int32Array, width: number, m
   for (; level <= maxLevel; level++) {
     let front = level << BLOCK_BITS;
     while (front !== back[level]) {
-      const pixel = lines[front++] as number;
+      const pixel = queues[front++] as number;
       if ((front & (BLOCK - 1)) === 0) {
         const block = (front - 1) >> BLOCK_BITS;
         front = (nextBlock[block] as number) << BLOCK_BITS;
@@ -105,7 +105,7 @@ export function flood(levels: Uint16Array, markers: Int32Array, width: number, m
       spread(pixel + stride, marker);
     }
   }
-  releaseArray(lines);
+  releaseArray(queues);
   releaseArray(nextBlock);
 }
 

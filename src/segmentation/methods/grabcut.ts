@@ -6,6 +6,7 @@ import { colorChannels, type Picture } from '../labels/picture.ts';
 import { Box, type Point } from '../labels/segment.ts';
 import {
   checkPoints,
+  enlarge,
   invert,
   type Method,
   type MethodInput,
@@ -18,14 +19,14 @@ import { type Mat, type OpenCv, openCv, withMats } from './opencv.ts';
 const params = methodParams(
   'grabcut',
   'Grabcut',
-  'The object in a box, by iterated graph cuts on colour models; on a reduced copy, then refined at full size.',
+  'The object in a box, by iterated graph cuts with colour models: on a reduced copy, then refined at full size.',
   {
     invert,
     box: SchemaRef(Box),
     foreground: points('Points that are certainly part of the object.'),
     background: points('Points that are certainly not part of it.'),
     iterations: Type.Integer({
-      description: 'Rounds of learning the colours and cutting.',
+      description: 'Number of rounds of learning the colours and cutting.',
       default: 5,
       minimum: 1,
       maximum: 20,
@@ -33,21 +34,18 @@ const params = methodParams(
   },
 );
 
-/**
- * Longest side of the copy that is cut first: a graph cut takes seconds a megapixel and iteration. On a smaller copy it may
- * settle in another local optimum.
- */
+/** Longest side of the copy that is cut first: larger ones take too long, smaller ones may give a worse optimum. */
 const WORKING_SIZE = 640;
 
-/** Pixels around a point that it stands for: a disc of this radius on the reduced copy. */
+/** Radius of the disc on the reduced copy that a point marks. */
 const POINT_RADIUS = 2;
 
-/** Side of the tiles in which the border is refined: a cut costs time and memory by the pixel of its whole graph. */
+/** Side of the tiles in which the border is refined: a cut takes time and memory for every pixel of its graph. */
 const TILE = 192;
 
 /**
- * GrabCut (C. Rother, V. Kolmogorov, A. Blake, 2004) by OpenCV on the reduced copy; where that is smaller than the
- * picture, the border is cut again at full size, in a band as wide as it is uncertain, with the same colour models.
+ * GrabCut (C. Rother, V. Kolmogorov, A. Blake, 2004) by OpenCV on the reduced copy. If that is smaller than the picture,
+ * the uncertain pixels along the border are cut again at full size, with the same colour models.
  */
 export const grabcut: Method<typeof params> = {
   params,
@@ -68,14 +66,14 @@ export const grabcut: Method<typeof params> = {
     const { picture, original } = input;
     const trimap = drawTrimap(cv, input, given);
     if (!trimap.includes(cv.GC_PR_FGD) && !trimap.includes(cv.GC_FGD)) {
-      // All of the box is transparent.
+      // The whole box is transparent.
       return { classes: trimap.fill(given.invert ? 1 : 0), found: {} };
     }
     if (!trimap.includes(cv.GC_BGD) && !trimap.includes(cv.GC_PR_BGD)) {
       throw parameterError(
         '/box',
         'a box smaller than the picture, or points in background,',
-        new Words('a box that covers all'),
+        new Words('a box that covers the whole picture'),
       );
     }
     return withMats((keep) => {
@@ -98,7 +96,7 @@ interface ColorModels {
   foreground: Mat;
 }
 
-/** One grabCut call: foreground is 1 in what it gives. */
+/** Calls grabCut; foreground is 1 in the result. */
 function cut(
   cv: OpenCv,
   picture: Picture,
@@ -118,9 +116,8 @@ function cut(
       cv.grabCut(image, mask, all, models.background, models.foreground, iterations, mode);
     } catch (thrown) {
       // OpenCV throws pointers to its exceptions.
-      throw thrown instanceof Error
-        ? thrown
-        : new Error('OpenCV could not cut the picture.', { cause: thrown });
+      if (thrown instanceof Error) throw thrown;
+      throw new Error('OpenCV could not cut the picture.', { cause: thrown });
     }
     return Uint8Array.from(mask.data, (value: number) => value & 1);
   });
@@ -140,7 +137,7 @@ function interleavedRgb(picture: Picture): Uint8Array {
   return rgb;
 }
 
-/** What is known at first of each pixel of the reduced copy, in OpenCV's GC_ values. */
+/** What is known of each pixel of the reduced copy before the cut, as OpenCV's GC_ values. */
 function drawTrimap(cv: OpenCv, input: MethodInput, given: Static<typeof params>): Uint8Array {
   const { picture, hidden } = input;
   const { width, height } = picture;
@@ -155,7 +152,7 @@ function drawTrimap(cv: OpenCv, input: MethodInput, given: Static<typeof params>
   return trimap;
 }
 
-/** The box on the reduced copy; of at least one pixel. */
+/** The box on the reduced copy, at least one pixel. */
 function scaleBox(box: Box, input: MethodInput): Box {
   const first = scalePoint(box, input);
   const last = scalePoint({ x: box.x + box.width - 1, y: box.y + box.height - 1 }, input);
@@ -171,23 +168,12 @@ function drawDisc(trimap: Uint8Array, { width, height }: Picture, center: Point,
   }
 }
 
-/** The mask at full size, cut again in each tile that the coarse border passes through. */
+/** The mask at full size, cut again in each tile that contains a part of the coarse border. */
 function refine(cv: OpenCv, coarse: Uint8Array, input: MethodInput, models: ColorModels): Uint8Array {
   const { picture, original } = input;
-  const { width, height } = original;
-  const isUncertain = uncertainBand(coarse, picture);
-  const columns = Int32Array.from({ length: width }, (_, x) => scalePoint({ x, y: 0 }, input).x);
-  const classes = new Uint8Array(width * height);
-  const trimap = new Uint8Array(width * height);
-  for (let y = 0, i = 0; y < height; y++) {
-    const row = scalePoint({ x: 0, y }, input).y * picture.width;
-    for (let x = 0; x < width; x++, i++) {
-      const at = row + (columns[x] as number);
-      classes[i] = coarse[at] as number;
-      // GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD are 0 to 3.
-      trimap[i] = (coarse[at] as number) + 2 * (isUncertain[at] as number);
-    }
-  }
+  const { width, height, channels, data } = original;
+  const trimap = enlarge(uncertainBorder(coarse, picture), input);
+  const classes = trimap.map((value) => value & 1);
   for (let top = 0; top < height; top += TILE) {
     for (let left = 0; left < width; left += TILE) {
       const box = {
@@ -197,15 +183,9 @@ function refine(cv: OpenCv, coarse: Uint8Array, input: MethodInput, models: Colo
         height: Math.min(TILE, height - top),
       };
       const known = cropBand(trimap, width, 1, box);
-      // Nothing is uncertain in this tile.
-      if (!known.some((value) => value >= 2)) continue;
-      const { channels, data } = original;
-      const tile: Picture = {
-        width: box.width,
-        height: box.height,
-        channels,
-        data: cropBand(data, width, channels, box),
-      };
+      const isCertain = known.every((value) => value < 2);
+      if (isCertain) continue;
+      const tile = { ...box, channels, data: cropBand(data, width, channels, box) };
       const mask = cut(cv, tile, known, models, 1, cv.GC_EVAL_FREEZE_MODEL);
       for (let y = 0; y < box.height; y++) {
         classes.set(mask.subarray(y * box.width, (y + 1) * box.width), (top + y) * width + left);
@@ -215,12 +195,16 @@ function refine(cv: OpenCv, coarse: Uint8Array, input: MethodInput, models: Colo
   return classes;
 }
 
-/** Pixels (1) of the reduced copy within a pixel and a half of the border between foreground and background. */
-function uncertainBand(mask: Uint8Array, { width, height }: Picture): Uint8Array {
+/** The mask as GC_ values: pixels of the reduced copy within a pixel and a half of the border are uncertain. */
+function uncertainBorder(mask: Uint8Array, { width, height }: Picture): Uint8Array {
   const toBackground = squaredDistance(mask, width, height, 'background');
   const toForeground = squaredDistance(mask, width, height, 'foreground');
-  // The distance of a pixel beside the border is 1; of one beside that, 4.
-  return mask.map((value, i) => (((value === 1 ? toBackground : toForeground)[i] as number) < 4 ? 1 : 0));
+  return mask.map((value, i) => {
+    // A pixel beside the border has distance 1, the next one 4.
+    const isUncertain = ((value === 1 ? toBackground : toForeground)[i] as number) < 4;
+    // GC_BGD, GC_FGD, GC_PR_BGD and GC_PR_FGD are 0 to 3.
+    return isUncertain ? value + 2 : value;
+  });
 }
 
 function cropBand(data: Uint8Array, width: number, channels: number, box: Box): Uint8Array {

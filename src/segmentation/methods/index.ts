@@ -6,7 +6,7 @@ import { otsu } from './otsu.ts';
 import { threshold } from './threshold.ts';
 import { watershed } from './watershed.ts';
 
-/** Every method by its name, in the order of the docs. */
+/** Every method by name, in the order of the docs. */
 export const METHODS = { otsu, threshold, multi_otsu: multiOtsu, kmeans, watershed, grabcut, color };
 
 export type MethodName = keyof typeof METHODS;

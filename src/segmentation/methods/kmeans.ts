@@ -9,21 +9,21 @@ import { seededRandom } from './random.ts';
 const params = methodParams(
   'kmeans',
   'Kmeans',
-  'Colour clusters in CIELAB by k-means with a k-means++ start. Classes are ordered from dark to light.',
+  'Colour clusters by k-means with a k-means++ start. Classes are ordered from dark to light.',
   {
     clusters: Type.Integer({ description: 'Number of clusters.', default: 4, minimum: 2, maximum: 16 }),
     color_space: StringEnum(['lab', 'rgb', 'luminance'], {
-      description: 'Where distances are measured.',
+      description: 'Colour space in which distances are measured.',
       default: 'lab',
     }),
     seed: Type.Integer({
-      description: 'Of the random start; equal seeds give equal results.',
+      description: 'Seed of the random start; equal seeds give equal results.',
       default: 0,
       minimum: 0,
       maximum: 4_294_967_295,
     }),
     max_iterations: Type.Integer({
-      description: 'Most rounds; it ends sooner where nothing changes.',
+      description: 'Maximum number of rounds; it ends earlier if nothing changes.',
       default: 100,
       minimum: 1,
       maximum: 1000,
@@ -31,33 +31,34 @@ const params = methodParams(
   },
 );
 
-/** Points in three dimensions, each standing for `weights` equal ones. */
-export interface WeightedPoints {
+/** Points in three dimensions. */
+interface WeightedPoints {
   /** n×3, row-major. */
   coordinates: Float32Array;
+  /** Number of pixels at each point. */
   weights: Uint32Array;
 }
 
-export interface Clustering {
+interface Clustering {
   /** k×3, row-major. */
   centers: Float64Array;
   /** Cluster of each point, 0 to k − 1. */
   assignment: Uint8Array;
-  /** Sum of squared distances of all points to their centres, weighted. */
+  /** Weighted sum of the points' squared distances to their centres. */
   compactness: number;
   iterations: number;
 }
 
-/** Independent starts, each run on a sample of the colours; the most compact one is run to the end on all of them. */
+/** Number of random starts, each run on a sample of the colours. The most compact one is run on all colours. */
 const STARTS = 8;
 const SAMPLE = 8192;
 
-/** Moves of all centres below it (squared, in units of the space) end the iteration. */
+/** Iteration ends if no centre moves further than this (squared, in units of the space). */
 const EPSILON = 1e-4;
 
 /**
  * Lloyd's k-means from given centres, until no centre moves or `maxIterations` is reached. A cluster that loses all
- * its points takes the point that is furthest from its own centre.
+ * its points takes the point that is furthest from its centre.
  *
  * @param start k×3
  */
@@ -101,7 +102,7 @@ export function lloyd(points: WeightedPoints, start: Float64Array, maxIterations
   return { centers, assignment, compactness, iterations };
 }
 
-/** Gives each point to the nearest centre (the first of equals); returns the compactness. */
+/** Assigns each point to the nearest centre (the first of equals); returns the compactness. */
 function assign(
   { coordinates, weights }: WeightedPoints,
   centers: Float64Array,
@@ -132,7 +133,7 @@ function assign(
   return compactness;
 }
 
-/** Index of the largest distance, which is then 0, so that the next call gives another point. */
+/** Index of the largest distance. It becomes 0, so that the next call gives another point. */
 function takeFurthest(distances: Float64Array): number {
   let furthest = 0;
   for (let i = 1; i < distances.length; i++) {
@@ -142,20 +143,16 @@ function takeFurthest(distances: Float64Array): number {
   return furthest;
 }
 
-/** Candidates drawn for each centre, of which the one that leaves the least distance is kept. */
+/** Candidates drawn for each centre. The one that leaves the smallest distances is kept. */
 const CANDIDATES = 4;
 
 /**
- * k centres among the points, each drawn with a chance proportional to its squared distance to those already chosen,
- * the best of a few candidates: D. Arthur, S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", 2007.
+ * k of the points as centres. The probability of each is proportional to its squared distance to those already chosen:
+ * D. Arthur, S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", 2007.
  *
  * @returns k×3
  */
-export function plusPlusCenters(
-  { coordinates, weights }: WeightedPoints,
-  k: number,
-  random: () => number,
-): Float64Array {
+function plusPlusCenters({ coordinates, weights }: WeightedPoints, k: number, random: () => number) {
   const centers = new Float64Array(k * 3);
   let chances = Float64Array.from(weights);
   for (let cluster = 0; cluster < k; cluster++) {
@@ -173,7 +170,7 @@ export function plusPlusCenters(
         const dy = (coordinates[i * 3 + 1] as number) - y;
         const dz = (coordinates[i * 3 + 2] as number) - z;
         const chance = (dx * dx + dy * dy + dz * dz) * (weights[i] as number);
-        // Before the first centre, chances are weights and no distances yet.
+        // Before the first centre, the chances are weights, not distances.
         rest[i] = cluster === 0 ? chance : Math.min(chance, chances[i] as number);
         sum += rest[i] as number;
       }
@@ -185,7 +182,7 @@ export function plusPlusCenters(
   return centers;
 }
 
-/** Index drawn in proportion to the chances; the last one that has any where rounding leaves nothing. */
+/** An index drawn in proportion to the chances; the last possible one if rounding leaves a rest. */
 function draw(chances: Float64Array, share: number): number {
   const total = chances.reduce((a, b) => a + b, 0);
   let rest = share * total;
@@ -201,22 +198,14 @@ function draw(chances: Float64Array, share: number): number {
 }
 
 /** Centres of the most compact of several clusterings of a sample. */
-function bestStart(
-  points: WeightedPoints,
-  k: number,
-  random: () => number,
-  maxIterations: number,
-): Float64Array {
+function bestStart(points: WeightedPoints, k: number, random: () => number, maxIterations: number) {
   const sample = everyNth(points, Math.ceil(points.weights.length / Math.max(SAMPLE, k)));
-  let best: Clustering | null = null;
-  for (let start = 0; start < STARTS; start++) {
-    const next = lloyd(sample, plusPlusCenters(sample, k, random), maxIterations);
-    if (best === null || next.compactness < best.compactness) best = next;
-  }
-  return best?.centers ?? new Float64Array(k * 3);
+  const run = () => lloyd(sample, plusPlusCenters(sample, k, random), maxIterations);
+  const clusterings = Array.from({ length: STARTS }, run);
+  return clusterings.reduce((best, next) => (next.compactness < best.compactness ? next : best)).centers;
 }
 
-/** Every n-th point. Colours come sorted, so that a stride spreads over all of them. */
+/** Every n-th point. Colours are sorted, so the sample spreads over all of them. */
 function everyNth(points: WeightedPoints, step: number): WeightedPoints {
   if (step === 1) return points;
   const size = Math.ceil(points.weights.length / step);
@@ -231,7 +220,7 @@ type ColorSpace = Static<typeof params>['color_space'];
 
 const COORDINATES: Record<ColorSpace, (red: number, green: number, blue: number) => readonly number[]> = {
   lab: labOfRgb,
-  rgb: (red, green, blue) => [red, green, blue],
+  rgb: (...rgb) => rgb,
   luminance: (red, green, blue) => [luminance(red, green, blue), 0, 0],
 };
 
@@ -252,11 +241,9 @@ export const kmeans: Method<typeof params> = {
     const isGrey = colorChannels(picture) === 1;
     const palette = countColors(picture, hidden);
     const { keys, counts } = palette;
-    // More clusters than colours would be empty ones.
+    // More clusters than colours would be empty.
     const k = Math.min(clusters, keys.length);
-    if (k === 0) {
-      return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
-    }
+    if (k === 0) return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
     const coordinates = new Float32Array(keys.length * 3);
     const toSpace = COORDINATES[color_space];
     keys.forEach((key, i) => {
@@ -267,9 +254,7 @@ export const kmeans: Method<typeof params> = {
     const { centers, assignment, compactness, iterations } = lloyd(points, start, max_iterations);
     const fromDark = centersFromDark(centers, color_space);
     const labelOf = new Uint8Array(k);
-    fromDark.forEach(({ cluster }, index) => {
-      labelOf[cluster] = index + 1;
-    });
+    for (const [index, { cluster }] of fromDark.entries()) labelOf[cluster] = index + 1;
     const classOf = assignment.map((cluster) => labelOf[cluster] as number);
     return {
       classes: classifyByColor(picture, hidden, palette, classOf),

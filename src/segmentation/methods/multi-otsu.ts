@@ -5,24 +5,24 @@ import { channel, countLevels, extractPlane } from './plane.ts';
 const params = methodParams(
   'multi_otsu',
   'MultiOtsu',
-  'Several thresholds by Otsu’s criterion. The lowest class is background, the others count upwards.',
+  'Several thresholds by Otsu’s criterion. The lowest class is background; the others count upwards.',
   {
     channel,
     invert: Type.Boolean({
       description: 'Count downwards: the highest class is background.',
       default: false,
     }),
-    classes: Type.Integer({ description: 'Classes of levels.', default: 3, minimum: 2, maximum: 5 }),
+    classes: Type.Integer({ description: 'Number of classes.', default: 3, minimum: 2, maximum: 5 }),
   },
 );
 
 /**
- * The levels that part a histogram into `classes` classes of the largest between-class variance, ascending; each class
- * is above its threshold. Exact, by dynamic programming over the last threshold, in O(classes · 256²). Fewer where the
- * pixels have fewer levels than there are classes. P.-S. Liao, T.-S. Chen, P.-C. Chung, "A Fast Algorithm for
+ * The levels that divide a histogram into `classes` classes of the largest between-class variance, ascending; each class
+ * is above its threshold. They are exact, by dynamic programming over the last threshold in O(classes · 256²). There are
+ * fewer if the pixels have fewer levels than `classes`. P.-S. Liao, T.-S. Chen, P.-C. Chung, "A Fast Algorithm for
  * Multilevel Thresholding", 2001.
  *
- * @param counts pixels of each level, 256
+ * @param counts number of pixels at each of 256 levels
  */
 export function multiOtsuThresholds(counts: Uint32Array, classes: number): number[] {
   const levels: number[] = [];
@@ -38,7 +38,7 @@ export function multiOtsuThresholds(counts: Uint32Array, classes: number): numbe
     mass[i + 1] = (mass[i] as number) + (counts[level] as number);
     moment[i + 1] = (moment[i] as number) + (counts[level] as number) * level;
   });
-  // Variance between classes is, but for a constant, the sum over classes of moment² / mass.
+  // Except for a constant, the variance between classes is the sum over classes of moment² / mass.
   const gain = (from: number, to: number) =>
     ((moment[to] as number) - (moment[from] as number)) ** 2 /
     ((mass[to] as number) - (mass[from] as number));

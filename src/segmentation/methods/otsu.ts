@@ -1,17 +1,17 @@
 import { aboveThreshold, invert, type Method, methodParams } from './method.ts';
 import { channel, countLevels, extractPlane } from './plane.ts';
 
-const params = methodParams('otsu', 'Otsu', 'Global threshold by Otsu’s method: foreground is above it.', {
+const params = methodParams('otsu', 'Otsu', 'A global threshold by Otsu’s method. Foreground is above it.', {
   channel,
   invert,
 });
 
 /**
- * The level that parts a histogram into two classes of the largest between-class variance (N. Otsu, "A Threshold
- * Selection Method from Gray-Level Histograms", 1979); the second class is above it. The lowest such level; that of
- * the pixels where they all have one; 0 of an empty histogram.
+ * The lowest level that divides a histogram into two classes of the largest between-class variance (N. Otsu, "A
+ * Threshold Selection Method from Gray-Level Histograms", 1979); the second class is above it. If all pixels have the
+ * same level, it is that one; of an empty histogram it is 0.
  *
- * @param counts pixels of each level, 256
+ * @param counts number of pixels at each of 256 levels
  */
 export function otsuThreshold(counts: Uint32Array): number {
   let total = 0;

@@ -1,15 +1,15 @@
 import { colorChannels, type Picture } from '../labels/picture.ts';
 
 /**
- * The distinct colours of a picture with how often each occurs. Work that depends on a pixel's colour alone is done once
- * for each colour, of which there are far fewer than pixels.
+ * The distinct colours of a picture. Work that depends only on a pixel's colour is done once for each colour, because
+ * there are far fewer of them than pixels.
  */
 export interface Palette {
-  /** `red << 16 | green << 8 | blue`, ascending; of a grey picture the level alone. */
+  /** `red << 16 | green << 8 | blue`, or the level of grey; ascending. */
   keys: Uint32Array;
-  /** Pixels of each, at least 1. */
+  /** Number of pixels of each colour, at least 1. */
   counts: Uint32Array;
-  /** A table indexed by key, free for the caller's use (0 where the colour does not occur). */
+  /** A table indexed by key that the caller may overwrite; 0 if the colour does not occur. */
   table: Uint32Array;
 }
 
@@ -43,7 +43,7 @@ export function colorOfKey(key: number, isGrey: boolean): [number, number, numbe
   return isGrey ? [key, key, key] : [key >> 16, (key >> 8) & 255, key & 255];
 }
 
-/** The class of each pixel, where `classOf` is that of each colour in the order of the keys; hidden pixels get 0. */
+/** The class of each pixel, from the class of each key; hidden pixels get 0. */
 export function classifyByColor(
   picture: Picture,
   hidden: Uint8Array | null,

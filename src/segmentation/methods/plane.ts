@@ -1,8 +1,8 @@
 import { StringEnum } from '../../core/schema.ts';
-import { alphaChannel, type Picture } from '../labels/picture.ts';
+import { alphaChannel, colorChannels, type Picture } from '../labels/picture.ts';
 import { labOfRgb } from './color-science.ts';
 
-/** What a threshold is applied to: one 8-bit plane made of the picture's channels. */
+/** The 8-bit planes that can be made from a picture. */
 export const CHANNELS = [
   'luminance',
   'red',
@@ -21,25 +21,25 @@ export type Channel = (typeof CHANNELS)[number];
 /** The parameter of the methods that work on one plane. */
 export const channel = StringEnum(CHANNELS, {
   description:
-    'The plane that is thresholded, 0 to 255. luminance: Rec. 709 weights (0.2126, 0.7152, 0.0722) on the sRGB values, or a one-channel picture as stored; hue: 0° to 360° on 0 to 255; lightness, a, b: CIELAB (D65), L* times 2.55, a* and b* plus 128.',
+    'The plane that is segmented, 0 to 255. luminance: Rec. 709 weights (0.2126, 0.7152, 0.0722) of the sRGB values, or the grey of a grey picture; hue: 0° to 360° scaled to 0 to 255; lightness, a, b: CIELAB (D65), L* times 2.55, a* and b* plus 128.',
   default: 'luminance',
 });
 
 /**
- * One 8-bit plane (H×W, row-major) of a picture; see the `channel` parameter for the definitions. A one-channel
- * picture stands for its own red, green, blue, value and luminance, and is returned without a copy where it can be.
+ * One 8-bit plane (H×W, row-major) of a picture, as the `channel` parameter defines it. The red, green, blue and
+ * luminance of a grey picture are its grey. The plane may be the picture's own memory.
  */
 export function extractPlane(picture: Picture, channel: Channel): Uint8Array {
-  const { channels } = picture;
+  const isGrey = colorChannels(picture) === 1;
   switch (channel) {
     case 'luminance':
-      return channels < 3 ? band(picture, 0) : luminance(picture);
+      return isGrey ? band(picture, 0) : luminance(picture);
     case 'red':
       return band(picture, 0);
     case 'green':
-      return band(picture, channels < 3 ? 0 : 1);
+      return band(picture, isGrey ? 0 : 1);
     case 'blue':
-      return band(picture, channels < 3 ? 0 : 2);
+      return band(picture, isGrey ? 0 : 2);
     case 'alpha': {
       const alpha = alphaChannel(picture);
       return alpha < 0 ? new Uint8Array(picture.width * picture.height).fill(255) : band(picture, alpha);
@@ -49,7 +49,7 @@ export function extractPlane(picture: Picture, channel: Channel): Uint8Array {
   }
 }
 
-/** How many pixels have each level of a plane, those of `hidden` left out. */
+/** Number of pixels at each level of a plane, without the hidden ones. */
 export function countLevels(plane: Uint8Array, hidden: Uint8Array | null): Uint32Array {
   const counts = new Uint32Array(256);
   for (let i = 0; i < plane.length; i++) {
@@ -70,7 +70,7 @@ function band({ width, height, channels, data }: Picture, index: number): Uint8A
 function luminance({ width, height, channels, data }: Picture): Uint8Array {
   const plane = new Uint8Array(width * height);
   for (let i = 0, j = 0; i < plane.length; i++, j += channels) {
-    // 0.2126, 0.7152 and 0.0722 in 16 bits; they add up to 65,536, so that greys keep their level.
+    // 0.2126, 0.7152 and 0.0722 in 16 bits; they add up to 65,536, so greys keep their level.
     plane[i] =
       (13933 * (data[j] as number) +
         46871 * (data[j + 1] as number) +
@@ -111,11 +111,10 @@ const COLOR_FUNCTIONS: Record<
 
 function mapColors({ width, height, channels, data }: Picture, level: ColorFunction): Uint8Array {
   const plane = new Uint8ClampedArray(width * height);
-  const second = channels < 3 ? 0 : 1;
-  const third = channels < 3 ? 0 : 2;
+  const step = channels < 3 ? 0 : 1;
   for (let i = 0, j = 0; i < plane.length; i++, j += channels) {
-    // A clamped array rounds by itself.
-    plane[i] = level(data[j] as number, data[j + second] as number, data[j + third] as number);
+    // A clamped array rounds.
+    plane[i] = level(data[j] as number, data[j + step] as number, data[j + 2 * step] as number);
   }
   return new Uint8Array(plane.buffer);
 }

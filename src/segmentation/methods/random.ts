@@ -1,4 +1,4 @@
-/** Numbers in [0, 1), the same for the same seed: Mulberry32 by T. Ettinger, 2017. */
+/** Numbers in [0, 1) that depend only on the seed: Mulberry32 by T. Ettinger, 2017. */
 export function seededRandom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

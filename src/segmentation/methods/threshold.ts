@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
 import { StringEnum } from '../../core/schema.ts';
-import { aboveThreshold, invert, type Method, methodParams } from './method.ts';
+import { aboveThreshold, invert, level, type Method, methodParams } from './method.ts';
 import { channel, extractPlane } from './plane.ts';
 
 const params = methodParams(
@@ -11,22 +11,21 @@ const params = methodParams(
   {
     channel,
     invert,
-    value: Type.Optional(
-      Type.Integer({ description: 'Foreground is above this level.', minimum: 0, maximum: 255 }),
-    ),
+    value: Type.Optional(level('Foreground is above this level.')),
     adaptive: Type.Optional(
       StringEnum(['mean', 'gaussian'], {
-        description: 'Foreground is above the (Gaussian-weighted) mean of the block around, less `offset`.',
+        description:
+          'Foreground is above the (Gaussian-weighted) mean of the block around it, minus `offset`.',
       }),
     ),
     block_size: Type.Integer({
-      description: 'Side of the block of an adaptive threshold, odd, in pixels.',
+      description: 'Side of the block of an adaptive threshold, in pixels; odd.',
       default: 51,
       minimum: 3,
       maximum: 999,
     }),
     offset: Type.Number({
-      description: 'Taken from the mean of an adaptive threshold.',
+      description: 'Subtracted from the mean of an adaptive threshold.',
       default: 0,
       minimum: -255,
       maximum: 255,
@@ -35,10 +34,9 @@ const params = methodParams(
 );
 
 /**
- * Foreground (1) where a level is above its block's mean, less `offset` rounded up, as in OpenCV's
- * `adaptiveThreshold`.
+ * Foreground (1) is above its block's mean minus `offset` rounded up, as in OpenCV's `adaptiveThreshold`.
  *
- * @param means of the block around each pixel of the plane, rounded; the picture's edge counts as repeated outwards
+ * @param means rounded mean of the block around each pixel; the picture's edge is repeated outwards
  */
 function adaptiveThreshold(
   plane: Uint8Array,
@@ -55,8 +53,8 @@ function adaptiveThreshold(
   return classes;
 }
 
-/** Mean of the block around each pixel, rounded, by running sums: as fast for any block. */
-export function blockMeans(plane: Uint8Array, width: number, height: number, blockSize: number): Uint8Array {
+/** Rounded mean of the block around each pixel, by running sums: equally fast for any block. */
+function blockMeans(plane: Uint8Array, width: number, height: number, blockSize: number): Uint8Array {
   const radius = (blockSize - 1) / 2;
   const means = new Uint8Array(width * height);
   const columns = new Int32Array(width);
@@ -85,44 +83,36 @@ export function blockMeans(plane: Uint8Array, width: number, height: number, blo
 }
 
 /**
- * Gaussian-weighted mean of the block around each pixel, rounded. Sigma follows from the block's size as in OpenCV's
- * `getGaussianKernel`: 0.3 · ((size − 1) / 2 − 1) + 0.8.
+ * Rounded Gaussian-weighted mean of the block around each pixel. As in OpenCV's `getGaussianKernel`, sigma is
+ * 0.3 · ((size − 1) / 2 − 1) + 0.8.
  */
-export function gaussianMeans(
-  plane: Uint8Array,
-  width: number,
-  height: number,
-  blockSize: number,
-): Uint8Array {
+function gaussianMeans(plane: Uint8Array, width: number, height: number, blockSize: number): Uint8Array {
   const radius = (blockSize - 1) / 2;
-  const kernel = gaussianKernel(blockSize);
+  // One half of the kernel, which is symmetric; the centre is added twice, with half its weight.
+  const weights = gaussianKernel(blockSize).subarray(radius);
+  weights[0] = (weights[0] as number) / 2;
   const means = new Uint8Array(width * height);
   const row = new Float32Array(width);
   const padded = new Float32Array(width + 2 * radius);
   for (let y = 0; y < height; y++) {
     row.fill(0);
-    // Row by row, so that memory is walked in order; the kernel is symmetric, so that two rows share a weight.
+    // Row by row, to read memory in order.
     for (let k = 0; k <= radius; k++) {
-      const weight = kernel[radius + k] as number;
+      const weight = weights[k] as number;
       const above = Math.max(0, y - k) * width;
       const below = Math.min(height - 1, y + k) * width;
-      if (k === 0) for (let x = 0; x < width; x++) row[x] = weight * (plane[above + x] as number);
-      else {
-        for (let x = 0; x < width; x++) {
-          row[x] =
-            (row[x] as number) + weight * ((plane[above + x] as number) + (plane[below + x] as number));
-        }
+      for (let x = 0; x < width; x++) {
+        row[x] = (row[x] as number) + weight * ((plane[above + x] as number) + (plane[below + x] as number));
       }
     }
     padded.fill(row[0] as number, 0, radius);
     padded.set(row, radius);
     padded.fill(row[width - 1] as number, radius + width);
     for (let x = 0; x < width; x++) {
-      let sum = (kernel[radius] as number) * (padded[x + radius] as number);
-      for (let k = 1; k <= radius; k++) {
-        sum +=
-          (kernel[radius + k] as number) *
-          ((padded[x + radius - k] as number) + (padded[x + radius + k] as number));
+      let sum = 0;
+      for (let k = 0; k <= radius; k++) {
+        const pair = (padded[x + radius - k] as number) + (padded[x + radius + k] as number);
+        sum += (weights[k] as number) * pair;
       }
       means[y * width + x] = sum + 0.5;
     }

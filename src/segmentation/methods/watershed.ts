@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { parameterError, Words } from '../../core/faults.ts';
 import { ObjectWithDefaults, SchemaRef, TaggedUnion } from '../../core/schema.ts';
 import { releaseArray } from '../../pictures/release-array.ts';
+import { isEdge } from '../labels/labels.ts';
 import { squaredDistance } from '../labels/morphology.ts';
 import { Point } from '../labels/segment.ts';
 import { flood, MAX_SOBEL, sobelMagnitude } from './flood.ts';
@@ -9,6 +10,7 @@ import {
   aboveThreshold,
   checkPoints,
   type Found,
+  level,
   type Method,
   type MethodInput,
   methodParams,
@@ -22,30 +24,21 @@ import { channel, countLevels, extractPlane } from './plane.ts';
 const LevelMarkers = ObjectWithDefaults(
   {
     from: Type.Literal('levels', { description: 'Where markers come from.' }),
-    low: Type.Integer({ description: 'Below it is background.', minimum: 0, maximum: 255 }),
-    high: Type.Integer({ description: 'Above it is foreground.', minimum: 0, maximum: 255 }),
+    low: level('Background is below this level.'),
+    high: level('Foreground is above this level.'),
   },
-  {
-    $id: 'LevelMarkers',
-    description: 'Two grey levels; what is between is flooded.',
-  },
+  { $id: 'LevelMarkers', description: 'Two grey levels; pixels between them are flooded.' },
 );
 
-/** Default of `min_distance`, pixels. */
+/** Default of `min_distance`, in pixels. */
 const MIN_DISTANCE = 10;
 
 const DistanceMarkers = ObjectWithDefaults(
   {
     from: Type.Literal('distance', { description: 'Where markers come from.' }),
-    threshold: Type.Optional(
-      Type.Integer({
-        description: 'Foreground is above this level. Default: Otsu’s.',
-        minimum: 0,
-        maximum: 255,
-      }),
-    ),
+    threshold: Type.Optional(level('Foreground is above this level. Default: Otsu’s threshold.')),
     min_distance: Type.Integer({
-      description: 'Least distance, in pixels, between the peaks of two objects.',
+      description: 'Minimum distance, in pixels, between the peaks of two objects.',
       default: MIN_DISTANCE,
       minimum: 1,
       maximum: 10_000,
@@ -53,7 +46,7 @@ const DistanceMarkers = ObjectWithDefaults(
   },
   {
     $id: 'DistanceMarkers',
-    description: 'Peaks of the distance to the background of a threshold: parts objects that touch.',
+    description: 'Peaks of the distance to the background of a threshold: separates touching objects.',
   },
 );
 
@@ -61,7 +54,7 @@ const PointMarkers = ObjectWithDefaults(
   {
     from: Type.Literal('points', { description: 'Where markers come from.' }),
     points: Type.Array(SchemaRef(Point), {
-      description: 'One point in each object; its place in the list is its class.',
+      description: 'One point in each object; its position in the list, from 1, is its class.',
       minItems: 1,
       maxItems: 10_000,
     }),
@@ -76,7 +69,7 @@ const Markers = TaggedUnion<(typeof MARKER_SCHEMAS)[number]>(
   'from',
   ['levels', 'distance', 'points'],
   MARKER_SCHEMAS,
-  { $id: 'WatershedMarkers', description: 'Where the flood starts.' },
+  { $id: 'WatershedMarkers', description: 'Where flooding starts.' },
 );
 
 type Markers = Static<typeof Markers>;
@@ -88,7 +81,7 @@ const params = methodParams(
   {
     channel,
     invert: Type.Boolean({
-      description: 'Objects are darker than their background: levels are mirrored before anything else.',
+      description: 'Objects are darker than their background: levels are inverted before anything else.',
       default: false,
     }),
     markers: Type.Unsafe<Markers>({
@@ -98,14 +91,14 @@ const params = methodParams(
   },
 );
 
-/** Marks pixels of a H×W map: 1 is background, 2 and up are objects. */
 interface Seeds {
+  /** H×W: 0 is unmarked, 1 is background, 2 and up are objects. */
   map: Int32Array;
   objects: number;
   found: Found;
 }
 
-/** Regions that the gradient parts, from markers. Classes: 0 background, then the objects in the markers' order. */
+/** Regions that grow from markers until they meet. Class 0 is background; objects follow in the markers' order. */
 export const watershed: Method<typeof params> = {
   params,
   schemas: [...MARKER_SCHEMAS, Markers],
@@ -132,7 +125,7 @@ export const watershed: Method<typeof params> = {
     const classes = seeds.objects <= 1 ? new Uint8Array(width * height) : seeds.map;
     for (let y = 0, i = 0; y < height; y++) {
       for (let at = (y + 1) * (width + 2) + 1, x = 0; x < width; x++, i++, at++) {
-        // What no marker reached (there was none) stays background.
+        // Without any marker, all is background.
         classes[i] = Math.max(0, (markers[at] as number) - 1);
       }
     }
@@ -142,14 +135,8 @@ export const watershed: Method<typeof params> = {
 };
 
 function placeMarkers(plane: Uint8Array, input: MethodInput, markers: Markers): Seeds {
-  switch (markers.from) {
-    case 'levels':
-      return levelMarkers(plane, markers.low, markers.high);
-    case 'distance':
-      return distanceMarkers(plane, input, markers);
-    case 'points':
-      return pointMarkers(input, markers);
-  }
+  if (markers.from === 'levels') return levelMarkers(plane, markers.low, markers.high);
+  return markers.from === 'distance' ? distanceMarkers(plane, input, markers) : pointMarkers(input, markers);
 }
 
 function levelMarkers(plane: Uint8Array, low: number, high: number): Seeds {
@@ -175,24 +162,20 @@ function pointMarkers(
     if (taken !== 0 && taken !== marker) {
       throw parameterError(
         path,
-        `a pixel of its own in a picture of ${width}×${height}`,
-        new Words(`(${given.x}, ${given.y}), which another marker has`),
+        `a pixel without another marker in a picture of ${width}×${height}`,
+        new Words(`(${given.x}, ${given.y}), which has one`),
       );
     }
     map[at] = marker;
   };
-  background.forEach((point, i) => {
-    mark(`/markers/background/${i}`, point, 1);
-  });
-  points.forEach((point, i) => {
-    mark(`/markers/points/${i}`, point, i + 2);
-  });
+  for (const [i, point] of background.entries()) mark(`/markers/background/${i}`, point, 1);
+  for (const [i, point] of points.entries()) mark(`/markers/points/${i}`, point, i + 2);
   return { map, objects: points.length, found: { markers: points.length } };
 }
 
 /**
- * A marker at each peak of the distance to the background of a threshold, highest first, none nearer than
- * `min_distance` (in the larger of both axes) to another; background at a pixel's distance from the foreground.
+ * A marker at each peak of the distance to the background of a threshold, more than `min_distance` (along either axis)
+ * from all higher ones. Background that does not touch foreground is marked, too.
  */
 function distanceMarkers(
   plane: Uint8Array,
@@ -206,31 +189,22 @@ function distanceMarkers(
   const spacing = Math.max(1, Math.round((markers.min_distance * width) / original.width));
   const map = new Int32Array(plane.length);
   let objects = 0;
-  // Without any background, all is one object.
+  // Without any background, there is one object.
   const peaks =
     distance[0] === Number.POSITIVE_INFINITY ? [0] : spacedPeaks(distance, width, height, spacing);
   for (const peak of peaks) map[peak] = ++objects + 1;
   releaseArray(distance);
+  const labels = { width, height, data: foreground };
   for (let y = 0, i = 0; y < height; y++) {
     for (let x = 0; x < width; x++, i++) {
-      if (foreground[i] === 0 && !touchesForeground(foreground, width, height, x, y)) map[i] = 1;
+      if (foreground[i] === 0 && !isEdge(labels, x, y, i)) map[i] = 1;
     }
   }
   releaseArray(foreground);
   return { map, objects, found: { thresholds: [threshold], markers: objects } };
 }
 
-function touchesForeground(map: Uint8Array, width: number, height: number, x: number, y: number): boolean {
-  const i = y * width + x;
-  return (
-    (x > 0 && map[i - 1] === 1) ||
-    (x < width - 1 && map[i + 1] === 1) ||
-    (y > 0 && map[i - width] === 1) ||
-    (y < height - 1 && map[i + width] === 1)
-  );
-}
-
-/** Local maxima (of eight neighbours) above 0, highest first, that are more than `spacing` apart; raster order. */
+/** Local maxima (of eight neighbours) above 0 that are more than `spacing` apart, chosen highest first; raster order. */
 function spacedPeaks(values: Float32Array, width: number, height: number, spacing: number): number[] {
   const peaks: number[] = [];
   for (let y = 0, i = 0; y < height; y++) {
@@ -239,7 +213,7 @@ function spacedPeaks(values: Float32Array, width: number, height: number, spacin
     }
   }
   peaks.sort((a, b) => (values[b] as number) - (values[a] as number) || a - b);
-  // Peaks that are kept are further apart than a cell is wide, so that a cell holds one at the most.
+  // Kept peaks are further apart than a cell is wide, so a cell holds at most one.
   const columns = Math.ceil(width / spacing);
   const cells = new Int32Array(columns * Math.ceil(height / spacing)).fill(-1);
   const kept = peaks.filter((peak) => {

@@ -50,7 +50,7 @@ const SHAPES: Record<string, string[]> = {
   'a hole that touches the outside by a corner': ['###', '#.#', '##.'],
 };
 
-t.test('every encoding decodes in pycocotools to the very same mask', { skip: oracleSkip }, async (t) => {
+t.test('every encoding decodes in pycocotools to the same mask', { skip: oracleSkip }, async (t) => {
   const cases = [];
   for (const rows of Object.values(SHAPES)) {
     for (const connectivity of [4, 8]) {
@@ -106,7 +106,7 @@ t.test('the masks of real pictures', { skip: oracleSkip || coins.skip }, async (
 t.test('run lengths, written out', async (t) => {
   const labels = labelDrawing('.1.', '11.', '1.2');
   const { result } = await segmentPixels(drawing('.#.', '##.', '#..'), { connectivity: 4 });
-  const [annotation] = toCoco(labels, result, 'uncompressed_rle', 'a.png').annotations;
+  const [annotation] = toCoco(labels, result, 'uncompressed-rle', 'a.png').annotations;
   t.same(annotation?.segmentation, { size: [3, 3], counts: [1, 4, 4] });
   t.same(annotation?.bbox, [0, 0, 2, 3]);
   t.equal(annotation?.area, 4);
