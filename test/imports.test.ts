@@ -22,15 +22,15 @@ const ROOMS: Record<string, readonly string[]> = {
   http: ['core', 'processes', 'blobs', 'auth', 'work'],
   images: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'blobs', 'work', 'http'],
   artifacts: ['core', 'pictures', 'auth', 'db', 'blobs', 'work', 'http', 'images'],
-  manipulation: ['core', 'pictures', 'work', 'images'],
-  histogram: ['core', 'pictures', 'work', 'images'],
-  segmentation: ['core', 'pictures', 'work', 'images'],
-  frames: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'work', 'http', 'images'],
+  manipulation: ['core', 'pictures', 'work'],
+  histogram: ['core', 'pictures', 'work'],
+  segmentation: ['core', 'pictures', 'work'],
+  frames: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'work', 'http'],
 };
 
 /** What a slice offers to the others; all else in its folder is its own. */
 const OFFERED: Record<string, readonly string[]> = {
-  images: ['filename.ts', 'store.ts'],
+  images: ['store.ts'],
   artifacts: [],
   manipulation: [],
   histogram: [],

@@ -1,9 +1,9 @@
 import type { OwnerId } from '../auth/owner.ts';
 import { AppError } from '../core/errors.ts';
+import { sanitizeFilename, stemOf } from '../core/filename.ts';
 import type { Database } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
 import type { FormFile, FormLimits } from '../http/requests/multipart-form.ts';
-import { sanitizeFilename, stemOf } from '../images/filename.ts';
 import { compileNullValues } from './csv/null-values.ts';
 import { ingestLog } from './ingest/ingest.ts';
 import type { IngestOptions } from './ingest/messages.ts';

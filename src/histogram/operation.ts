@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox';
-import { stemOf } from '../images/filename.ts';
+import { stemOf } from '../core/filename.ts';
 import { defineOperation } from '../work/operation.ts';
 import { boxText, queryForm } from '../work/query-form.ts';
 import { type BytesAnswer, plainForm } from '../work/routes.ts';

@@ -1,5 +1,5 @@
+import { stemOf } from '../core/filename.ts';
 import { bytesContent } from '../core/schema.ts';
-import { stemOf } from '../images/filename.ts';
 import { FORMATS } from '../pictures/formats.ts';
 import { PictureResultSchema } from '../pictures/metadata.ts';
 import type { NamedInput } from '../work/operation.ts';

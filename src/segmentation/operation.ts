@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
+import { stemOf } from '../core/filename.ts';
 import { bytesContent } from '../core/schema.ts';
-import { stemOf } from '../images/filename.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, plainForm } from '../work/routes.ts';
 import { SEGMENTATION_EXAMPLES, SEGMENTATION_QUERY_EXAMPLE } from './examples.ts';

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { sanitizeFilename, stemOf } from '../../src/images/filename.ts';
+import { sanitizeFilename, stemOf } from '../../src/core/filename.ts';
 
 t.test('file names lose what may hurt and keep what may not', async (t) => {
   const cases: [string, string][] = [
