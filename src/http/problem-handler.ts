@@ -11,7 +11,7 @@ import { toValidationError } from './problems/validation.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 
 /**
- * Failures of Fastify and its plugins by their codes, some with a better explanation. Any other 4xx of theirs becomes a
+ * Failures of Fastify and its plugins by their codes, some with a better explanation. Any other 4xx that they raise becomes a
  * malformed request.
  */
 const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string]>> = {

@@ -305,7 +305,11 @@ function requireKind(input: Input, kind: InputKind): void {
 }
 
 function wrongKind(expected: InputKind, received: string): AppError {
-  return parameterError('/id', `the id of a ${expected}`, new Words(`that of a ${received}`));
+  return parameterError(
+    '/id',
+    `the id of a ${expected}`,
+    new Words(`that of ${received === 'image' ? 'an' : 'a'} ${received}`),
+  );
 }
 
 function writtenBy(work: Work, { content }: Outcome): WrittenFile {
