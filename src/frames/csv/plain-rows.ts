@@ -131,7 +131,7 @@ export class FastRowScanner {
 
   /**
    * Reads a cell that is not just the digits of a pixel: empty, a null value, or digits followed by `.000`.
-   * @param value of its leading digits; 256 if there are none
+   * @param value of its leading digits; 256 if it has no digits
    * @param stop the first byte after those digits
    * @returns the pixel, MISSING or NOT_PLAIN; `#oddEnd` is the end of the cell
    */
