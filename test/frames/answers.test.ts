@@ -82,7 +82,7 @@ t.test('only format=auto chooses by Accept, and says so', async (t) => {
     const refused = await get(url, { accept });
     t.equal(refused.statusCode, 406, accept);
     t.equal(refused.json().code, 'not_acceptable');
-    t.equal(refused.headers.vary, 'Accept', 'what is refused varies, too');
+    t.equal(refused.headers.vary, 'Accept', 'a refusal varies, too');
   }
 });
 

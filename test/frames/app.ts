@@ -10,7 +10,7 @@ export interface FramesApp extends TestApp {
   countRows(): Promise<{ frames: number; frame_sets: number }>;
 }
 
-/** The whole application, with what tests of frames do again and again. */
+/** The whole application, with helpers for tests of frames. */
 export async function createFramesApp(t: Test, settings: Record<string, string> = {}): Promise<FramesApp> {
   const created = await createTestApp(t, settings);
   const { app, services } = created;
@@ -45,7 +45,7 @@ export function writeLog(
   return `${[header.join(','), ...lines].join('\n')}\n`;
 }
 
-/** Rows of a CSV answer: depths and grey levels, null where missing. */
+/** Rows of a CSV answer: depths and grey levels, null if missing. */
 export function readCsv(text: string): { depth: number; pixels: (number | null)[] }[] {
   const [, ...lines] = text.trimEnd().split('\n');
   return lines.map((line) => {

@@ -90,7 +90,7 @@ t.test('frames as JSON, NDJSON, CSV and bytes', async (t) => {
   t.strictSame((await get('/frames?depth_min=500')).json(), []);
 });
 
-t.test('bounds are inclusive; what is no range is refused', async (t) => {
+t.test('bounds are inclusive; an invalid range is refused', async (t) => {
   const { uploadLog, get } = await createFramesApp(t);
   await uploadLog(writeLog(11, 2));
   const count = async (query: string) => Number((await get(`/frames?${query}`)).headers['x-frame-count']);
@@ -272,7 +272,7 @@ t.test('normalization is that of the whole frame set, on every page', async (t) 
   t.strictSame(
     part.map(({ pixels }) => pixels),
     dynamic.filter((_, row) => depth(row) >= 10 && depth(row) <= 12),
-    'the window reaches beyond what is asked for',
+    'the window reaches beyond the rows of the answer',
   );
   t.equal((await get(`${url}&order=file`)).statusCode, 200, 'depths rise in the file');
   await uploadLog(writeLog(5, 5, undefined, (row) => -row));
@@ -371,7 +371,7 @@ t.test("someone else's frames are not there", async (t) => {
   t.strictSame((await get('/frames')).json(), []);
   t.strictSame((await get('/frame-sets')).json().items, []);
   const mine = await uploadLog(log);
-  t.equal(mine.statusCode, 201, "another owner's equal log is no reason not to store this one");
+  t.equal(mine.statusCode, 201, 'it is stored although another owner has an equal log');
   t.match(mine.json().id, HEX);
 });
 
@@ -427,7 +427,7 @@ t.test('conditional requests and HEAD', async (t) => {
       '/frames/picture?height=3',
     ].map(async (url) => (await get(url)).headers.etag),
   );
-  t.equal(new Set(tags).size, tags.length, 'each form has a tag of its own');
+  t.equal(new Set(tags).size, tags.length, 'all forms have different tags');
 });
 
 t.test('colour maps are listed with a swatch', async (t) => {

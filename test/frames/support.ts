@@ -44,7 +44,7 @@ export function unpack(batches: readonly FrameBatch[]): PlainRow[] {
   );
 }
 
-/** Parses a whole file given as text or bytes, cut into chunks by `cut` (all at once where it isn't given). */
+/** Parses a whole file given as text or bytes, cut into chunks by `cut` (all at once if it is not given). */
 export function parseLog(file: string | Uint8Array, options: ImageLogOptions = {}, cut?: () => number) {
   const bytes = typeof file === 'string' ? Buffer.from(file) : file;
   const parser = new ImageLogParser(options);
@@ -60,7 +60,7 @@ export function parseLog(file: string | Uint8Array, options: ImageLogOptions = {
 
 const shared = new URL('../../../shared/data/', import.meta.url);
 
-/** A file of the shared test data, or undefined where the data isn't there. */
+/** A file of the shared test data; undefined if the data is not there. */
 export function sharedData(name: string): Buffer | undefined {
   const url = new URL(name, shared);
   return existsSync(url) ? readFileSync(url) : undefined;

@@ -129,7 +129,7 @@ t.test('a fault fails the upload with its row, column and value; the others are 
 const H = 'depth,col1,col2\n';
 const header = (columns: number) =>
   `depth,${Array.from({ length: columns }, (_, i) => `col${i + 1}`).join(',')}\n`;
-/** Files that are no image log, and what is said of them. */
+/** Files that are not image logs, and the messages for them. */
 const MALFORMED: [name: string, file: string | Buffer, status: number, about: RegExp][] = [
   ['nothing', '', 422, /empty/],
   ['only a byte-order mark', '\ufeff', 422, /empty/],
@@ -180,7 +180,7 @@ const MALFORMED: [name: string, file: string | Buffer, status: number, about: Re
   ['a full-width digit', `${H}1,\uff11,3\n`, 422, /1 fault/],
   ['NaN for a depth', `${H}NaN,1,2\n`, 422, /1 fault/],
   ['1e400 for a depth', `${H}1e400,1,2\n`, 422, /1 fault/],
-  ['a depth whose step is no number', `${H}-1e308,1,2\n1e308,1,2\n`, 422, /2 faults/],
+  ['a depth whose step is not a number', `${H}-1e308,1,2\n1e308,1,2\n`, 422, /2 faults/],
   ['-1e400 for a depth', `${H}-1e400,1,2\n`, 422, /1 fault/],
   ['text for a depth', `${H}top,1,2\n`, 422, /1 fault/],
   ['an empty depth', `${H},1,2\n`, 422, /1 fault/],
@@ -217,11 +217,11 @@ t.test(`${MALFORMED.length} malformed files: a clear 4xx, and nothing stays`, as
       t.match(problem.errors[0], { row: Number, line: Number, code: String }, name);
   }
   const skipped = await uploadLog(`${H}x,1,2\n`, '?on_error=skip');
-  t.equal(skipped.statusCode, 422, 'where no row is left, the file is refused either way');
+  t.equal(skipped.statusCode, 422, 'if no row is left, the file is refused either way');
   t.strictSame(await countRows(), { frames: 0, frame_sets: 0 });
 });
 
-t.test('what is legal although it looks odd', async (t) => {
+t.test('odd but legal files', async (t) => {
   const { uploadLog, get } = await createFramesApp(t);
   const legal: [name: string, file: string, query: string, rows: [number, ...(number | null)[]][]][] = [
     ['CRLF, a byte-order mark and quotes', '\ufeffDepth,"COL1", col2 \r\n1,"2",3\r\n', '', [[1, 2, 3]]],

@@ -21,8 +21,8 @@ const CLOSED = 4;
  * unless they are in quotes. A cell is quoted if its first byte is a quote; inside, `""` is a quote, and only blanks may
  * follow the closing quote.
  *
- * papaparse splits the record into cells. It does not find its end, because it takes quadratic time for malformed or
- * unclosed quotes and reads on into the next rows.
+ * papaparse then splits the record into cells. It is not used to find the end of a record, because it takes quadratic time
+ * for malformed or unclosed quotes and reads on into the next rows.
  */
 export class RecordFinder {
   /** Offset of the first cell with malformed quotes; -1 if all are well formed. */

@@ -115,7 +115,7 @@ function matchColumns({ delimiter, names }: Reading): Header {
   const depthCell = names.findIndex(isDepth);
   if (depthCell < 0) throw headerError('a column named depth', new Words(quoteNames(names)));
   const columns = names.length - 1;
-  if (columns === 0) throw headerError('pixel columns col1, col2, … beside depth', new Words('none'));
+  if (columns === 0) throw headerError('pixel columns col1, col2, … besides depth', new Words('none'));
   const pixels = new Int32Array(names.length).fill(-1);
   const seen = new Uint8Array(columns);
   names.forEach((name, cell) => {

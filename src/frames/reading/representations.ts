@@ -58,7 +58,7 @@ export function jsonFrames(table: Uint8Array): Representation {
   };
 }
 
-/** A frame as JSON in each line (https://github.com/ndjson/ndjson-spec). */
+/** One frame as JSON per line (https://github.com/ndjson/ndjson-spec). */
 function ndjsonFrames(table: Uint8Array): Representation {
   return {
     mediaType: 'application/x-ndjson',
@@ -95,7 +95,7 @@ function csvFrames(): Representation {
   };
 }
 
-/** Grey levels, a byte each, row after row; missing pixels are 0. */
+/** Grey levels, one byte each, row by row; missing pixels are 0. */
 function rawFrames(): Representation {
   return {
     mediaType: 'application/octet-stream',

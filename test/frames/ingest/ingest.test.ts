@@ -116,7 +116,7 @@ t.test('the first fault gives the rows up, and all are counted', async (t) => {
   t.equal(file.read, log.length);
 });
 
-t.test('a file that is no log is refused, and the sink told', async (t) => {
+t.test('a file that is not a log is refused, and the sink is told', async (t) => {
   const ingest = startThreads(t);
   const sink = new MemorySink();
   await t.rejects(ingest(new PiecewiseFile('col1,col2\n1,2\n').pieces(), sink), {
@@ -174,7 +174,7 @@ t.test('a sink that waits stops the reading', async (t) => {
   t.equal(file.read, log.length);
 });
 
-t.test('who gives up is heard at once, before the log begins and in its middle', async (t) => {
+t.test('an abort takes effect at once, before the log begins and in its middle', async (t) => {
   const ingest = startThreads(t);
   const gone = new Error('gone');
   const before = new MemorySink();

@@ -156,7 +156,7 @@ t.test('bins of depths: means by depth, gaps stay gaps', async (t) => {
     ['before and after', binDepths([[2, 20]], 3, 0.5, 3.5, 1), [[null], [20], [null]]],
     ['no rows', binDepths([], 2, 0, 1, 1), [[], []]],
     [
-      'an uneven step is no gap',
+      'an uneven step is not a gap',
       binDepths(
         [
           [1, 10],

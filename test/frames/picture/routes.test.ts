@@ -89,7 +89,7 @@ t.test('scale=depth leaves gaps transparent', async (t) => {
   const alphas = Array.from({ length: 40 }, (_, y) => picture.at(0, y)[3]);
   t.strictSame(alphas, [...Array(10).fill(255), ...Array(20).fill(0), ...Array(10).fill(255)]);
   const jpeg = await decode((await get('/frames/picture?format=jpeg&height=40&scale=depth')).rawPayload);
-  t.ok((jpeg.at(0, 20)[0] as number) > 250, 'white where there is no transparency');
+  t.ok((jpeg.at(0, 20)[0] as number) > 250, 'white if there is no transparency');
   t.equal((await get('/frames/picture?scale=depth')).statusCode, 422, 'it needs a height');
   t.equal((await get('/frames/picture?scale=depth&height=9&order=file')).statusCode, 422);
 });
