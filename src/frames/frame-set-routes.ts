@@ -1,9 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { PageQuery } from '../core/cursor.ts';
-import type { ErrorCode } from '../core/errors.ts';
 import { ObjectWithDefaults } from '../core/schema.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
-import { problemResponses } from '../http/problems/problems.ts';
+import { FORM_CODES, LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
 import { linkNextPage } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
@@ -17,20 +16,13 @@ export interface FrameSetRoutesOptions {
   logUploads: LogUploadServices;
 }
 
-const UPLOAD_CODES: readonly ErrorCode[] = [
-  'malformed_multipart',
-  'incomplete_body',
-  'request_timeout',
-  'file_too_large',
-  'request_too_large',
-  'too_many_files',
-  'unsupported_media_type',
-  'validation_failed',
+const UPLOAD_CODES = [
+  ...FORM_CODES,
   'conflict',
   'overloaded',
   'database_unavailable',
   'storage_unavailable',
-];
+] as const;
 
 const tags = ['frames'];
 
@@ -87,9 +79,9 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
       },
     },
     async (request, reply) => {
-      const { frameSets: page, nextCursor } = await frameSets.list(request.owner, request.query);
+      const { items, nextCursor } = await frameSets.list(request.owner, request.query);
       if (nextCursor) linkNextPage(request, reply, nextCursor);
-      return { items: page.map(toFrameSetResponse), next_cursor: nextCursor };
+      return { items: items.map(toFrameSetResponse), next_cursor: nextCursor };
     },
   );
 
@@ -105,7 +97,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         params: IdParamsSchema,
         response: {
           200: jsonResponse('FrameSet', 'The frame set.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },
@@ -156,7 +148,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         params: IdParamsSchema,
         response: {
           204: emptyResponse('It is deleted.'),
-          ...problemResponses('not_found', 'validation_failed', 'database_unavailable'),
+          ...problemResponses(...LOOKUP_CODES),
         },
       },
     },

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
-import { CursorId, CursorTime, decodeCursor, encodeCursor } from '../core/cursor.ts';
+import { CursorId, CursorTime, decodeCursor, type Page, toPage } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { FrameSet, Prisma } from '../db/generated/client.ts';
@@ -40,19 +40,13 @@ export class FrameSetStore {
   async list(
     owner: OwnerId,
     { limit, cursor }: { limit: number; cursor?: string | undefined },
-  ): Promise<{ frameSets: FrameSet[]; nextCursor: string | null }> {
+  ): Promise<Page<FrameSet>> {
     const frameSets = await this.#database.prisma.frameSet.findMany({
       where: { ownerId: owner, ...(cursor === undefined ? {} : afterCursor(cursor)) },
       orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       take: limit + 1,
     });
-    const page = frameSets.slice(0, limit);
-    const last = page.at(-1);
-    const hasMore = frameSets.length > page.length;
-    return {
-      frameSets: page,
-      nextCursor: last && hasMore ? encodeCursor([CURSOR_KIND, last.createdAt.toISOString(), last.id]) : null,
-    };
+    return toPage(frameSets, limit, ({ createdAt, id }) => [CURSOR_KIND, createdAt.toISOString(), id]);
   }
 
   /**
