@@ -35,15 +35,19 @@ async function processTree(pid: number): Promise<number[]> {
   return [pid, ...children.flat()];
 }
 
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // The process has ended in the meantime.
+  }
+}
+
 /** Signals a server and the processes of its connections. */
 export async function signalTree(pid: number, signal: NodeJS.Signals): Promise<void> {
-  for (const member of await processTree(pid)) {
-    try {
-      process.kill(member, signal);
-    } catch {
-      // It has ended meanwhile.
-    }
-  }
+  // A stopped server starts no process for another connection while the list is made.
+  send(pid, 'SIGSTOP');
+  for (const member of await processTree(pid)) send(member, signal);
 }
 
 export interface Outage {
