@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { constants, statSync } from 'node:fs';
-import { copyFile, open, rename, rm } from 'node:fs/promises';
+import { copyFile, open, rename } from 'node:fs/promises';
 import path from 'node:path';
+import { removeFile } from '../system/remove-file.ts';
 import { toStorageError } from '../system/storage-errors.ts';
 import { openTemporaryFolder, type TemporaryFolder } from '../system/temporary-folder.ts';
 import type { BlobStore } from './blob-store.ts';
@@ -65,7 +66,7 @@ export class DiskCache {
     const found = this.#entries.get(key);
     if (found) this.hits += 1;
     else this.misses += 1;
-    const entry = found ?? this.#add(key, size, (file) => this.#fetch(sha256, size, file));
+    const entry = found ?? this.#addNew(key, size, (file) => this.#fetch(sha256, size, file));
     this.#use(key, entry);
     try {
       await entry.ready;
@@ -96,16 +97,26 @@ export class DiskCache {
   }
 
   /**
-   * Moves a file with exactly the blob's bytes into the cache, if there is room for it. Never fails: a file that could not be moved
-   * is fetched when it is needed. The caller removes whatever is left at the path.
+   * Takes over a file with exactly the blob's bytes, if there is room for it; a file at a `newPath` stays where it is. Never
+   * fails: a file that could not be moved is fetched when it is needed.
+   *
+   * @returns whether the file is the cache's now; otherwise the caller removes it
    */
-  async adopt(file: string, sha256: Buffer, size: number): Promise<void> {
+  async adopt(file: string, sha256: Buffer, size: number): Promise<boolean> {
     const key = sha256.toString('hex');
-    if (this.#entries.has(key) || size > this.#maxBytes) return;
-    const entry = this.#add(key, size, (target) => move(file, target));
+    if (this.#entries.has(key) || size > this.#maxBytes) return false;
+    const isHere = path.dirname(file) === this.#folder.path;
+    const entry = isHere
+      ? this.#add(key, size, file, Promise.resolve())
+      : this.#addNew(key, size, (target) => move(file, target));
     this.#use(key, entry);
-    await entry.ready.catch(() => this.#discard(key, entry));
+    const isAdopted = await entry.ready.then(
+      () => true,
+      () => false,
+    );
+    if (!isAdopted) void this.#discard(key, entry);
     this.#release(key, entry);
+    return isAdopted;
   }
 
   /** Removes a blob's file as soon as nobody leases it. */
@@ -122,12 +133,16 @@ export class DiskCache {
     await this.#folder.remove();
   }
 
-  #add(key: string, size: number, make: (file: string) => Promise<void>): Entry {
+  #addNew(key: string, size: number, make: (file: string) => Promise<void>): Entry {
     // Numbered, so that removing a file cannot conflict with creating the next one for the same blob.
     this.#fileCount += 1;
     const file = path.join(this.#folder.path, `${key}-${this.#fileCount}`);
+    return this.#add(key, size, file, make(file));
+  }
+
+  #add(key: string, size: number, file: string, ready: Promise<void>): Entry {
     const isDoomed = size > this.#maxBytes;
-    const entry = { path: file, size, ready: make(file), leases: 0, isDoomed };
+    const entry = { path: file, size, ready, leases: 0, isDoomed };
     this.#entries.set(key, entry);
     if (!isDoomed) this.bytes += size;
     return entry;
@@ -153,7 +168,7 @@ export class DiskCache {
     if (!entry.isDoomed) this.bytes -= entry.size;
     entry.isDoomed = true;
     // If this fails, the file is removed together with the folder.
-    if (entry.leases === 0) await rm(entry.path, { force: true }).catch(() => undefined);
+    if (entry.leases === 0) await removeFile(entry.path).catch(() => undefined);
   }
 
   /** Removes unleased files, the least recently used first, until at most `maxBytes` bytes are kept. */
@@ -170,12 +185,12 @@ export class DiskCache {
     try {
       await this.#download(sha256, size, file);
     } catch (error) {
-      await rm(file, { force: true });
+      await removeFile(file);
       if (!toStorageError(error)) throw error;
       // The disk may be full because of this cache.
       await Promise.all(this.#evict(0));
       await this.#download(sha256, size, file).catch(async (again: unknown) => {
-        await rm(file, { force: true });
+        await removeFile(file);
         throw toStorageError(again) ?? again;
       });
     }

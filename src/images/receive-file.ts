@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { open, rm } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import type { FormFile } from '../http/requests/multipart-form.ts';
+import { removeFile } from '../system/remove-file.ts';
 
 /** A file of an upload that has been received completely. */
 export interface ReceivedFile {
@@ -43,7 +44,7 @@ export async function receiveFile(
   } catch (error) {
     // On a full disk, closing may fail like writing.
     await file.close().catch(() => undefined);
-    await rm(path, { force: true });
+    await removeFile(path);
     throw error;
   }
   return {

@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import type { OwnerId } from '../auth/owner.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
@@ -9,6 +8,7 @@ import type { FormFile, FormLimits } from '../http/requests/multipart-form.ts';
 import { FORMATS, type ImageFormat, sniffImageFormat } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { Admission } from '../processes/admission.ts';
+import { removeFile } from '../system/remove-file.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Maker } from '../work/make.ts';
 import type { WorkSettings } from '../work/settings.ts';
@@ -124,7 +124,7 @@ export async function uploadImages(
       throw error;
     } finally {
       await Promise.allSettled(received.map(({ checked }) => checked));
-      await Promise.all(received.map(({ file }) => rm(file.path, { force: true })));
+      await Promise.all(received.map(({ file }) => removeFile(file.path)));
     }
   });
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type FileLock, tryLock } from './file-lock.ts';
+import { removeFile } from './remove-file.ts';
 import { toStorageError } from './storage-errors.ts';
 
 /** A folder that only this process uses. */
@@ -35,7 +36,7 @@ export async function openTemporaryFolder(root: string): Promise<TemporaryFolder
       newPath: () => path.join(folder, randomBytes(12).toString('hex')),
       async remove() {
         await rm(folder, { recursive: true, force: true, maxRetries: 3 });
-        await rm(path.join(root, `${name}.lock`), { force: true });
+        await removeFile(path.join(root, `${name}.lock`));
         lock.release();
       },
     };
@@ -69,7 +70,7 @@ async function removeAbandoned(root: string, name: string): Promise<void> {
   if (!lock) return;
   try {
     await rm(path.join(root, name), { recursive: true, force: true });
-    await rm(file, { force: true });
+    await removeFile(file);
   } finally {
     lock.release();
   }

@@ -1,5 +1,5 @@
-import { rm } from 'node:fs/promises';
 import { imageLimits, type PictureSettings } from '../pictures/settings.ts';
+import { removeFile } from '../system/remove-file.ts';
 import type { Operation, Outcome, Task } from './operation.ts';
 import type { Attempt, Runner } from './runner.ts';
 import type { WorkSettings } from './settings.ts';
@@ -40,7 +40,7 @@ export class LocalRunner implements Runner {
     } catch (error) {
       report(outcomeOf(error));
       // A killed process has ended by now, so nobody writes the files again.
-      await Promise.all([task.outputPath, task.documentPath].map((path) => rm(path, { force: true })));
+      await Promise.all([task.outputPath, task.documentPath].map((path) => removeFile(path)));
       throw error;
     }
   }

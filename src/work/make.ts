@@ -1,9 +1,9 @@
-import { rm } from 'node:fs/promises';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
 import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../core/errors.ts';
 import { parameterError, Words } from '../core/faults.ts';
+import { removeFile } from '../system/remove-file.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Artifact, NewArtifact, Retention } from './artifact.ts';
 import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
@@ -141,7 +141,7 @@ export class Maker {
     const path = this.#services.documentFolder.newPath();
     const { outcome, file } = await this.#run(owner, work, path, signal);
     const { size } = writtenBy(work, outcome);
-    return { ...fileOf(work, file), path, size, remove: () => rm(path, { force: true }) };
+    return { ...fileOf(work, file), path, size, remove: () => removeFile(path) };
   }
 
   /**
@@ -196,8 +196,9 @@ export class Maker {
     if (stores === null) throw new Error(`${work.operation} does not store its result.`);
     const outputPath = stores === 'picture' ? diskCache.newPath() : documentFolder.newPath();
     const documentPath = documentFolder.newPath();
+    const { outcome, file, inputs } = await this.#run(owner, work, outputPath, signal, documentPath);
+    const leftovers = new Set(outcome.document ? [outputPath, documentPath] : [outputPath]);
     try {
-      const { outcome, file, inputs } = await this.#run(owner, work, outputPath, signal, documentPath);
       const { filename, mediaType } = fileOf(work, file);
       const content = toBlobRef(writtenBy(work, outcome));
       const document = outcome.document ? toBlobRef(outcome.document) : null;
@@ -216,14 +217,16 @@ export class Maker {
         document: document && { path: documentPath, ...document, mediaType: 'application/json' },
       });
       // If another process was faster and made different bytes, the files do not belong to the artifact.
-      if (made.artifact.sha256.equals(content.sha256))
-        await diskCache.adopt(outputPath, content.sha256, content.size);
+      const adopt = async (path: string, { sha256, size }: BlobRef) => {
+        if (await diskCache.adopt(path, sha256, size)) leftovers.delete(path);
+      };
+      if (made.artifact.sha256.equals(content.sha256)) await adopt(outputPath, content);
       if (document !== null && made.artifact.document?.sha256.equals(document.sha256))
-        await diskCache.adopt(documentPath, document.sha256, document.size);
+        await adopt(documentPath, document);
       if (retention === 'cached') this.#scheduleEviction();
       return made;
     } finally {
-      await Promise.all([outputPath, documentPath].map((path) => rm(path, { force: true })));
+      await Promise.all([...leftovers].map(removeFile));
     }
   }
 

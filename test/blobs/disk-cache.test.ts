@@ -120,7 +120,7 @@ t.test('an adopted file is moved in and not fetched', async (t) => {
   const file = path.join(folder, 'adopted');
   // Not in the store at all: it can only come from the adopted file.
   await writeFile(file, bytes);
-  await cache.adopt(file, sha256, 300);
+  t.equal(await cache.adopt(file, sha256, 300), true);
   const lease = await cache.lease(sha256, 300);
   t.ok((await readFile(lease.path)).equals(bytes));
   lease.release();
@@ -134,7 +134,7 @@ t.test('files that were written in the cache are adopted, the least recently use
     const file = cache.newPath();
     await writeFile(file, bytes);
     const sha256 = createHash('sha256').update(bytes).digest();
-    await cache.adopt(file, sha256, size);
+    t.equal(await cache.adopt(file, sha256, size), true);
     const lease = await cache.lease(sha256, size);
     t.ok((await readFile(lease.path)).equals(bytes));
     lease.release();
@@ -149,9 +149,9 @@ t.test('a file that cannot be adopted is left where it is, without an error', as
   const { cache } = await open(t, 1000);
   const file = path.join(folder, 'too-large');
   await writeFile(file, randomBytes(2000));
-  await cache.adopt(file, randomBytes(32), 2000);
+  t.equal(await cache.adopt(file, randomBytes(32), 2000), false);
   t.equal((await readFile(file)).length, 2000);
-  await cache.adopt(path.join(folder, 'missing'), randomBytes(32), 20);
+  t.equal(await cache.adopt(path.join(folder, 'missing'), randomBytes(32), 20), false);
   t.equal(cache.bytes, 0);
 });
 

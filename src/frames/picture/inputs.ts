@@ -1,7 +1,7 @@
-import { rm } from 'node:fs/promises';
 import type { Pool } from 'pg';
 import type { OwnerId } from '../../auth/owner.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
+import { removeFile } from '../../system/remove-file.ts';
 import type { TemporaryFolder } from '../../system/temporary-folder.ts';
 import type { Input, InputRef, InputSource, OpenedInputs, OpenOptions } from '../../work/inputs.ts';
 import { type CountedFrames, readFrameRequest } from '../reading/frame-request.ts';
@@ -55,7 +55,7 @@ export class FrameSetInputs implements InputSource<FrameSetRef> {
     const frames = this.#known.get(inputs) ?? (await this.#read(inputs, shape));
     const built = await buildPicture(pool, frames, shape, signal);
     const path = temporaryFolder.newPath();
-    const release = () => void rm(path, { force: true }).catch(() => undefined);
+    const release = () => void removeFile(path).catch(() => undefined);
     try {
       await writePictureInput(path, built);
     } catch (error) {
