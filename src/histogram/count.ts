@@ -82,7 +82,6 @@ function channelCounter(raster: Raster, channel: Channel, groups: number) {
 
 /** Counts the stored samples of all bands in one pass; a table for each band. */
 function countBands({ samples, stride, bitDepth }: Raster): Uint32Array[] {
-  if (stride === 3 && samples instanceof Uint8Array) return countPairs(samples);
   const table = () => new Uint32Array(levelsOf({ bitDepth }));
   const [first, second, third, fourth] = [table(), table(), table(), table()];
   // One loop for each number of bands: with a variable stride it would take twice as long.
@@ -103,29 +102,6 @@ function countBands({ samples, stride, bitDepth }: Raster): Uint32Array[] {
     tally(fourth, samples[at + 3] as number);
   }
   return [first, second, third, fourth];
-}
-
-/**
- * Counts 8-bit colours, two pixels at a time. Neighbours often have equal levels, and counting one level twice in a row has to
- * wait for memory, so each of the two has its own tables: 6 % of a request.
- */
-function countPairs(samples: Uint8Array): Uint32Array[] {
-  const counts = new Uint32Array(6 * 256);
-  let at = 0;
-  for (; at + 6 <= samples.length; at += 6) {
-    tally(counts, samples[at] as number);
-    tally(counts, 256 + (samples[at + 1] as number));
-    tally(counts, 512 + (samples[at + 2] as number));
-    tally(counts, 768 + (samples[at + 3] as number));
-    tally(counts, 1024 + (samples[at + 4] as number));
-    tally(counts, 1280 + (samples[at + 5] as number));
-  }
-  for (let place = 0; at + place < samples.length; place += 1) {
-    tally(counts, place * 256 + (samples[at + place] as number));
-  }
-  return [0, 256, 512].map((band) =>
-    counts.subarray(band, band + 256).map((count, level) => count + (counts[band + 768 + level] as number)),
-  );
 }
 
 function tally(table: Uint32Array, at: number): void {
