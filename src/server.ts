@@ -29,7 +29,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
       await services.close();
     };
   } catch (error) {
-    await services.close();
+    await services.close().catch(() => undefined);
     throw error;
   }
 }

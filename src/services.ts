@@ -40,8 +40,11 @@ class Opened {
     return thing;
   }
 
+  /** @throws the first failure, after everything has been closed as far as possible */
   async close(): Promise<void> {
-    for (const close of this.#closers.splice(0)) await close();
+    const failures: unknown[] = [];
+    for (const close of this.#closers.splice(0)) await close().catch((error) => failures.push(error));
+    if (failures.length > 0) throw failures[0];
   }
 }
 
@@ -51,7 +54,8 @@ export async function openServices(config: Config, log: FastifyBaseLogger) {
   try {
     return await open(config, log, opened);
   } catch (error) {
-    await opened.close();
+    // The first error is the reason.
+    await opened.close().catch(() => undefined);
     throw error;
   }
 }

@@ -231,5 +231,6 @@ async function move(from: string, to: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EXDEV')) throw error;
     await copyFile(from, to, constants.COPYFILE_FICLONE);
+    await removeFile(from);
   }
 }

@@ -42,8 +42,9 @@ export function counted(count: number, singular: string, plural = `${singular}s`
   return `${count} ${count === 1 ? singular : plural}`;
 }
 
-function clip(text: string): string {
-  return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN).toWellFormed()}…`;
+/** The beginning of a client's text, for messages. It is well-formed Unicode even if a surrogate pair is cut. */
+export function clip(text: string, maxLength = MAX_SHOWN): string {
+  return text.length <= maxLength ? text : `${text.slice(0, maxLength).toWellFormed()}…`;
 }
 
 /** The name of the value at a JSON Pointer: `width` for `/operations/0/width`, `points[3]` for `/markers/points/3`. */

@@ -189,7 +189,7 @@ export async function beginTransaction(pool: pg.Pool): Promise<Transaction> {
   const client = await pool.connect();
   const endings: ((isCommitted: boolean) => Promise<void>)[] = [];
   const end = async (isCommitted: boolean) => {
-    await Promise.allSettled(endings.splice(0).map((work) => work(isCommitted)));
+    await Promise.allSettled(endings.splice(0).map(async (work) => work(isCommitted)));
   };
   let mayBeCommitted = false;
   const rollback = async () => {

@@ -115,15 +115,19 @@ export class Child<Task, Result> {
       timer = setTimeout(() => this.#kill(), ABORT_GRACE_MS);
     };
     signal.addEventListener('abort', abort);
-    const outcome = await new Promise<Outcome | ChildEnd>((settle) => {
-      this.#running = { name, settle };
+    const { promise, resolve: settle } = Promise.withResolvers<Outcome | ChildEnd>();
+    this.#running = { name, settle };
+    let outcome: Outcome | ChildEnd;
+    try {
       const request: TaskRequest = { name, task };
       // If sending fails, the child is ending, and `ended` reports that.
       this.#process.send(request, () => {});
-    });
-    signal.removeEventListener('abort', abort);
-    clearTimeout(timer);
-    this.#running = undefined;
+      outcome = await promise;
+    } finally {
+      signal.removeEventListener('abort', abort);
+      clearTimeout(timer);
+      this.#running = undefined;
+    }
     this.tasksDone += 1;
     if (verdict !== undefined) throw verdict.reason;
     // The code of the tasks guarantees the type of the result.
@@ -151,7 +155,7 @@ export class Child<Task, Result> {
     const exited = new Promise<string>((resolve) => {
       this.#process.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`));
       // A process that cannot be started does not emit 'exit'.
-      this.#process.once('error', (error) => this.#process.pid ?? resolve(error.message));
+      this.#process.on('error', (error) => this.#process.pid ?? resolve(error.message));
     });
     // 'exit' may come before the last message has been read, 'disconnect' does not. ('close' would cover both, but it is not
     // emitted after this side has disconnected.)

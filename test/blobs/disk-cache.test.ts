@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -143,6 +144,22 @@ t.test('files that were written in the cache are adopted, the least recently use
   await writeFile(other, randomBytes(300));
   await cache.adopt(other, randomBytes(32), 300);
   t.strictSame([cache.misses, cache.bytes, (await files()).length], [0, 900, 2], 'the oldest was removed');
+});
+
+t.test('a file on another file system is moved, too', async (t) => {
+  const { cache } = await open(t, 1000);
+  const other = await mkdtemp('/dev/shm/coreframe-test-').catch(() => undefined);
+  if (other === undefined || statSync(other).dev === statSync(folder).dev) {
+    t.pass('', { skip: 'there is no second file system' });
+    return;
+  }
+  t.teardown(() => rm(other, { recursive: true }));
+  const file = path.join(other, 'result');
+  const bytes = randomBytes(300);
+  await writeFile(file, bytes);
+  // It was copied and left there.
+  t.equal(await cache.adopt(file, createHash('sha256').update(bytes).digest(), 300), true);
+  t.strictSame(await readdir(other), []);
 });
 
 t.test('a file that cannot be adopted is left where it is, without an error', async (t) => {

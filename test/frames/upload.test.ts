@@ -126,6 +126,18 @@ t.test('a fault fails the upload with its row, column and value; the others are 
   t.equal(skipped.json().quality.faults.length, 100);
 });
 
+t.test('cells that PostgreSQL cannot store are reported', async (t) => {
+  // Reports are stored as JSON, which refuses NUL and half a surrogate pair: such an upload was an internal error.
+  const { uploadLog } = await createFramesApp(t);
+  const log = `depth,col1\n1,1\n2,a\0b\n3,${'x'.repeat(39)}\u{1f600}\n`;
+  const response = await uploadLog(log, '?on_error=skip');
+  t.equal(response.statusCode, 201, response.body);
+  t.strictSame(
+    response.json().quality.faults.map(({ value }: { value: string }) => value),
+    ['a\ufffdb', `${'x'.repeat(39)}\ufffd…`],
+  );
+});
+
 const H = 'depth,col1,col2\n';
 const header = (columns: number) =>
   `depth,${Array.from({ length: columns }, (_, i) => `col${i + 1}`).join(',')}\n`;

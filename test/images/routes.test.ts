@@ -145,6 +145,7 @@ t.test('lists are paged by cursor in every order, without gaps or doubles', asyn
     return seen;
   };
   t.strictSame(await walk(''), [...names].reverse());
+  t.strictSame(await walk('name_contains=?&format=png'), []);
   t.strictSame(await walk('sort=created_at'), names);
   t.strictSame(await walk('sort=filename'), [...names].sort());
   t.strictSame(await walk('sort=-filename'), [...names].sort().reverse());

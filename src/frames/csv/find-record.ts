@@ -61,7 +61,8 @@ export class RecordFinder {
    */
   read(chunk: Uint8Array, from: number): number {
     const [delimiter, second, third] = this.#delimiters;
-    const stop = Math.min(chunk.length, from + MAX_RECORD_BYTES - this.#size);
+    // One byte more than a record may have: it can be the line end.
+    const stop = Math.min(chunk.length, from + MAX_RECORD_BYTES + 1 - this.#size);
     const before = this.#size - from;
     let state = this.#state;
     let at = from;
@@ -90,7 +91,7 @@ export class RecordFinder {
     }
     this.#state = state;
     this.#append(chunk, from, stop);
-    this.isTooLong = stop < chunk.length;
+    this.isTooLong = this.#size > MAX_RECORD_BYTES;
     return -1;
   }
 

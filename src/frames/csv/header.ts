@@ -1,5 +1,5 @@
 import { AppError } from '../../core/errors.ts';
-import { mismatch, Words } from '../../core/faults.ts';
+import { clip, mismatch, Words } from '../../core/faults.ts';
 import { MAX_COLUMNS } from '../rows/row.ts';
 import { createSplitter, MAX_RECORD_BYTES, RecordFinder } from './find-record.ts';
 
@@ -125,14 +125,15 @@ function matchColumns({ delimiter, names }: Reading): Header {
     if (number === undefined) {
       throw headerError(
         `depth and col1 to col${columns}`,
-        new Words(`${JSON.stringify(clip(name))} as column ${cell + 1}`),
+        new Words(`${JSON.stringify(clipCell(name))} as column ${cell + 1}`),
       );
     }
     const pixel = Number(number) - 1;
     if (pixel >= columns) {
-      throw headerError(`${columns} pixel columns named col1 to col${columns}`, clip(name));
+      throw headerError(`${columns} pixel columns named col1 to col${columns}`, clipCell(name));
     }
-    if (seen[pixel] === 1) throw headerError('each column once', new Words(`${clip(name)} more than once`));
+    if (seen[pixel] === 1)
+      throw headerError('each column once', new Words(`${clipCell(name)} more than once`));
     seen[pixel] = 1;
     pixels[cell] = pixel;
   });
@@ -142,12 +143,12 @@ function matchColumns({ delimiter, names }: Reading): Header {
 
 const MAX_SHOWN = 40;
 
-/** Text from a file, shortened for messages. */
-export function clip(text: string): string {
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN)}…` : text;
+/** Text from a file, shortened for reports. PostgreSQL, which stores the reports, cannot store NUL. */
+export function clipCell(text: string): string {
+  return clip(text, MAX_SHOWN).replaceAll('\0', '\ufffd');
 }
 
 function quoteNames(names: readonly string[]): string {
-  const shown = names.slice(0, 5).map((name) => JSON.stringify(clip(name)));
+  const shown = names.slice(0, 5).map((name) => JSON.stringify(clipCell(name)));
   return names.length > 5 ? `${shown.join(', ')} and ${names.length - 5} more` : shown.join(', ');
 }

@@ -23,12 +23,15 @@ const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => Number(
 export class FastRowScanner {
   readonly #delimiter: number;
   readonly #nulls: NullValues;
+  readonly #literals: readonly Uint8Array[];
   /** The end of the cell that `#readOddCell` has read. */
   #oddEnd = 0;
 
   constructor(delimiter: number, nulls: NullValues) {
     this.#delimiter = delimiter;
     this.#nulls = nulls;
+    // A null value that contains the delimiter is in quotes, and this scanner does not read quotes.
+    this.#literals = nulls.literals.filter((literal) => !literal.includes(delimiter));
   }
 
   /**
@@ -140,7 +143,7 @@ export class FastRowScanner {
       this.#oddEnd = from;
       return MISSING;
     }
-    for (const literal of this.#nulls.literals) {
+    for (const literal of this.#literals) {
       const after = from + literal.length;
       if (!this.#endsCell(chunk[after])) continue;
       let same = 0;

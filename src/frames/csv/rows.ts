@@ -5,7 +5,7 @@ import type { BatchBuilder } from './batches.ts';
 import { isBlankCell, parseDepth, parsePixel } from './cells.ts';
 import type { CellFault, CellFaultCode, FaultLog } from './faults.ts';
 import { createSplitter, MAX_RECORD_BYTES, type RecordFinder } from './find-record.ts';
-import { clip, type Header } from './header.ts';
+import { clipCell, type Header } from './header.ts';
 import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';
 
 /** The place of a row in its file, both counted from 1. */
@@ -102,8 +102,8 @@ export class RowReader {
   #addFault(code: CellFaultCode, index: number, cell: string, expected: string): void {
     this.#faults.add(() => {
       const column = this.#header.names[index] as string;
-      const value = clip(cell);
-      return this.#describe(code, column, value, mismatch(clip(column), expected, value));
+      const value = clipCell(cell);
+      return this.#describe(code, column, value, mismatch(clipCell(column), expected, value));
     });
   }
 
@@ -112,8 +112,8 @@ export class RowReader {
     this.#faults.add(() => {
       const index = this.#split(bytes.toString('utf8', 0, malformed)).length - 1;
       const column = this.#header.names[index] ?? null;
-      const value = column === null ? null : clip(this.#readMalformed(bytes.toString('utf8', malformed)));
-      const where = column === null ? `cell ${index + 1}` : clip(column);
+      const value = column === null ? null : clipCell(this.#readMalformed(bytes.toString('utf8', malformed)));
+      const where = column === null ? `cell ${index + 1}` : clipCell(column);
       return this.#describe('bad_quotes', column, value, `malformed or unclosed quotes in ${where}`);
     });
   }
