@@ -84,7 +84,7 @@ export const OutputSchema = ObjectWithDefaults(OUTPUT_PROPERTIES, {
   $id: 'PipelineOutput',
   title: 'Output',
   description:
-    'How the result is encoded. An option that the format does not take is refused. Results have 8 bits per channel.',
+    'How the result is encoded. An option that the format does not support is refused. Results have 8 bits per channel.',
 });
 
 /** Encoding options as a client gives them. */

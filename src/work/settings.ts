@@ -3,7 +3,7 @@ import { count, type Settings } from '../core/settings.ts';
 
 export const workSettings = {
   IMAGE_CONCURRENCY: count(
-    'Number of image processes, each working on one image at a time. Default: the number of cores.',
+    'Number of image processes; each runs one task at a time. Default: the number of cores.',
     availableParallelism(),
     1,
     256,

@@ -79,7 +79,7 @@ export const PROBLEMS = {
   too_many_files: {
     status: 413,
     title: 'Too many files',
-    when: 'An upload has more files or parts than `MAX_FILES`, or an image log upload has more than one file.',
+    when: 'An upload has more than `MAX_FILES` files or too many other parts, or an image log upload has more than one file.',
   },
   unsupported_media_type: {
     status: 415,
@@ -144,7 +144,7 @@ export const PROBLEMS = {
   overloaded: {
     status: 503,
     title: 'Overloaded',
-    when: 'A queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`, `UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
+    when: 'All places are taken and the queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`), or too many uploads are running (`UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
   },
   database_unavailable: {
     status: 503,

@@ -67,7 +67,7 @@ const radius = (description: string) => Type.Integer({ description, default: 0, 
 /** The parameters that every method has. */
 const common = {
   page: Type.Integer({
-    description: 'Page of an animation or a document, counted from 0.',
+    description: 'Page of an animation or a TIFF, counted from 0.',
     default: 0,
     minimum: 0,
     maximum: 100_000,
