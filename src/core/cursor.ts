@@ -89,6 +89,6 @@ export function decodeCursor<T extends TSchema>(cursor: string, schema: T): Stat
   } catch {
     // Not JSON.
   }
-  const expected = 'a cursor of this list (next_cursor of the previous answer, with the same sort)';
+  const expected = 'a cursor from this list (next_cursor of the previous page, with the same sort)';
   throw parameterError('/cursor', expected, cursor);
 }

@@ -156,21 +156,21 @@ const EFFORTS: Partial<Record<ImageFormat, readonly [number, number]>> = {
 
 /** What is expected of an option that another one excludes; undefined if the format never takes it. */
 const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> = {
-  jpeg: { progressive: 'no value together with mozjpeg=true, which is always progressive,' },
+  jpeg: { progressive: 'nothing, because mozjpeg=true is always progressive,' },
   png: {
-    quality: 'no value without palette=true, since PNG is lossless otherwise,',
-    effort: 'no value without palette=true (compression_level sets the time spent otherwise)',
-    colors: 'no value without palette=true',
-    dither: 'no value without palette=true',
+    quality: 'nothing, because PNG without palette=true is lossless,',
+    effort: 'nothing, because palette is not true (compression_level sets the time spent),',
+    colors: 'nothing, because palette is not true,',
+    dither: 'nothing, because palette is not true,',
   },
-  webp: { quality: 'no value together with lossless=true' },
+  webp: { quality: 'nothing, because lossless is true,' },
   tiff: {
-    quality: 'no value without compression=jpeg',
-    matte: 'no value without compression=jpeg, since other compressions keep transparency,',
+    quality: 'nothing, because compression is not jpeg,',
+    matte: 'nothing, because compressions other than jpeg keep transparency,',
   },
   avif: {
-    quality: 'no value together with lossless=true',
-    chroma_subsampling: 'no value together with lossless=true',
+    quality: 'nothing, because lossless is true,',
+    chroma_subsampling: 'nothing, because lossless is true,',
   },
 };
 
@@ -204,7 +204,7 @@ function expectedWithout(option: Option, format: ImageFormat): string {
   const condition = CONDITIONS[format]?.[option];
   if (condition !== undefined) return condition;
   const takers = IMAGE_FORMATS.filter((candidate) => option in optionDefaults(candidate, {}));
-  return `no value with format=${format} (only with ${takers.join(', ')})`;
+  return `nothing with format=${format} (only with ${takers.join(', ')})`;
 }
 
 /** Whether the encoded picture can hold an alpha channel. */

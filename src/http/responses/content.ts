@@ -147,7 +147,7 @@ export async function sendMadeContent(
 
   const { 'if-match': ifMatch } = request.headers;
   if (ifMatch !== undefined && !listNames(ifMatch, etag)) {
-    throw new AppError('precondition_failed', `If-Match names another version; the content is ${etag}.`);
+    throw new AppError('precondition_failed', `If-Match does not match; the current ETag is ${etag}.`);
   }
   if (isNotModified(request, etag)) return reply.code(304).send();
 

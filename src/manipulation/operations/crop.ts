@@ -89,19 +89,19 @@ function checkForm(params: CropParams, report: Report): void {
   const needs = (names: readonly (keyof CropParams)[], form: string) => {
     for (const name of names) if (params[name] === undefined) report(name, `a value (${form})`, undefined);
   };
-  const excludes = (names: readonly (keyof CropParams)[], form: string) => {
+  const excludes = (names: readonly (keyof CropParams)[], others: string) => {
     for (const name of names) {
-      if (params[name] !== undefined) report(name, `no value together with ${form}`, params[name]);
+      if (params[name] !== undefined) report(name, `nothing, because ${others} given,`, params[name]);
     }
   };
 
   if (isBox(params) && aspect_ratio === undefined) {
     needs(['left', 'top', 'width', 'height'], 'a box needs left, top, width and height');
-    excludes(['position'], 'left and top');
+    excludes(['position'], 'left and top are');
     return;
   }
   if (aspect_ratio !== undefined) {
-    excludes(['left', 'top', 'width', 'height'], 'aspect_ratio');
+    excludes(['left', 'top', 'width', 'height'], 'aspect_ratio is');
   } else if (params.width === undefined && params.height === undefined) {
     report('width', 'a box (left, top, width, height), an aspect_ratio, or a width and a height', undefined);
     return;
@@ -142,7 +142,7 @@ function wholeBox(size: Size, box: Box, at: At): Box {
     if (value < least || value > most) {
       throw parameterError(
         at(name),
-        `an integer from ${least} to ${most} in a picture of ${size.width}×${size.height} (clip=true cuts the box to the picture)`,
+        `an integer from ${least} to ${most} in the ${size.width}×${size.height} picture (clip=true cuts the box to the picture)`,
         value,
       );
     }
@@ -154,11 +154,7 @@ function clippedBox(size: Size, box: Box, at: At): Box {
   const clipped = clipBox(box, size);
   if (clipped.width >= 1 && clipped.height >= 1) return clipped;
   const edge = clipped.width < 1 ? 'left' : 'top';
-  throw parameterError(
-    at(edge),
-    `a box that overlaps the picture of ${size.width}×${size.height}`,
-    box[edge],
-  );
+  throw parameterError(at(edge), `a box that overlaps the ${size.width}×${size.height} picture`, box[edge]);
 }
 
 function largestPart(size: Size, aspectRatio: string): Size {

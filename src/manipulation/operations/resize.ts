@@ -85,7 +85,7 @@ export const resize = defineOperation({
       report('position', `a compass point together with fit=${fit}`, position);
     }
     if (without_enlargement && without_reduction) {
-      report('without_reduction', 'false together with without_enlargement=true', true);
+      report('without_reduction', 'false, because without_enlargement is true,', true);
     }
   },
 

@@ -155,7 +155,11 @@ export interface Method<Schema extends TObject = TObject, Params = Static<Schema
 export function refuseMorphology(params: { method: string; open: number; close: number }): void {
   for (const name of ['open', 'close'] as const) {
     if (params[name] > 0) {
-      throw parameterError(`/${name}`, `0, since ${params.method} gives several classes here,`, params[name]);
+      throw parameterError(
+        `/${name}`,
+        `0, because ${params.method} gives more than two classes,`,
+        params[name],
+      );
     }
   }
 }
@@ -163,7 +167,7 @@ export function refuseMorphology(params: { method: string; open: number; close: 
 /** @throws AppError `validation_failed` for a point outside the picture */
 export function checkPoint(path: string, { x, y }: Point, { width, height }: Size): void {
   if (x < width && y < height) return;
-  throw parameterError(path, `a pixel of the picture of ${width}×${height}`, new Words(`(${x}, ${y})`));
+  throw parameterError(path, `a pixel of the ${width}×${height} picture`, new Words(`(${x}, ${y})`));
 }
 
 /** @throws AppError `validation_failed` for the first point outside the picture */

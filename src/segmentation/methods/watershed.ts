@@ -162,7 +162,7 @@ function pointMarkers(
     if (taken !== 0 && taken !== marker) {
       throw parameterError(
         path,
-        `a pixel without another marker in a picture of ${width}×${height}`,
+        `a pixel without another marker in the ${width}×${height} picture`,
         new Words(`(${given.x}, ${given.y}), which has one`),
       );
     }
