@@ -66,7 +66,11 @@ export function partialResponses(content: object): Record<number, object> {
       content,
       headers: { ...ETAG_HEADER, 'content-range': RESPONSE_HEADERS['content-range'] },
     },
-    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).', headers: ETAG_HEADER },
+    304: {
+      type: 'null',
+      description: 'The client already has these bytes (`If-None-Match`).',
+      headers: ETAG_HEADER,
+    },
   };
 }
 

@@ -33,7 +33,7 @@ const CropParams = Type.Object({
   position: Type.Optional(
     StringEnum(POSITIONS, {
       description:
-        'The part to keep if no box is given: a compass point (`center` by default), `attention` (the part that draws the eye) or `entropy` (the part with the most detail).',
+        'The part to keep if no box is given: a compass point (`center` by default), `attention` (its most eye-catching part) or `entropy` (the part with the most detail).',
       examples: ['attention'],
     }),
   ),

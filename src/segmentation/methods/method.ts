@@ -17,7 +17,7 @@ export interface MethodInput {
 export const Found = Type.Object(
   {
     thresholds: Type.Optional(
-      Type.Array(Type.Integer(), { description: 'Levels; pixels above one are in the next class.' }),
+      Type.Array(Type.Integer(), { description: 'Thresholds; a pixel above one belongs to the next class.' }),
     ),
     centers: Type.Optional(
       Type.Array(
@@ -35,8 +35,8 @@ export const Found = Type.Object(
     compactness: Type.Optional(
       Type.Number({ description: 'Sum of squared distances to the cluster centres.' }),
     ),
-    iterations: Type.Optional(Type.Integer({ description: 'Number of rounds until nothing changed.' })),
-    color: Type.Optional(Type.String({ description: 'The colour that was searched for, `#rrggbb`.' })),
+    iterations: Type.Optional(Type.Integer({ description: 'Number of rounds that were run.' })),
+    color: Type.Optional(Type.String({ description: 'The colour that was looked for, `#rrggbb`.' })),
     markers: Type.Optional(Type.Integer({ description: 'Number of objects that had a marker.' })),
     working_size: Type.Optional(
       Type.Object(
@@ -48,7 +48,7 @@ export const Found = Type.Object(
   {
     $id: 'SegmentationFindings',
     additionalProperties: false,
-    description: 'Thresholds and other values that the method computed or used.',
+    description: 'What the method found: thresholds, centres and other values.',
   },
 );
 export type Found = Static<typeof Found>;

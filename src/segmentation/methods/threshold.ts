@@ -15,7 +15,7 @@ const params = methodParams(
     adaptive: Type.Optional(
       StringEnum(['mean', 'gaussian'], {
         description:
-          'Foreground is above the (Gaussian-weighted) mean of the block around it, minus `offset`.',
+          'A pixel is foreground if it is above the mean (`gaussian`: weighted) of the block around it, minus `offset`.',
       }),
     ),
     block_size: Type.Integer({
