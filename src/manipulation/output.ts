@@ -7,7 +7,7 @@ import type { Report } from './operations/operation.ts';
 const OutputOptions = Type.Object({
   format: StringEnum([...IMAGE_FORMATS, 'auto'], {
     description:
-      "Format of the result. Default: the input's. `auto` takes WebP or AVIF if `Accept` names them, otherwise the input's.",
+      "Format of the result. Default: the input's. `auto` chooses WebP or AVIF if `Accept` names them, otherwise the input's.",
     examples: ['webp'],
   }),
   quality: Type.Integer({
@@ -72,7 +72,7 @@ const OutputOptions = Type.Object({
   }),
   color_profile: StringEnum(['srgb', 'keep'], {
     description:
-      '`srgb` converts colours to sRGB (the default). `keep` leaves the values of an RGB picture as they are and embeds its profile; others are converted. Not for GIF.',
+      '`srgb` converts colours to sRGB (the default). `keep` leaves the values of an RGB picture as they are and embeds its profile; pictures that are not RGB are converted. Not for GIF.',
     examples: ['srgb'],
   }),
 });

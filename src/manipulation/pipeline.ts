@@ -40,7 +40,7 @@ export const ConvertSchema = ObjectWithDefaults(
     $id: 'ConvertOperation',
     title: 'Convert',
     description:
-      'Encodes in another format or with other options, like `output`. Only the last operation may be one.',
+      'Encodes in another format or with other options, like `output`. `convert` is allowed only as the last operation.',
   },
 );
 type ConvertStep = Static<typeof ConvertSchema>;

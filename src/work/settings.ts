@@ -9,7 +9,7 @@ export const workSettings = {
     256,
   ),
   IMAGE_QUEUE: count(
-    'Maximum number of image operations that wait for a process; more are answered 503.',
+    'Maximum number of image operations that wait for a process; further requests get a 503.',
     200,
     0,
   ),

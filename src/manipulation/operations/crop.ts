@@ -38,7 +38,7 @@ const CropParams = Type.Object({
     }),
   ),
   clip: Type.Boolean({
-    description: 'Cut the box to the picture instead of refusing one that extends beyond it.',
+    description: 'If the box extends beyond the picture, crop to the part inside instead of refusing it.',
     default: false,
     examples: [true],
   }),
@@ -49,9 +49,11 @@ type CropParams = Static<typeof CropParams>;
 export const crop = defineOperation({
   name: 'crop',
   summary: 'Cuts a part out of the picture.',
-  description:
-    'Takes one of three forms: a box (`left`, `top`, `width`, `height`; with `clip`, one that extends beyond the picture is cut to it instead of refused); ' +
-    'the largest part with an `aspect_ratio`, at `position`; or a part of `width` × `height` at `position`, which may be `attention` or `entropy`.',
+  description: `There are three ways to choose the part:
+
+- a box: \`left\`, \`top\`, \`width\` and \`height\`, with \`clip\` for a box that extends beyond the picture;
+- the largest part with an \`aspect_ratio\`, at \`position\`;
+- a part of \`width\` × \`height\`, at \`position\`, which may be \`attention\` or \`entropy\`.`,
   params: CropParams.properties,
 
   needsStill: ({ position }) =>

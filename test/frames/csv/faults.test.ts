@@ -91,7 +91,7 @@ t.test('what is wrong with an upload, in the wording of the service', async (t) 
     ['1,2,12.5', 'col2', '12.5', 'Expected an integer from 0 to 255 for col2 but received "12.5"'],
     ['1,2,256', 'col2', '256', 'Expected an integer from 0 to 255 for col2 but received "256"'],
     ['top,2,3', 'depth', 'top', 'Expected a decimal number for depth but received "top"'],
-    [',2,3', 'depth', '', 'Expected a number for depth but received ""'],
+    [',2,3', 'depth', '', 'Expected a number (a depth cannot be missing) for depth but received ""'],
     [
       '1e101,2,3',
       'depth',
