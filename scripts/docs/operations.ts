@@ -23,7 +23,7 @@ function animation(name: OperationName): string {
   const { animated, needsStill } = OPERATIONS[name];
   if (!animated) return 'Needs a still picture: choose a page of an animation with `page`.';
   return needsStill
-    ? 'Keeps animations, except with parameters that look at one picture; with those, choose a page with `page`.'
+    ? 'Keeps animations, except with the positions `attention` and `entropy`, which need one page: choose it with `page`.'
     : 'Keeps animations.';
 }
 

@@ -32,7 +32,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
         schema: {
           operationId: `list${name}Artifacts`,
           tags,
-          summary: `List what was derived from an ${type}`,
+          summary: `List artifacts made from an ${type}`,
           description: `Artifacts that have the ${type} as a direct input, newest first, one page at a time.`,
           params: IdParamsSchema,
           querystring: ArtifactListQuerySchema,
@@ -58,8 +58,8 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
       schema: {
         operationId: 'getArtifact',
         tags,
-        summary: 'An artifact',
-        description: 'What it is, what it was made from, and how.',
+        summary: 'Get an artifact',
+        description: 'Its kind, its inputs, and the operation and parameters that made it.',
         params: IdParamsSchema,
         response: {
           200: jsonResponse('Artifact', 'The artifact.'),

@@ -10,7 +10,7 @@ const ARTIFACT_KINDS = ['picture', 'histogram', 'mask'] as const;
 type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
 
 const DESCRIPTIONS: Record<ArtifactKind, string> = {
-  picture: 'A picture derived from others. Its content is the file.',
+  picture: 'A picture made from one or more others. Its content is the file.',
   histogram: 'Histograms of a picture. Its content is the `HistogramResult` as JSON.',
   mask: 'A segmentation of a picture. Its content is the label map; its segments are at `/artifacts/{id}/segments`.',
 };
@@ -23,10 +23,10 @@ const ArtifactInputSchema = Type.Object(
 /** The fields of every artifact. */
 const COMMON = {
   id: Uuid(),
-  version: Type.Integer({ description: 'Version of the operation; it rises when the results change.' }),
+  version: Type.Integer({ description: 'Version of the operation; it increases when results change.' }),
   inputs: Type.Array(SchemaRef(ArtifactInputSchema), {
     description:
-      'What it was made from. The operation works on the first; others are a mask or an overlay, for example.',
+      'What it was made from. The operation works on the first; the other inputs are, for example, a mask or an overlay.',
   }),
   filename: Type.String({ description: 'File name of the content.' }),
   media_type: Type.String({ description: 'Media type of the content.', examples: ['image/webp'] }),

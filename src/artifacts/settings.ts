@@ -2,7 +2,7 @@ import { count, GIB } from '../core/settings.ts';
 
 export const artifactSettings = {
   CACHE_BYTES: count(
-    'Bytes of artifacts made by GET requests to keep in the database; the least recently used are evicted first.',
+    'Maximum bytes of artifacts made by GET requests that the database keeps; the least recently used are evicted first.',
     GIB,
     0,
   ),

@@ -113,7 +113,10 @@ export class ArtifactStore implements ArtifactRepository {
     if (created) return { artifact: created, isNew: true };
     const stored = await this.findByKey(owner, artifact.key);
     if (!stored)
-      throw new AppError('conflict', 'The same artifact was made and deleted in the meantime; try again.');
+      throw new AppError(
+        'conflict',
+        'The same artifact is being made and deleted at the same time; try again.',
+      );
     return { artifact: stored, isNew: false };
   }
 

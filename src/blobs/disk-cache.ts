@@ -97,7 +97,7 @@ export class DiskCache {
   }
 
   /**
-   * Takes over a file with exactly the blob's bytes, if there is room for it; a file at a `newPath` stays where it is. Never
+   * Takes over a file with exactly the blob's bytes, if there is room for it; a file at a `newPath` is not moved. Never
    * fails: a file that could not be moved is fetched when it is needed.
    *
    * @returns whether the file is the cache's now; otherwise the caller removes it

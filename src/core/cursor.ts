@@ -12,12 +12,12 @@ export const PageQuery = {
     minimum: 1,
     maximum: 500,
     default: 50,
-    description: 'Maximum number of items in the answer.',
+    description: 'Maximum number of items in the response.',
   }),
   cursor: Type.Optional(
     Type.String({
       maxLength: MAX_CURSOR_LENGTH,
-      description: 'Where to continue: `next_cursor` of the previous answer.',
+      description: 'Where to continue: `next_cursor` of the previous page.',
     }),
   ),
 };
@@ -89,6 +89,6 @@ export function decodeCursor<T extends TSchema>(cursor: string, schema: T): Stat
   } catch {
     // Not JSON.
   }
-  const expected = 'a cursor of this list (next_cursor of the previous answer, with the same sort)';
+  const expected = 'a cursor from this list (next_cursor of the previous page, with the same sort)';
   throw parameterError('/cursor', expected, cursor);
 }

@@ -43,7 +43,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         description:
           'A multipart body with one CSV file in the field `file`: `depth,col1,…,colN`, grey levels from 0 to 255, one row per depth. ' +
           'It is stored as a whole or not at all. A fault in a row fails the upload, and the problem lists the first 100 faults with ' +
-          'row, column and value. Equal bytes with equal options are the same frame set.',
+          'row, column and value. The same file with the same options returns the existing frame set.',
         querystring: UploadLogQuerySchema,
         response: {
           201: jsonResponse('FrameSetUpload', 'The log is stored.'),

@@ -65,20 +65,20 @@ const READ_CODES: readonly ErrorCode[] = [
 const ALL_OR_A_PAGE =
   'Without `limit` the whole range is streamed. With `limit`, `Link: rel="next"` is the next page.';
 const LOOK = 'Grey levels are averaged, then normalized, then coloured.';
-const HEADERS = 'Headers describe what was applied.';
+const HEADERS = 'Response headers report the settings used.';
 const ONE_WIDTH = 'Frame sets of different widths need a `width`.';
-const NOT_MODIFIED = emptyResponse('The client has this answer already (`If-None-Match`).');
+const NOT_MODIFIED = emptyResponse('The client already has this response (`If-None-Match`).');
 
 const header = (description: string, type = 'string') => ({ type, description });
 
 /** Headers of answers with frames. */
 const FRAME_HEADERS = {
-  'x-frame-count': header('Frames in the answer, or in the picture.', 'integer'),
+  'x-frame-count': header('Frames in the response, or in the picture.', 'integer'),
   'x-frame-width': header('Pixels per row, if all rows have the same width.', 'integer'),
   'x-frame-order': header('`depth` or `file`.'),
   'x-frame-source': header('`resized` or `original`.'),
-  'x-depth-min': header('Minimum depth of the frames in the answer.', 'number'),
-  'x-depth-max': header('Maximum depth of the frames in the answer.', 'number'),
+  'x-depth-min': header('Minimum depth of the frames in the response.', 'number'),
+  'x-depth-max': header('Maximum depth of the frames in the response.', 'number'),
   'x-colormap': header('The colour map used; `custom` if the request gives stops.'),
   'x-normalization': header('The normalization used.'),
   'x-normalization-window': header('Height of the window of `dynamic`, in depth units.', 'number'),

@@ -30,10 +30,10 @@ const frameSetProperties = {
     pattern: '^[0-9a-f]{64}$',
     description: "SHA-256 of the file's bytes, hexadecimal.",
   }),
-  size: Type.Integer({ description: 'Bytes of the file.' }),
-  rows: Type.Integer({ description: 'Frames.' }),
-  columns: Type.Integer({ description: 'Pixels per row as uploaded.' }),
-  width: Type.Integer({ description: 'Pixels per row as resized.' }),
+  size: Type.Integer({ description: 'Size of the file in bytes.' }),
+  rows: Type.Integer({ description: 'Number of frames.' }),
+  columns: Type.Integer({ description: 'Pixels per row in the uploaded file.' }),
+  width: Type.Integer({ description: 'Pixels per resized row.' }),
   depth_min: Depth(),
   depth_max: Depth(),
   depth_unit: Nullable('string', { examples: ['m'] }),
@@ -55,7 +55,7 @@ const FrameSetPageSchema = PageOf('FrameSet', 'A page of frame sets.');
 
 const FrameSetUploadSchema = Type.Object(
   { message: Type.String(), ...frameSetProperties },
-  { $id: 'FrameSetUpload', description: 'The result of an upload of an image log.' },
+  { $id: 'FrameSetUpload', description: 'The result of uploading an image log.' },
 );
 
 export type FrameSetResponse = Static<typeof FrameSetSchema>;
@@ -114,7 +114,7 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
     default: [...DEFAULT_NULL_VALUES],
     maxItems: 16,
     description:
-      'Marks of missing pixels besides the empty cell. Repeat the parameter or separate marks by commas.',
+      'Values that mark a missing pixel, in addition to an empty cell. Repeat the parameter or separate values with commas.',
   }),
   on_error: StringEnum(['fail', 'skip'], {
     default: 'fail',
@@ -126,7 +126,7 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
     Type.String({
       minLength: 1,
       maxLength: 32,
-      description: 'The unit of depths, as text.',
+      description: 'Unit of the depths, for display.',
       examples: ['m', 'ft'],
     }),
   ),

@@ -8,9 +8,9 @@ export const frameSettings = {
     1,
     64,
   ),
-  CSV_QUEUE: count('Image logs that may wait to be read; more are answered 503.', 16, 0),
+  CSV_QUEUE: count('Image logs that may wait to be read; further requests get a 503.', 16, 0),
   FRAME_PICTURE_CONCURRENCY: count('Pictures of frames made at the same time, each in memory.', 4, 1, 64),
-  FRAME_PICTURE_QUEUE: count('Pictures of frames that may wait; more are answered 503.', 64, 0),
+  FRAME_PICTURE_QUEUE: count('Pictures of frames that may wait; further requests get a 503.', 64, 0),
 };
 
 export type FrameSettings = Settings<typeof frameSettings>;

@@ -57,7 +57,7 @@ async function* readFile(
 ): AsyncGenerator<Buffer, void, undefined> {
   yield* file.chunks;
   if (file.isTooLarge()) {
-    throw new AppError('file_too_large', `The file is longer than the ${maxBytes} bytes that are accepted.`);
+    throw new AppError('file_too_large', `The file is larger than the maximum of ${maxBytes} bytes.`);
   }
   await form.next();
 }

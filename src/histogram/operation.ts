@@ -49,7 +49,7 @@ export const histogram = defineOperation({
       post: {
         answers: 'artifact',
         operationId: (of) => `measure${of}Histogram`,
-        summary: (of) => `Measure and keep histograms of an ${of}`,
+        summary: (of) => `Store histograms of an ${of}`,
         description:
           'Counts the levels of each channel and stores the numbers as an artifact. Use it for a list of edges that is too long for a query.',
         form: plainForm(HistogramParamsSchema),
@@ -65,7 +65,7 @@ export const histogram = defineOperation({
         operationId: (of) => `get${of}Histogram`,
         summary: (of) => `Colour histograms of an ${of}`,
         description:
-          'Counts of each channel and exact statistics of its levels, independent of the bins. `Content-Location` names the artifact of the numbers, which is kept while it is used.',
+          'Counts of each channel and exact statistics of its levels, independent of the bins. `Content-Location` is the path of the artifact of the numbers, which may be evicted when it has not been used for some time.',
         form: queryForm(HistogramParamsSchema.properties, {
           region: boxText({
             names: ['left', 'top', 'width', 'height'],

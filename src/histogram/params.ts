@@ -23,17 +23,19 @@ export function checkParams(params: HistogramParams): void {
   const faults: Fault[] = [];
   const report = (...fault: Parameters<typeof parameterFault>) => faults.push(parameterFault(...fault));
   if (edges !== undefined) {
-    if (bins !== undefined) report('/edges', 'no value together with bins', edges);
-    if (range !== undefined) report('/level_range', 'no value together with edges', range);
+    if (bins !== undefined) report('/edges', 'nothing, because bins is given,', edges);
+    if (range !== undefined) report('/level_range', 'nothing, because edges is given,', range);
     const at = firstNotIncreasing(edges);
     if (at !== -1) report(`/edges/${at}`, `an edge above the one before it (${edges[at - 1]})`, edges[at]);
   }
   if (range !== undefined && firstNotIncreasing(range) !== -1) {
     report('/level_range/1', `an upper edge above the lower one (${range[0]})`, range[1]);
   }
-  if (mask === undefined && label !== undefined) report('/label', 'no value without a mask', label);
-  if (mask === undefined && params.per_label) report('/per_label', 'false without a mask', true);
-  else if (label !== undefined && params.per_label) report('/per_label', 'false together with label', true);
+  if (mask === undefined && label !== undefined)
+    report('/label', 'nothing, because no mask is given,', label);
+  if (mask === undefined && params.per_label) report('/per_label', 'false, because no mask is given,', true);
+  else if (label !== undefined && params.per_label)
+    report('/per_label', 'false, because label is given,', true);
   if (faults.length > 0) throw parameterErrors(faults);
 }
 
@@ -64,7 +66,7 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
   for (const name of ['edges', 'level_range'] as const) {
     const at = params[name]?.findIndex((edge) => edge > top) ?? -1;
     if (at !== -1) {
-      report(`/${name}/${at}`, `a number from 0 to ${top}, the number of levels,`, params[name]?.[at]);
+      report(`/${name}/${at}`, `a number from 0 to ${top} (the number of levels)`, params[name]?.[at]);
     }
   }
   if (region !== undefined) {
@@ -76,8 +78,8 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
       const isOutside = region[start] >= size;
       report(
         `/region/${isOutside ? start : extent}`,
-        `a box inside the picture of ${picture.width}×${picture.height} pixels`,
-        isOutside ? region[start] : new Words(`${region[extent]} from ${start} ${region[start]} on`),
+        `a box inside the ${picture.width}×${picture.height} picture`,
+        isOutside ? region[start] : new Words(`${extent} ${region[extent]} at ${start} ${region[start]}`),
       );
     }
   }
@@ -91,8 +93,8 @@ export function checkAnswerSize(channels: number, bins: number, labels: number):
   if (size <= MAX_COUNTS) return;
   throw parameterError(
     labels > 0 ? '/per_label' : '/bins',
-    `a request for at most ${MAX_COUNTS} counts (fewer bins or channels)`,
-    new Words(`one for ${size}: ${channels} channels × ${bins} bins × (${labels} labels and the whole)`),
+    `at most ${MAX_COUNTS} counts (use fewer bins or channels)`,
+    new Words(`${size} counts: ${channels} channels × ${bins} bins × (${labels} labels + 1 for all)`),
   );
 }
 

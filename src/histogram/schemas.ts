@@ -26,7 +26,7 @@ const ChannelSchema = StringEnum(CHANNELS, {
 - \`red\`, \`green\`, \`blue\`: as stored in a colour picture.
 - \`alpha\`: as stored, if the picture has it.
 - \`grey\`: as stored in a grey picture.
-- \`luminance\`: 0.2126 R + 0.7152 G + 0.0722 B (the Rec. 709 weights) of the gamma-encoded sRGB values, computed exactly and rounded half up to a whole level. For a grey picture it is the grey.
+- \`luminance\`: 0.2126 R + 0.7152 G + 0.0722 B (the Rec. 709 weights) of the gamma-encoded sRGB values, computed exactly and rounded half up to a whole level. For a grey picture, it is the grey level.
 - \`value\`, \`saturation\`: the V and S of HSV: max(R, G, B), and (max − min) / max times the highest level (255 or 65,535), rounded half up; the saturation of black is 0.
 - \`hue\`: the H of HSV in whole degrees 0–359, rounded half up (360 is 0). Pixels without a hue (R = G = B) are left out.`,
   examples: ['red'],

@@ -18,7 +18,7 @@ const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
   FST_ERR_CTP_BODY_TOO_LARGE: [
     'request_too_large',
-    `The body is longer than the maximum of ${MAX_JSON_BYTES} bytes.`,
+    `The body is larger than the maximum of ${MAX_JSON_BYTES} bytes.`,
   ],
   FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty; send a JSON document.'],
   FST_ERR_CTP_INVALID_JSON_BODY: [

@@ -60,9 +60,9 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
         tags,
         summary: 'Upload one or more images',
         description:
-          'A multipart body with one or more files in the field `files`. The format of each file is recognized by its bytes, the ' +
-          'limits are checked, and the file is decoded once in full. A bad file fails alone; equal bytes are the same image. ' +
-          'If the body is cut off or too long, nothing is stored.',
+          'A multipart body with one or more files in the field `files`. The format of each file is detected from its content, the ' +
+          'limits are checked, and the file is decoded once in full. A bad file does not affect the others; a file that is already ' +
+          'stored returns the existing image. If the body is cut off or too long, nothing is stored.',
         response: {
           201: jsonResponse('UploadResponse', 'At least one image was created.'),
           200: jsonResponse('UploadResponse', 'All images already existed.'),

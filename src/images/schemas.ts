@@ -11,7 +11,7 @@ const { format, details: _, ...measures } = ImageMetadataSchema.properties;
 export const ImageSchema = Type.Object(
   {
     id: Uuid(),
-    filename: Type.String({ description: 'The name it was uploaded or renamed with.' }),
+    filename: Type.String({ description: 'The name given at upload or by renaming.' }),
     format,
     media_type: Type.String({ examples: ['image/jpeg'] }),
     size: Type.Integer({ description: 'Size of the file in bytes.' }),
@@ -24,7 +24,7 @@ export const ImageSchema = Type.Object(
       items: { type: 'integer' },
       description: 'Milliseconds that each page of an animation is shown.',
     }),
-    loop: Nullable('integer', { description: 'Times an animation plays; 0 means forever.' }),
+    loop: Nullable('integer', { description: 'Number of times the animation plays; 0 means forever.' }),
     exif: ExifSchema,
     gps: Type.Optional(SchemaRef(GpsSchema)),
     created_at: Timestamp(),
@@ -71,7 +71,7 @@ export type ImageSort = (typeof IMAGE_SORTS)[number];
 
 const includeGps = Type.Boolean({
   default: false,
-  description: 'Include the position, if the EXIF gives one.',
+  description: 'Include the position, if the EXIF data has one.',
 });
 
 export const ImageListQuerySchema = ObjectWithDefaults({

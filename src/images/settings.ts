@@ -5,7 +5,7 @@ export const imageSettings = {
   MAX_REQUEST_BYTES: count('Maximum size of a request body, in bytes.', GIB),
   MAX_FILES: count('Maximum number of files in one upload.', 100, 1, 1000),
   UPLOAD_CONCURRENCY: count(
-    'Maximum image uploads received at the same time; more are answered 503.',
+    'Maximum image uploads received at the same time; further requests get a 503.',
     256,
     1,
     10_000,

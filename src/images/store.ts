@@ -135,7 +135,7 @@ export class ImageStore {
     }
     throw new AppError(
       'conflict',
-      'The same image was repeatedly uploaded and deleted in the meantime; try again.',
+      'The same image is being uploaded and deleted at the same time; try again.',
     );
   }
 

@@ -58,7 +58,7 @@ export const UploadFormSchema = Type.Object({
     Type.Unsafe<unknown>({ type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' }),
     {
       description:
-        'One or more picture files: JPEG, PNG, WebP, GIF, TIFF or AVIF, recognized by their bytes.',
+        'One or more image files: JPEG, PNG, WebP, GIF, TIFF or AVIF, detected from their content.',
       minItems: 1,
     },
   ),

@@ -49,7 +49,7 @@ async function check(
   if (file.isTooLarge) {
     throw new AppError(
       'file_too_large',
-      `The file is longer than the ${settings.MAX_FILE_BYTES} bytes that are accepted.`,
+      `The file is larger than the maximum of ${settings.MAX_FILE_BYTES} bytes.`,
     );
   }
   const format = sniffImageFormat(file.head);
@@ -59,7 +59,7 @@ async function check(
       'unsupported_image_format',
       file.size === 0
         ? `The file is empty; ${accepted}.`
-        : `The file is not a picture of an accepted format; ${accepted}.`,
+        : `The file is not in an accepted format; ${accepted}.`,
     );
   }
   const image = await images.findBySha256(owner, file.sha256);

@@ -5,7 +5,7 @@ export const SINGLE_OPERATION_EXAMPLES: Record<'resize' | 'crop' | 'convert', Ex
   resize: {
     width: { summary: 'To a width, keeping the proportions', value: { width: 800 } },
     cover: {
-      summary: 'Fill a square with the part that draws the eye, as WebP',
+      summary: 'Fill a square with its most eye-catching part, as WebP',
       value: {
         width: 256,
         height: 256,

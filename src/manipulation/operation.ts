@@ -37,19 +37,19 @@ const SINGLE_OPERATION_ROUTES = [
     name: 'resize',
     verb: 'Resize',
     done: 'Resized',
-    does: 'Resizes it to a width, a height or both, as `fit` says',
+    does: 'Resizes the picture to a width, a height or both, as `fit` says',
   },
   {
     name: 'crop',
     verb: 'Crop',
     done: 'Cropped',
-    does: 'Crops it to a box, to an aspect ratio, or to what draws the eye',
+    does: 'Crops the picture to a box, to an aspect ratio, or to its most eye-catching part',
   },
   {
     name: 'convert',
     verb: 'Convert',
     done: 'Converted',
-    does: 'Converts it to another format, or encodes it with other options',
+    does: 'Converts the picture to another format, or encodes it with other options',
   },
 ] as const;
 
@@ -67,14 +67,14 @@ function singleOperationRoute({
       answers: 'artifact',
       operationId: (of) => `${name}${of}`,
       summary: (of) => `${verb} an ${of}`,
-      description: `${does}, and stores the result as an artifact: the same artifact as a transform with only this operation gives.`,
+      description: `${does}, and stores the result as an artifact. It is the same artifact that a transform with only this operation makes.`,
       form,
       examples: SINGLE_OPERATION_EXAMPLES[name],
     },
     get: {
       operationId: (of) => `get${done}${of}`,
       summary: (of) => `${done} picture of an ${of}`,
-      description: `${does}, and answers with the picture. Its artifact is in \`Content-Location\` and is kept while it is used.`,
+      description: `${does}, and returns the picture. \`Content-Location\` is the path of its artifact, which may be evicted when it has not been used for some time.`,
       form,
       example: QUERY_EXAMPLES[name],
       part: 'content',
@@ -111,7 +111,7 @@ export const transform = defineOperation({
       post: {
         answers: 'artifact',
         operationId: (of) => `transform${of}`,
-        summary: (of) => `Do several operations on an ${of}`,
+        summary: (of) => `Apply several operations to an ${of}`,
         description:
           'Carries out the operations in exactly the given order, encodes the result as `output` says, and stores it as an artifact.',
         form: PIPELINE_FORM,
@@ -124,9 +124,9 @@ export const transform = defineOperation({
       post: {
         answers: 'bytes',
         operationId: (of) => `render${of}`,
-        summary: (of) => `Picture of several operations on an ${of}`,
+        summary: (of) => `Render several operations on an ${of}`,
         description:
-          'Takes the same body as a transform and answers with the picture itself. Its artifact is in `Content-Location` and is kept while it is used.',
+          'Takes the same body as a transform and returns the picture itself. `Content-Location` is the path of its artifact, which may be evicted when it has not been used for some time.',
         form: PIPELINE_FORM,
         examples: TRANSFORM_EXAMPLES,
         bytes: PICTURE,

@@ -7,7 +7,7 @@ import type { Report } from './operations/operation.ts';
 const OutputOptions = Type.Object({
   format: StringEnum([...IMAGE_FORMATS, 'auto'], {
     description:
-      "Format of the result. Default: the input's. `auto` takes WebP or AVIF if `Accept` names them, otherwise the input's.",
+      "Format of the result. Default: the input's. `auto` chooses WebP or AVIF if `Accept` names them, otherwise the input's.",
     examples: ['webp'],
   }),
   quality: Type.Integer({
@@ -72,7 +72,7 @@ const OutputOptions = Type.Object({
   }),
   color_profile: StringEnum(['srgb', 'keep'], {
     description:
-      '`srgb` converts colours to sRGB (the default). `keep` leaves the values of an RGB picture as they are and embeds its profile; others are converted. Not for GIF.',
+      '`srgb` converts colours to sRGB (the default). `keep` leaves the values of an RGB picture as they are and embeds its profile; pictures that are not RGB are converted. Not for GIF.',
     examples: ['srgb'],
   }),
 });
@@ -84,7 +84,7 @@ export const OutputSchema = ObjectWithDefaults(OUTPUT_PROPERTIES, {
   $id: 'PipelineOutput',
   title: 'Output',
   description:
-    'How the result is encoded. An option that the format does not take is refused. Results have 8 bits per channel.',
+    'How the result is encoded. An option that the format does not support is refused. Results have 8 bits per channel.',
 });
 
 /** Encoding options as a client gives them. */
@@ -156,21 +156,21 @@ const EFFORTS: Partial<Record<ImageFormat, readonly [number, number]>> = {
 
 /** What is expected of an option that another one excludes; undefined if the format never takes it. */
 const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> = {
-  jpeg: { progressive: 'no value together with mozjpeg=true, which is always progressive,' },
+  jpeg: { progressive: 'nothing, because mozjpeg=true is always progressive,' },
   png: {
-    quality: 'no value without palette=true, since PNG is lossless otherwise,',
-    effort: 'no value without palette=true (compression_level sets the time spent otherwise)',
-    colors: 'no value without palette=true',
-    dither: 'no value without palette=true',
+    quality: 'nothing, because PNG without palette=true is lossless,',
+    effort: 'nothing, because palette is not true (compression_level sets the time spent),',
+    colors: 'nothing, because palette is not true,',
+    dither: 'nothing, because palette is not true,',
   },
-  webp: { quality: 'no value together with lossless=true' },
+  webp: { quality: 'nothing, because lossless is true,' },
   tiff: {
-    quality: 'no value without compression=jpeg',
-    matte: 'no value without compression=jpeg, since other compressions keep transparency,',
+    quality: 'nothing, because compression is not jpeg,',
+    matte: 'nothing, because compressions other than jpeg keep transparency,',
   },
   avif: {
-    quality: 'no value together with lossless=true',
-    chroma_subsampling: 'no value together with lossless=true',
+    quality: 'nothing, because lossless is true,',
+    chroma_subsampling: 'nothing, because lossless is true,',
   },
 };
 
@@ -204,7 +204,7 @@ function expectedWithout(option: Option, format: ImageFormat): string {
   const condition = CONDITIONS[format]?.[option];
   if (condition !== undefined) return condition;
   const takers = IMAGE_FORMATS.filter((candidate) => option in optionDefaults(candidate, {}));
-  return `no value with format=${format} (only with ${takers.join(', ')})`;
+  return `nothing with format=${format} (only with ${takers.join(', ')})`;
 }
 
 /** Whether the encoded picture can hold an alpha channel. */

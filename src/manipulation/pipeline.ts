@@ -40,7 +40,7 @@ export const ConvertSchema = ObjectWithDefaults(
     $id: 'ConvertOperation',
     title: 'Convert',
     description:
-      'Encodes in another format or with other options, like `output`. Only the last operation may be one.',
+      'Encodes in another format or with other options, like `output`. `convert` is allowed only as the last operation.',
   },
 );
 type ConvertStep = Static<typeof ConvertSchema>;
@@ -117,7 +117,7 @@ export function canonicalizePipeline(
         report(at('op'), 'an operation other than convert, which comes last,', step.op);
       }
       if (request.output !== undefined) {
-        report('/output', 'no value together with a convert operation, which says the same,', request.output);
+        report('/output', 'nothing, because a convert operation says the same,', request.output);
       }
       given = options;
       outputPath = at('');
@@ -177,7 +177,7 @@ function resolveFormat(
   const preferred = [...AUTO_FORMATS, inputFormat].find((candidate) => named.includes(candidate)) ?? named[0];
   if (preferred !== undefined) return preferred;
   if (types.length > 0 && !types.includes('*/*') && !types.includes('image/*')) {
-    throw new AppError('not_acceptable', `Accept allows no picture: ${types.join(', ')}.`);
+    throw new AppError('not_acceptable', `Accept allows none of the picture formats: ${types.join(', ')}.`);
   }
   return inputFormat;
 }

@@ -138,24 +138,25 @@ function checkAnimation({ pages, size }: SourcePicture, { params, limits }: Tran
   if (keep_metadata || color_profile === 'keep') {
     reasons.push('metadata and profiles of animations are not kept');
   }
-  const onePage = `one page of the animation, from 0 to ${pages - 1},`;
+  const onePage = `a page from 0 to ${pages - 1}, because`;
   if (reasons.length > 0) {
-    throw parameterError('/input/page', `${onePage} since ${reasons.join(' and ')},`, undefined);
+    throw parameterError('/input/page', `${onePage} ${reasons.join(' and ')},`, undefined);
   }
-  checkResult(size, pages, limits, '/input/page', `${onePage} or all with`);
+  const all = `${onePage} all pages together may have at most ${limits.maxOutputPixels} pixels,`;
+  checkResult(size, pages, limits, '/input/page', all);
 }
 
-/** @param expected the kind of result that the maximum of pixels is for */
+/** @param expected what the parameter at `path` should be; by default, one that gives a result within the maximum */
 function checkResult(
   { width, height }: Size,
   pages: number,
   { maxOutputPixels }: ImageLimits,
   path: string,
-  expected = 'a result of',
+  expected = `a result of at most ${maxOutputPixels} pixels`,
 ): void {
   if (width * height * pages <= maxOutputPixels) return;
   const received = new Words(`${width}×${height}${pages === 1 ? '' : ` in ${pages} pages`}`);
-  throw parameterError(path, `${expected} at most ${maxOutputPixels} pixels`, received, 'output_too_large');
+  throw parameterError(path, expected, received, 'output_too_large');
 }
 
 async function prepare(

@@ -35,7 +35,7 @@ export async function readingOwn<Result>(result: Promise<Result>): Promise<Resul
 
 /** The refusal of a client's file because of its content. */
 export function undecodable(format: ImageFormat, reason: string, cause?: unknown): AppError {
-  const detail = `The ${FORMATS[format].name} image cannot be decoded: ${reason}`;
+  const detail = `The ${FORMATS[format].name} file cannot be decoded: ${reason}`;
   return new AppError('undecodable_image', detail, { cause });
 }
 

@@ -32,7 +32,7 @@ export type ImageDetails = Static<typeof ImageDetailsSchema>;
 
 /** What an image's bytes say about it, read by decoding it once in full. */
 export const ImageMetadataSchema = Type.Object({
-  format: StringEnum(IMAGE_FORMATS, { description: 'Format of the file, read from its bytes.' }),
+  format: StringEnum(IMAGE_FORMATS, { description: 'Format of the file, detected from its content.' }),
   width: Type.Integer({ description: 'Width of one page in pixels, after EXIF orientation.' }),
   height: Type.Integer({ description: 'Height of one page in pixels, after EXIF orientation.' }),
   channels: Type.Integer({

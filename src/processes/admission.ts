@@ -85,7 +85,7 @@ export class Admission {
       return undefined;
     }
     if (this.#waiting.length >= queue) {
-      throw this.overloaded(`All ${concurrency + queue} places for ${what} are taken`);
+      throw this.overloaded(`Too many ${what} are running or waiting (${concurrency + queue})`);
     }
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const entry = { resolve, reject };

@@ -104,7 +104,7 @@ export class Child<Task, Result> {
     signal.throwIfAborted();
     let verdict: { reason: unknown } | undefined;
     let timer = setTimeout(() => {
-      const detail = `The operation took longer than the allowed ${timeoutMs / 1000} s`;
+      const detail = `The operation took longer than the allowed ${timeoutMs / 1000} s.`;
       verdict = { reason: new AppError('operation_timeout', detail) };
       this.#kill();
     }, timeoutMs);
@@ -181,8 +181,8 @@ function toError(outcome: Exclude<Outcome, { result: unknown }> | ChildEnd): App
     return new AppError(code, detail, { errors, ...(retryAfter === undefined ? {} : { retryAfter }) });
   }
   if ('error' in outcome) {
-    return new AppError('internal_error', 'The operation failed unexpectedly', { cause: outcome.error });
+    return new AppError('internal_error', 'The operation failed unexpectedly.', { cause: outcome.error });
   }
   const cause = new Error(outcome.reason);
-  return new AppError('decoder_crashed', 'The process crashed on this input', { cause });
+  return new AppError('decoder_crashed', 'The process crashed while it handled this file.', { cause });
 }

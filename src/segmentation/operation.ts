@@ -23,7 +23,7 @@ const tag = 'measurement';
 export const LABEL_MAP_SUFFIX = '-labels.png';
 
 const SEGMENTS: BytesAnswer = {
-  description: 'The findings, and every segment with its measurements.',
+  description: 'What the method found, and every segment with its measurements.',
   content: { 'application/json': { schema: Type.Ref('SegmentationResult') } },
 };
 
@@ -54,7 +54,7 @@ export const segmentation = defineOperation({
       post: {
         answers: 'artifact',
         operationId: (of) => `segment${of}`,
-        summary: (of) => `Segment an ${of} and keep the mask`,
+        summary: (of) => `Segment an ${of} and store the mask`,
         description:
           'Divides the picture into segments and measures each. The label map is stored as an artifact; its segments are at `/artifacts/{id}/segments`. Without a body or a `method`, `otsu` is used.',
         form: plainForm(SegmentationParams),
@@ -65,7 +65,7 @@ export const segmentation = defineOperation({
         operationId: (of) => `get${of}Segmentation`,
         summary: (of) => `Segments of an ${of}`,
         description:
-          'Divides the picture into segments and measures each. `Content-Location` names the artifact of the mask, which is kept while it is used.',
+          'Divides the picture into segments and measures each. `Content-Location` is the path of the artifact of the mask, which may be evicted when it has not been used for some time.',
         form: SEGMENTATION_QUERY,
         example: SEGMENTATION_QUERY_EXAMPLE,
         part: 'document',
@@ -92,7 +92,7 @@ export const segmentation = defineOperation({
       tag,
       operationId: 'getSegments',
       summary: 'Segments of a stored mask',
-      description: 'The findings of the segmentation, and every segment with its measurements.',
+      description: 'What the method found, and every segment with its measurements.',
       part: 'document',
       bytes: SEGMENTS,
     },

@@ -14,19 +14,22 @@ import { METHOD_NAMES, METHODS } from './methods/index.ts';
 const TEXTS = {
   box: boxText({
     names: ['x', 'y', 'width', 'height'],
-    description: 'A box around the object, `x,y,width,height`. For grabcut, which requires it.',
+    description:
+      'A box around the object, `x,y,width,height`. Only for the method `grabcut`, which requires it.',
     example: '40,20,320,240',
   }),
   point: pointText({
-    description: 'Keep only the region of similar colours that is connected to this pixel, `x,y`. For color.',
+    description:
+      'Keep only the region of similar colours that is connected to this pixel, `x,y`. Only for the method `color`.',
     example: '120,80',
   }),
   foreground: pointsText({
-    description: 'Points that are certainly part of the object, `x,y;x,y;…`. For grabcut.',
+    description: 'Points that are certainly part of the object, `x,y;x,y;…`. Only for the method `grabcut`.',
     example: '120,80;130,90',
   }),
   background: pointsText({
-    description: 'Points that are certainly not part of the object, `x,y;x,y;…`. For grabcut.',
+    description:
+      'Points that are certainly not part of the object, `x,y;x,y;…`. Only for the method `grabcut`.',
     example: '5,5;310,5',
   }),
   markers: taggedText(
@@ -56,7 +59,7 @@ const TEXTS = {
     {
       description:
         'Where flooding starts: `levels:LOW,HIGH`; `distance:MIN_DISTANCE` or `distance:MIN_DISTANCE,THRESHOLD`; or `points:x,y;x,y;…`, ' +
-        'with points of the background after a `|`. For watershed.',
+        'with points of the background after a `|`. Only for the method `watershed`.',
       example: 'levels:30,150',
     },
   ),
@@ -65,6 +68,11 @@ const TEXTS = {
 /** `invert` has another meaning in some methods. */
 const INVERT =
   'Swap foreground and background. For multi_otsu: count classes downwards. For watershed: objects are darker than their background.';
+
+function onlyFor(methods: readonly string[]): string {
+  const names = methods.map((method) => `\`${method}\``).join(', ');
+  return `Only for the ${methods.length === 1 ? 'method' : 'methods'} ${names}.`;
+}
 
 /** Every parameter that is one value, without its default: it must not be filled in for a method that lacks it. */
 function plainParameters(): Record<string, TSchema> {
@@ -84,7 +92,7 @@ function plainParameters(): Record<string, TSchema> {
       const parts = [
         name === 'invert' ? INVERT : description,
         fallback === undefined ? '' : `Default: ${fallback}.`,
-        methods.length === METHOD_NAMES.length ? '' : `For ${methods.join(', ')}.`,
+        methods.length === METHOD_NAMES.length ? '' : onlyFor(methods),
       ];
       return [name, Type.Optional(Type.Unsafe({ ...rules, description: parts.filter(Boolean).join(' ') }))];
     }),

@@ -27,7 +27,7 @@ const summary = {
   connectivity: Type.Unsafe<4 | 8>({
     type: 'integer',
     enum: [4, 8],
-    description: 'Number of neighbours that a pixel is connected to.',
+    description: 'Number of neighbours that count as connected: 4 or 8.',
   }),
   bit_depth: Type.Unsafe<8 | 16>({
     type: 'integer',
@@ -58,7 +58,7 @@ export const SegmentationResult = Type.Object(
   {
     $id: 'SegmentationResult',
     additionalProperties: false,
-    description: 'The findings and the measured segments.',
+    description: 'What the method found, and the measured segments.',
   },
 );
 export type SegmentationResult = Static<typeof SegmentationResult>;

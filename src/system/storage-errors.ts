@@ -13,7 +13,7 @@ export function toStorageError(error: unknown): AppError | undefined {
 }
 
 export function storageUnavailable(cause: unknown): AppError {
-  return new AppError('storage_unavailable', 'There is no room to store more bytes at the moment.', {
+  return new AppError('storage_unavailable', 'The server cannot store data at the moment.', {
     cause,
     retryAfter: RETRY_AFTER_S,
   });

@@ -298,6 +298,15 @@ const PLURALS: Record<InputKind, string> = {
   staged_file: 'files',
 };
 
+const NAMES: Readonly<Record<string, string>> = {
+  image: 'an image',
+  picture: 'a picture',
+  histogram: 'a histogram',
+  mask: 'a segmentation mask',
+  frame_set: 'a frame set',
+  staged_file: 'a file',
+};
+
 function isOfKind(input: Input, kind: InputKind): boolean {
   return kind === 'picture' ? input.format !== null : input.kind === kind;
 }
@@ -308,11 +317,7 @@ function requireKind(input: Input, kind: InputKind): void {
 }
 
 function wrongKind(expected: InputKind, received: string): AppError {
-  return parameterError(
-    '/id',
-    `the id of a ${expected}`,
-    new Words(`that of ${received === 'image' ? 'an' : 'a'} ${received}`),
-  );
+  return parameterError('/id', `the id of ${NAMES[expected]}`, new Words(`that of ${NAMES[received]}`));
 }
 
 function writtenBy(work: Work, { content }: Outcome): WrittenFile {

@@ -3,13 +3,13 @@ import { count, type Settings } from '../core/settings.ts';
 
 export const workSettings = {
   IMAGE_CONCURRENCY: count(
-    'Number of image processes, each working on one image at a time. Default: the number of cores.',
+    'Number of image processes; each runs one task at a time. Default: the number of cores.',
     availableParallelism(),
     1,
     256,
   ),
   IMAGE_QUEUE: count(
-    'Maximum number of image operations that wait for a process; more are answered 503.',
+    'Maximum number of image operations that wait for a process; further requests get a 503.',
     200,
     0,
   ),

@@ -159,7 +159,7 @@ const MALFORMED: [name: string, file: string | Buffer, status: number, about: Re
   ['another name', 'depth,col1,value\n1,2,3\n', 422, /value/],
   ['an empty name', 'depth,col1,\n1,2,3\n', 422, /column 3/],
   ['10,001 columns', `${header(10_001)}1\n`, 422, /10000/],
-  ['a quote not closed in the header', '"depth,col1\n1,2\n', 422, /not closed/],
+  ['a quote not closed in the header', '"depth,col1\n1,2\n', 422, /unclosed quote/],
   ['malformed quotes in the header', '"depth"x,col1\n1,2\n', 422, /malformed quotes/],
   ['a header of 2 MiB', `depth,${'c'.repeat(2 ** 21)}\n`, 422, /1048576/],
   ['pipes between cells', 'depth|col1\n1|2\n', 422, /depth/],

@@ -366,7 +366,7 @@ t.test('faults say what would fit', async (t) => {
     [{ edges: [0, 5, 4] }, 'Expected an edge above the one before it (5) for edges[2] but received 4'],
     [
       { bins: 2, edges: [0, 1] },
-      'Expected no value together with bins for edges but received an array of 2 items',
+      'Expected nothing, because bins is given, for edges but received an array of 2 items',
     ],
     [
       { channels: ['grey'] },
@@ -374,7 +374,7 @@ t.test('faults say what would fit', async (t) => {
     ],
     [
       { region: { left: 52, top: 0, width: 10, height: 10 } },
-      'Expected a box inside the picture of 61×47 pixels for width but received 10 from left 52 on',
+      'Expected a box inside the 61×47 picture for width but received width 10 at left 52',
     ],
     [
       { maskFile: tooSmall },

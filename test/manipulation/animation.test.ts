@@ -143,7 +143,7 @@ t.test('an animation in a format without is refused', async (t) => {
   } catch (error) {
     t.match(
       error,
-      { detail: /one page .* from 0 to 4, since trim .* and PNG .* for page / },
+      { detail: /a page from 0 to 4, because trim .* and PNG .* for page / },
       'all reasons, and the way out',
     );
   }

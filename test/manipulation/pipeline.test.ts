@@ -218,16 +218,16 @@ t.test('faults among parameters say what goes together', async (t) => {
     ],
     [
       { output: { format: 'webp', lossless: true, quality: 80, effort: 9 } },
-      'Expected no value together with lossless=true for quality but received 80',
+      'Expected nothing, because lossless is true, for quality but received 80',
       'Expected an integer from 0 to 6 with format=webp for effort but received 9',
     ],
     [
       { output: { mozjpeg: true, compression_level: 3 } },
-      'Expected no value with format=jpeg (only with png) for compression_level but received 3',
+      'Expected nothing with format=jpeg (only with png) for compression_level but received 3',
     ],
     [
       { operations: [{ op: 'convert', format: 'png' }], output: { quality: 3 } },
-      'Expected no value together with a convert operation, which says the same, for output but received an object of 1 property',
+      'Expected nothing, because a convert operation says the same, for output but received an object of 1 property',
     ],
   ] as const) {
     t.same(

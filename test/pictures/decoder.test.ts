@@ -62,7 +62,7 @@ async function isUndecodable(file: string, format: ImageFormat, name: string, re
   for (const user of users) {
     const { code, detail } = await refusalOf(user.read({ path: file, format }));
     t.equal(code, 'undecodable_image', `${name}, ${user.name}`);
-    const start = `The ${NAMES[format]} image cannot be decoded: `;
+    const start = `The ${NAMES[format]} file cannot be decoded: `;
     t.ok(detail.startsWith(start), `${name}, ${user.name}: ${detail}`);
     t.match(detail.slice(start.length), reason, `${name}, ${user.name}`);
     t.notMatch(detail, /\/|Vips|vips|seek|: :/, 'no path and no internals');

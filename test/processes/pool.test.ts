@@ -121,7 +121,7 @@ t.test('errors cross with their code, faults and cause', async (t) => {
   const broken = path.join(folder, 'broken.png');
   writeFileSync(broken, readFileSync(quick.path).subarray(0, 2000));
   const error = await engine.inspect({ path: broken, format: 'png' }).catch((error: unknown) => error);
-  t.match(error, { name: 'AppError', code: 'undecodable_image', detail: /^The PNG image cannot be decoded/ });
+  t.match(error, { name: 'AppError', code: 'undecodable_image', detail: /^The PNG file cannot be decoded/ });
 
   const missing = await engine
     .inspect({ path: path.join(folder, 'none.png'), format: 'png' })

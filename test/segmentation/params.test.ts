@@ -160,15 +160,15 @@ t.test('faults say what was expected and what was received', async (t) => {
     [{ method: 'magic' }, `Expected one of ${METHOD_NAMES.join(', ')} for method but received "magic"`],
     [
       { method: 'threshold' },
-      'Expected a global threshold, or adaptive instead, for value but received nothing',
+      'Expected an integer from 0 to 255 (or adaptive instead of value) for value but received nothing',
     ],
     [
       { method: 'threshold', value: 1, adaptive: 'mean' },
-      'Expected no value together with value for adaptive but received "mean"',
+      'Expected nothing, because value is given, for adaptive but received "mean"',
     ],
     [
       { method: 'kmeans', close: 1 },
-      'Expected 0, since kmeans gives several classes here, for close but received 1',
+      'Expected 0, because kmeans gives more than two classes, for close but received 1',
     ],
     [
       { method: 'watershed', markers: { from: 'levels', low: 31, high: 30 } },
@@ -176,11 +176,11 @@ t.test('faults say what was expected and what was received', async (t) => {
     ],
     [
       { method: 'color', point: { x: 2, y: 0 } },
-      'Expected a pixel of the picture of 2×3 for point but received (2, 0)',
+      'Expected a pixel of the 2×3 picture for point but received (2, 0)',
     ],
     [
       { method: 'grabcut', box: { x: 1, y: 0, width: 2, height: 1 } },
-      'Expected a box inside the picture of 2×3 for box but received 2×1 at (1, 0)',
+      'Expected a box inside the 2×3 picture for box but received 2×1 at (1, 0)',
     ],
   ] as const) {
     await t.rejects(async () => segmentPixels(picture, params), { message }, message);

@@ -62,7 +62,7 @@ export class BlobRegistry {
       });
       if (locked.rowCount === 1) return false;
     }
-    throw new AppError('conflict', 'Equal bytes were repeatedly stored and deleted at the same time.');
+    throw new AppError('conflict', 'The same file is being stored and deleted at the same time; try again.');
   }
 }
 

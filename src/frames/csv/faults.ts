@@ -14,8 +14,8 @@ export type CellFaultCode =
 export const CellFaultSchema = Type.Object(
   {
     code: Type.Unsafe<CellFaultCode>(Type.String({ examples: ['out_of_range'] })),
-    row: Type.Integer({ description: 'Row after the header, from 1.' }),
-    line: Type.Integer({ description: 'Line of the file, from 1.' }),
+    row: Type.Integer({ description: 'Row number in the file, counted from 1 after the header.' }),
+    line: Type.Integer({ description: 'Line number in the file, counted from 1.' }),
     column: Nullable('string', { description: 'Null for a fault of the whole row.' }),
     value: Nullable('string', { description: 'The text of the cell, clipped.' }),
     message: Type.String(),

@@ -74,7 +74,7 @@ export function checkSignature(head: Buffer): number {
  * @throws AppError `validation_failed`
  */
 export function parseHeader({ bytes, isInQuotes }: RecordFinder, given: Delimiter | undefined): Header {
-  if (isInQuotes) throw fileError('The header of the CSV has a quote that is not closed.');
+  if (isInQuotes) throw fileError('The CSV header has an unclosed quote.');
   if (bytes.includes(0)) throw notText('NUL bytes in its first line: binary data or UTF-16 text');
   const delimiters = given === undefined ? DELIMITERS : [given];
   const readings = delimiters.map((delimiter) => splitHeader(bytes, delimiter));
@@ -107,7 +107,7 @@ function splitHeader(record: Buffer, delimiter: Delimiter): Reading {
 }
 
 function matchColumns({ delimiter, names }: Reading): Header {
-  if (names === undefined) throw fileError('The header of the CSV has malformed quotes.');
+  if (names === undefined) throw fileError('The CSV header has malformed quotes.');
   if (names.length > MAX_COLUMNS + 1) {
     const received = new Words(`${names.length} columns`);
     throw headerError(`depth and at most ${MAX_COLUMNS} pixel columns`, received);
@@ -115,7 +115,7 @@ function matchColumns({ delimiter, names }: Reading): Header {
   const depthCell = names.findIndex(isDepth);
   if (depthCell < 0) throw headerError('a column named depth', new Words(quoteNames(names)));
   const columns = names.length - 1;
-  if (columns === 0) throw headerError('pixel columns col1, col2, … besides depth', new Words('none'));
+  if (columns === 0) throw headerError('pixel columns col1, col2, … in addition to depth', new Words('none'));
   const pixels = new Int32Array(names.length).fill(-1);
   const seen = new Uint8Array(columns);
   names.forEach((name, cell) => {

@@ -88,7 +88,7 @@ export class RowReader {
   #readDepth(cell: string, index: number): number {
     const depth = parseDepth(cell, this.#decimalComma);
     if (isBlankCell(cell)) {
-      this.#addFault('null_depth', index, cell, 'a number');
+      this.#addFault('null_depth', index, cell, 'a number (a depth cannot be missing)');
     } else if (Number.isNaN(depth)) {
       this.#addFault('bad_depth', index, cell, 'a decimal number');
     } else if (Math.abs(depth) > MAX_DEPTH) {

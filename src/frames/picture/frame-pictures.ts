@@ -38,13 +38,13 @@ export class FramePictures {
   ): PlannedWork & { file: FileKind } {
     const width = commonWidth(frames);
     if (frames.count === 0 || width === undefined) {
-      throw new AppError('not_found', 'There are no frames in this range to make a picture of.');
+      throw new AppError('not_found', 'There are no frames in this range.');
     }
     if (query.scale === 'depth' && query.order === 'file') {
-      throw parameterError('/scale', 'rows (depth needs order=depth)', query.scale);
+      throw parameterError('/scale', 'rows (scale=depth needs order=depth)', query.scale);
     }
     if (query.scale === 'depth' && query.height === undefined) {
-      throw parameterError('/height', 'an integer with scale=depth', query.height);
+      throw parameterError('/height', 'an integer, because scale=depth needs one,', query.height);
     }
     const height = query.height ?? frames.count;
     const format = this.#chooseFormat(formats, width, height, query.height);
@@ -77,7 +77,7 @@ export class FramePictures {
       ? `${maxPixels} pixels in all`
       : `${Math.max(...formats.map((format) => FORMATS[format].maxSide))} pixels a side`;
     const expected = `an integer that makes a picture of at most ${bound}`;
-    const given = asked === undefined ? `nothing: ${height} frames make` : `${asked}, which makes`;
+    const given = asked === undefined ? `nothing, and ${height} frames would make` : `${asked}, which makes`;
     const received = new Words(`${given} ${width}×${height} pixels`);
     throw parameterError('/height', expected, received, 'output_too_large');
   }

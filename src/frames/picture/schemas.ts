@@ -21,7 +21,8 @@ export const FramePictureQuerySchema = ObjectWithDefaults({
   ),
   scale: StringEnum(['rows', 'depth'], {
     default: 'rows',
-    description: 'Divide the `height` by frames, or by depth; then gaps stay transparent.',
+    description:
+      '`rows`: each picture row covers the same number of frames. `depth`: each covers the same range of depths, and gaps stay transparent.',
   }),
 });
 export type FramePictureQuery = Static<typeof FramePictureQuerySchema>;

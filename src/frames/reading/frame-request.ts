@@ -22,11 +22,12 @@ export function readFrameRequest(query: FrameListQuery, frameSets: readonly Fram
     order === 'file' &&
     frameSets.some((set) => qualityOf(set).depth_order !== 'ascending')
   ) {
-    const expected = 'none or static (or order=depth, because the depths of a file do not rise)';
+    const expected =
+      'none or static (dynamic needs order=depth, because the depths of this log do not increase in file order)';
     throw parameterError('/normalization', expected, normalization);
   }
   if (depth_min !== undefined && depth_max !== undefined && depth_min > depth_max) {
-    throw parameterError('/depth_min', `a number up to depth_max, which is ${depth_max},`, depth_min);
+    throw parameterError('/depth_min', `a number of at most depth_max (${depth_max})`, depth_min);
   }
   return { ...selectFrames(query, frameSets), query, colormap: findColormap(query.colormap) };
 }
@@ -46,7 +47,7 @@ export function commonWidth(frames: FrameRequest): number | undefined {
 export function requireCommonWidth(frames: FrameRequest): void {
   const widths = widthsOf(frames);
   if (widths.length < 2) return;
-  const expected = `a width (or a frame_set_id), because the frame sets have rows of ${widths.join(', ')} pixels,`;
+  const expected = `a width or a frame_set_id, because the selected rows are ${widths.join(', ')} pixels wide,`;
   throw parameterError('/width', expected, undefined);
 }
 

@@ -25,7 +25,7 @@ export const FrameDetailSchema = Type.Object(
   {
     ...frameProperties,
     frame_set_id: Uuid(),
-    row: Type.Integer({ description: 'Place in the file: rows after the header, from 1.' }),
+    row: Type.Integer({ description: 'Row number in the file, counted from 1 after the header.' }),
   },
   { $id: 'FrameDetail', description: 'One frame and its place in a frame set.' },
 );
@@ -41,7 +41,7 @@ const lookQuery = {
   normalization: StringEnum(NORMALIZATIONS, {
     default: 'none',
     description:
-      'How grey levels are spread over 0–255: from the least to the greatest of the whole frame set (`static`), or of a window of depth around each row (`dynamic`).',
+      'How grey levels are stretched to 0–255. `none`: not at all; `static`: from the minimum to the maximum of the frame set; `dynamic`: from the minimum to the maximum of a depth window around each row.',
   }),
   window: Type.Number({
     exclusiveMinimum: 0,

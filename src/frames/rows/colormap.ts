@@ -44,10 +44,10 @@ const PIECEWISE = [
 ];
 
 const TABLE_DESCRIPTIONS: Record<keyof typeof COLOR_TABLES, string> = {
-  viridis: 'Purple, green, yellow; perceptually even, readable with colour blindness.',
-  magma: 'Black, purple, orange, cream; perceptually even.',
-  inferno: 'Black, purple, orange, yellow; perceptually even.',
-  turbo: 'A rainbow of smooth lightness, for the finest differences.',
+  viridis: 'Purple, green, yellow; perceptually uniform, readable by colour-blind people.',
+  magma: 'Black, purple, orange, cream; perceptually uniform.',
+  inferno: 'Black, purple, orange, yellow; perceptually uniform.',
+  turbo: 'A rainbow with smoothly varying lightness, for fine differences.',
 };
 
 /** `#rrggbb` as three integers. */
@@ -118,7 +118,7 @@ export function findColormap(text: string): Colormap {
   if (!isJson && !text.includes(':')) {
     throw invalid(`one of ${[...BY_NAME.keys()].join(', ')}, or stops like 0:#000000,255:#ffffff`, text);
   }
-  const custom = { name: 'custom', description: 'Stops of the request.' };
+  const custom = { name: 'custom', description: 'The stops given in the request.' };
   return colormapFromStops(isJson ? parseJson(text) : parseStops(text), custom);
 }
 

@@ -4,7 +4,7 @@ import { Depth } from './row.ts';
 
 export const GapSchema = Type.Object(
   { row: Type.Integer({ description: 'The row after the jump.' }), from_depth: Depth(), to_depth: Depth() },
-  { $id: 'DepthGap', description: 'A jump of the depth by more than 1.5 typical steps.' },
+  { $id: 'DepthGap', description: 'A jump in depth of more than 1.5 typical steps.' },
 );
 type Gap = Static<typeof GapSchema>;
 
@@ -29,8 +29,8 @@ export const QualityReportSchema = Type.Object({
   value_min: Nullable('integer'),
   value_max: Nullable('integer'),
   depth_order: StringEnum(['ascending', 'descending', 'unsorted']),
-  descents: Type.Integer({ description: 'Rows with a smaller depth than the one before.' }),
-  duplicate_depths: Type.Integer({ description: 'Rows with the depth of the one before.' }),
+  descents: Type.Integer({ description: 'Rows with a smaller depth than the row before.' }),
+  duplicate_depths: Type.Integer({ description: 'Rows with the same depth as the row before.' }),
   step: Type.Unsafe<Static<typeof StepSchema> | null>(Type.Union([Type.Ref('DepthStep'), Type.Null()])),
   gaps: Type.Integer(),
   largest_gaps: Type.Unsafe<Gap[]>(Type.Array(Type.Ref('DepthGap'))),

@@ -9,19 +9,20 @@ export const PlotParamsSchema = ObjectWithDefaults({
     minimum: 64,
     maximum: 4096,
     default: 800,
-    description: 'Width of the plot in pixels. A plot narrower than 280 has no text.',
+    description: 'Width of the plot in pixels. A plot less than 280 pixels wide has no text.',
     examples: [640],
   }),
   height: Type.Integer({
     minimum: 48,
     maximum: 4096,
     default: 400,
-    description: 'Height of the plot in pixels. A plot lower than 160 has no text.',
+    description: 'Height of the plot in pixels. A plot less than 160 pixels high has no text.',
     examples: [320],
   }),
   theme: StringEnum(PLOT_THEMES, {
     default: 'light',
-    description: 'Dark curves that multiply on a white background, or light ones that add up on a dark one.',
+    description:
+      '`light`: dark curves on white, darker where they overlap; `dark`: light curves on a dark background, lighter where they overlap.',
     examples: ['dark'],
   }),
   scale: StringEnum(PLOT_SCALES, {

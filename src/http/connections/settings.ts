@@ -2,12 +2,12 @@ import { count, type Settings } from '../../core/settings.ts';
 
 export const connectionSettings = {
   IDLE_TIMEOUT_MS: count(
-    'Maximum silence during an upload or a download before the connection is closed, in milliseconds.',
+    'Maximum time without data during an upload or a download before the connection is closed, in milliseconds.',
     30_000,
     100,
   ),
   MIN_TRANSFER_RATE: count(
-    'Minimum bytes per second of an upload or a download, averaged over a growing window; 0 turns the check off.',
+    'Minimum bytes per second of an upload or a download, averaged since the transfer started or last had to wait for the server; 0 turns the check off.',
     1024,
     0,
   ),

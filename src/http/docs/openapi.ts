@@ -35,8 +35,8 @@ const TAGS = [
   {
     name: 'manipulation',
     description:
-      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and answers with the artifact; ' +
-      '`GET` takes the same parameters and answers with the picture, for `<img>` and caches.',
+      'Pictures derived from an image or from another artifact. `POST` stores the result as an artifact and returns the artifact; ' +
+      '`GET` takes the same parameters and returns the picture, for `<img>` and caches.',
   },
   {
     name: 'measurement',
@@ -56,8 +56,8 @@ const TAGS = [
 const DESCRIPTION = `A self-hosted, typed image-processing API. Upload pictures with \`POST /images\`, then work on them by their \`id\`.
 
 Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable \`code\`; a validation
-problem lists every fault with its location. \`POST\` makes an artifact and answers with it (\`/render\` with the picture); \`GET\`
-answers with the result itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
+problem lists every fault with its location. \`POST\` makes an artifact and returns it (\`/render\` with the picture); \`GET\`
+returns the result itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
 \`cursor\`. Content has a strong \`ETag\` and supports conditional and range requests. \`HEAD\` works wherever \`GET\` does.
 
 This document: [\`/openapi.json\`](/openapi.json).`;

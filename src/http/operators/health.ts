@@ -41,7 +41,7 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
       schema: {
         operationId: 'getLiveness',
         tags: ['operations'],
-        summary: 'Is the process alive',
+        summary: 'Check that the process is alive',
         description: 'Answers while the process is running, whatever the state of the database.',
         response: { 200: jsonResponse('Liveness', 'The process is running.'), ...problemResponses() },
       },
@@ -55,9 +55,9 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
       schema: {
         operationId: 'getReadiness',
         tags: ['operations'],
-        summary: 'Is the service ready',
+        summary: 'Check that the service is ready',
         description:
-          'Checks that the database answers and that every queue has room: image operations, image logs, pictures of frames, uploads.',
+          'Checks that the database answers and that there is room for more image operations, image logs, pictures of frames and uploads.',
         response: {
           200: jsonResponse('Readiness', 'The service is ready.'),
           ...problemResponses(),

@@ -45,8 +45,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     });
   for (const [name, help] of [
     ['running', 'Running image operations, image logs, pictures of frames and uploads.'],
-    ['waiting', 'Those that wait for a place.'],
-    ['capacity', 'Maximum number running or waiting at once; past it the answer is 503.'],
+    ['waiting', 'Requests that wait for a place.'],
+    ['capacity', 'Maximum number running or waiting at once; further requests get a 503.'],
   ] as const) {
     new Gauge({
       name: `coreframe_queue_${name}`,
@@ -66,10 +66,10 @@ export function createMetrics(sources: MetricSources): Metrics {
   gauge('coreframe_disk_cache_bytes', 'Bytes in the disk cache.', () => sources.diskCache.bytes);
   for (const name of ['disk', 'memory'] as const) {
     const cache = sources[`${name}Cache`];
-    gauge(`coreframe_${name}_cache_hits`, `Reads that the ${name} cache answered.`, () => cache.hits);
+    gauge(`coreframe_${name}_cache_hits`, `Reads served from the ${name} cache.`, () => cache.hits);
     gauge(
       `coreframe_${name}_cache_misses`,
-      `Reads that the ${name} cache could not answer.`,
+      `Reads that the ${name} cache could not serve.`,
       () => cache.misses,
     );
   }
@@ -96,7 +96,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     }),
     sentBytes: new Counter({
       name: 'coreframe_sent_bytes_total',
-      help: 'Bytes of answers whose length is known.',
+      help: 'Bytes of responses whose length is known.',
       registers,
     }),
   };

@@ -79,7 +79,7 @@ export const PROBLEMS = {
   too_many_files: {
     status: 413,
     title: 'Too many files',
-    when: 'An upload has more files or parts than `MAX_FILES`, or an image log upload has more than one file.',
+    when: 'An upload has more than `MAX_FILES` files or too many other parts, or an image log upload has more than one file.',
   },
   unsupported_media_type: {
     status: 415,
@@ -144,7 +144,7 @@ export const PROBLEMS = {
   overloaded: {
     status: 503,
     title: 'Overloaded',
-    when: 'A queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`, `UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
+    when: 'All places are taken and the queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`), or too many uploads are running (`UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
   },
   database_unavailable: {
     status: 503,
@@ -176,8 +176,10 @@ export const FaultSchema = Type.Object(
     }),
     message: Type.String({ description: 'What was expected, and what was received.' }),
     code: Type.Optional(Type.String({ description: 'In a CSV file: the kind of fault.' })),
-    row: Type.Optional(Type.Integer({ description: 'In a CSV file: the row after the header, from 1.' })),
-    line: Type.Optional(Type.Integer({ description: 'In a CSV file: the line of the file, from 1.' })),
+    row: Type.Optional(
+      Type.Integer({ description: 'In a CSV file: the row number, counted from 1 after the header.' }),
+    ),
+    line: Type.Optional(Type.Integer({ description: 'In a CSV file: the line number, counted from 1.' })),
     column: Type.Optional(
       Nullable('string', { description: 'In a CSV file: the column; null for the whole row.' }),
     ),
@@ -193,13 +195,13 @@ export const ProblemSchema = Type.Object(
     type: Type.String({ format: 'uri-reference', description: 'The kind of problem, as a URI.' }),
     title: Type.String({ description: 'The kind of problem, for people.' }),
     status: Type.Integer({ description: 'The HTTP status.' }),
-    detail: Type.String({ description: 'What went wrong this time.' }),
+    detail: Type.String({ description: 'What went wrong in this request.' }),
     instance: Type.String({ description: 'The path of the request.' }),
     code: StringEnum(ERROR_CODES, { description: 'The kind of problem, for programs. Stable.' }),
     request_id: Type.String({ description: 'The id of the request in the log.' }),
     errors: Type.Optional(
       Type.Array(Type.Ref('Fault'), {
-        description: 'Every fault found, if there are several or if they can be located.',
+        description: 'Every fault found that has a location in the request.',
       }),
     ),
   },

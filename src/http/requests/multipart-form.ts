@@ -58,7 +58,7 @@ export function refuseUnreceivable(request: FastifyRequest, { maxRequestBytes }:
 }
 
 function bodyTooLarge(maxBytes: number): AppError {
-  return new AppError('request_too_large', `The body is longer than the maximum of ${maxBytes} bytes.`);
+  return new AppError('request_too_large', `The body is larger than the maximum of ${maxBytes} bytes.`);
 }
 
 /** A signal that is aborted when the body becomes too large, whatever `Content-Length` says. */

@@ -66,7 +66,11 @@ export function partialResponses(content: object): Record<number, object> {
       content,
       headers: { ...ETAG_HEADER, 'content-range': RESPONSE_HEADERS['content-range'] },
     },
-    304: { type: 'null', description: 'The client has these bytes (`If-None-Match`).', headers: ETAG_HEADER },
+    304: {
+      type: 'null',
+      description: 'The client already has these bytes (`If-None-Match`).',
+      headers: ETAG_HEADER,
+    },
   };
 }
 
@@ -147,7 +151,7 @@ export async function sendMadeContent(
 
   const { 'if-match': ifMatch } = request.headers;
   if (ifMatch !== undefined && !listNames(ifMatch, etag)) {
-    throw new AppError('precondition_failed', `If-Match names another version; the content is ${etag}.`);
+    throw new AppError('precondition_failed', `If-Match does not match; the current ETag is ${etag}.`);
   }
   if (isNotModified(request, etag)) return reply.code(304).send();
 

@@ -3,7 +3,7 @@ import { Uuid } from '../../core/schema.ts';
 
 /** Path parameters of one resource. */
 export const IdParamsSchema = Type.Object(
-  { id: Uuid({ description: 'From the answer to an upload, an operation or a list.' }) },
+  { id: Uuid({ description: 'As returned by an upload, an operation or a list.' }) },
   { additionalProperties: false },
 );
 
@@ -31,7 +31,7 @@ export const RESPONSE_HEADERS = {
   'content-range': { type: 'string', description: 'The range of these bytes: `bytes 0-99/829183`.' },
   'content-location': {
     type: 'string',
-    description: 'The path of this result: the artifact, or a path below it.',
+    description: 'The path at which this result can be requested again: the artifact, or a path below it.',
   },
   location: { type: 'string', description: 'The path of the artifact.' },
   link: {

@@ -137,10 +137,11 @@ function checkPlacement({ gravity, margin, left, top, tile }: CompositeParams, r
   const hasOffset = left !== undefined || top !== undefined;
   if (hasOffset && left === undefined) report('left', 'a value together with top', left);
   if (hasOffset && top === undefined) report('top', 'a value together with left', top);
-  if (hasOffset && gravity !== undefined) report('gravity', 'no value together with left and top', gravity);
-  if (hasOffset && tile) report('tile', 'false together with left and top', tile);
-  if (hasOffset && margin > 0) report('margin', '0 together with left and top', margin);
-  else if (tile && margin > 0) report('margin', '0 together with tile=true', margin);
+  if (hasOffset && gravity !== undefined)
+    report('gravity', 'nothing, because left and top are given,', gravity);
+  if (hasOffset && tile) report('tile', 'false, because left and top are given,', tile);
+  if (hasOffset && margin > 0) report('margin', '0, because left and top are given,', margin);
+  else if (tile && margin > 0) report('margin', '0, because tile is true,', margin);
 }
 
 /** The part of the overlay that lies in the picture (H×W×4, row-major), and its place there. */
@@ -190,7 +191,7 @@ function visiblePart(
     const parameter = params.left === undefined ? 'margin' : box.width < 1 ? 'left' : 'top';
     throw parameterError(
       at(parameter),
-      `a value that leaves a part of the overlay of ${overlay.width}×${overlay.height} in the picture of ${size.width}×${size.height}`,
+      `a value that keeps part of the overlay (${overlay.width}×${overlay.height}) inside the picture (${size.width}×${size.height})`,
       params[parameter],
     );
   }

@@ -33,12 +33,12 @@ const CropParams = Type.Object({
   position: Type.Optional(
     StringEnum(POSITIONS, {
       description:
-        'The part to keep if no box is given: a compass point (`center` by default), `attention` (the part that draws the eye) or `entropy` (the part with the most detail).',
+        'The part to keep if no box is given: a compass point (`center` by default), `attention` (its most eye-catching part) or `entropy` (the part with the most detail).',
       examples: ['attention'],
     }),
   ),
   clip: Type.Boolean({
-    description: 'Cut the box to the picture instead of refusing one that extends beyond it.',
+    description: 'If the box extends beyond the picture, crop to the part inside instead of refusing it.',
     default: false,
     examples: [true],
   }),
@@ -49,9 +49,11 @@ type CropParams = Static<typeof CropParams>;
 export const crop = defineOperation({
   name: 'crop',
   summary: 'Cuts a part out of the picture.',
-  description:
-    'Takes one of three forms: a box (`left`, `top`, `width`, `height`; with `clip`, one that extends beyond the picture is cut to it instead of refused); ' +
-    'the largest part with an `aspect_ratio`, at `position`; or a part of `width` × `height` at `position`, which may be `attention` or `entropy`.',
+  description: `There are three ways to choose the part:
+
+- a box: \`left\`, \`top\`, \`width\` and \`height\`, with \`clip\` for a box that extends beyond the picture;
+- the largest part with an \`aspect_ratio\`, at \`position\`;
+- a part of \`width\` × \`height\`, at \`position\`, which may be \`attention\` or \`entropy\`.`,
   params: CropParams.properties,
 
   needsStill: ({ position }) =>
@@ -89,19 +91,19 @@ function checkForm(params: CropParams, report: Report): void {
   const needs = (names: readonly (keyof CropParams)[], form: string) => {
     for (const name of names) if (params[name] === undefined) report(name, `a value (${form})`, undefined);
   };
-  const excludes = (names: readonly (keyof CropParams)[], form: string) => {
+  const excludes = (names: readonly (keyof CropParams)[], others: string) => {
     for (const name of names) {
-      if (params[name] !== undefined) report(name, `no value together with ${form}`, params[name]);
+      if (params[name] !== undefined) report(name, `nothing, because ${others} given,`, params[name]);
     }
   };
 
   if (isBox(params) && aspect_ratio === undefined) {
     needs(['left', 'top', 'width', 'height'], 'a box needs left, top, width and height');
-    excludes(['position'], 'left and top');
+    excludes(['position'], 'left and top are');
     return;
   }
   if (aspect_ratio !== undefined) {
-    excludes(['left', 'top', 'width', 'height'], 'aspect_ratio');
+    excludes(['left', 'top', 'width', 'height'], 'aspect_ratio is');
   } else if (params.width === undefined && params.height === undefined) {
     report('width', 'a box (left, top, width, height), an aspect_ratio, or a width and a height', undefined);
     return;
@@ -142,7 +144,7 @@ function wholeBox(size: Size, box: Box, at: At): Box {
     if (value < least || value > most) {
       throw parameterError(
         at(name),
-        `an integer from ${least} to ${most} in a picture of ${size.width}×${size.height} (clip=true cuts the box to the picture)`,
+        `an integer from ${least} to ${most} in the ${size.width}×${size.height} picture (clip=true cuts the box to the picture)`,
         value,
       );
     }
@@ -154,11 +156,7 @@ function clippedBox(size: Size, box: Box, at: At): Box {
   const clipped = clipBox(box, size);
   if (clipped.width >= 1 && clipped.height >= 1) return clipped;
   const edge = clipped.width < 1 ? 'left' : 'top';
-  throw parameterError(
-    at(edge),
-    `a box that overlaps the picture of ${size.width}×${size.height}`,
-    box[edge],
-  );
+  throw parameterError(at(edge), `a box that overlaps the ${size.width}×${size.height} picture`, box[edge]);
 }
 
 function largestPart(size: Size, aspectRatio: string): Size {

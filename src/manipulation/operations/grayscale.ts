@@ -4,7 +4,7 @@ export const grayscale = defineOperation({
   name: 'grayscale',
   summary: 'Turns the picture into shades of grey.',
   description:
-    'The luminance (Rec. 709, linear light). JPEG, PNG and TIFF results have one channel, and alpha if the picture has it.',
+    'Uses the luminance (Rec. 709, linear light). JPEG, PNG and TIFF results have one channel, and alpha if the picture has it.',
   params: {},
   leavesAlpha: true,
   grey: () => 'makes',

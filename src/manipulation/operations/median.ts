@@ -7,7 +7,7 @@ const SIZES = [3, 5, 7, 9, 11, 13, 15, 17, 19, 21];
 
 export const median = defineOperation({
   name: 'median',
-  summary: 'Replaces each pixel by the median of the pixels around it.',
+  summary: 'Replaces each pixel with the median of the pixels around it.',
   description: 'Removes specks and keeps edges. Each channel is filtered separately; transparency is kept.',
   params: {
     size: Type.Unsafe<number>({

@@ -7,10 +7,10 @@ const factor = (description: string, example: number) =>
 export const modulate = defineOperation({
   name: 'modulate',
   summary: 'Changes brightness, saturation, hue and lightness.',
-  description: 'In CIE LCh: brightness and lightness change L*, saturation changes chroma.',
+  description: 'Works in CIE LCh: brightness and lightness change L*, saturation changes chroma.',
   params: {
-    brightness: factor('Factor of the lightness; 1 changes nothing.', 1.2),
-    saturation: factor('Factor of the chroma; 0 is grey, 1 changes nothing.', 0.5),
+    brightness: factor('Multiplies the lightness; 1 leaves it unchanged.', 1.2),
+    saturation: factor('Multiplies the chroma; 0 is grey, 1 leaves it unchanged.', 0.5),
     hue: Type.Integer({
       description: 'Degrees by which hues are rotated.',
       minimum: -360,

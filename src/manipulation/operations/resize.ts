@@ -41,7 +41,7 @@ const ResizeParams = Type.Object({
   }),
   position: StringEnum(POSITIONS, {
     description:
-      'The part that `cover` keeps, or the place where `contain` puts the picture. With `cover` only: `attention` keeps the part that draws the eye, `entropy` the part with the most detail.',
+      'The part that `cover` keeps, or the place where `contain` puts the picture. With `cover` only: `attention` keeps its most eye-catching part, `entropy` the part with the most detail.',
     default: 'center',
     examples: ['attention'],
   }),
@@ -85,7 +85,7 @@ export const resize = defineOperation({
       report('position', `a compass point together with fit=${fit}`, position);
     }
     if (without_enlargement && without_reduction) {
-      report('without_reduction', 'false together with without_enlargement=true', true);
+      report('without_reduction', 'false, because without_enlargement is true,', true);
     }
   },
 

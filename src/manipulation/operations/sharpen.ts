@@ -8,7 +8,7 @@ export const sharpen = defineOperation({
   name: 'sharpen',
   summary: 'Sharpens the lightness of the picture.',
   description:
-    'An unsharp mask on L* of CIELAB ([libvips](https://www.libvips.org/API/current/method.Image.sharpen.html)): `m1` is the gain in flat areas, `m2` in jagged ones, `x1` the difference in L* that separates the two; `y2` and `y3` limit brightening and darkening.',
+    'Applies an unsharp mask to L* of CIELAB ([libvips](https://www.libvips.org/API/current/method.Image.sharpen.html)): `m1` is the gain in flat areas, `m2` in jagged ones, `x1` the difference in L* that separates the two; `y2` and `y3` limit brightening and darkening.',
   params: {
     sigma: Type.Number({
       description: 'Standard deviation of the mask in pixels.',

@@ -40,7 +40,7 @@ const CocoPolygons = Type.Array(Type.Array(Type.Number()), {
 
 const CocoImage = Type.Object(
   { id: Type.Integer(), width: Type.Integer(), height: Type.Integer(), file_name: Type.String() },
-  { $id: 'CocoImage', additionalProperties: false, description: 'The picture of a COCO document.' },
+  { $id: 'CocoImage', additionalProperties: false, description: 'The picture that the document describes.' },
 );
 
 const CocoCategory = Type.Object(
@@ -57,7 +57,7 @@ function cocoDocument<Segmentation extends TSchema>(id: string, segmentation: Se
       segmentation,
       area: Type.Integer({ description: 'Number of pixels.' }),
       bbox: Type.Array(Type.Integer(), { minItems: 4, maxItems: 4, description: 'x, y, width, height.' }),
-      iscrowd: Type.Literal(0, { description: 'Always 0: one object.' }),
+      iscrowd: Type.Literal(0, { description: 'Always 0, because each annotation is one object.' }),
     },
     { $id: `${id}Annotation`, additionalProperties: false, description: 'One segment.' },
   );
@@ -95,7 +95,7 @@ function cocoForm<const Encoding extends CocoEncoding>(
     name: `coco-${encoding}`,
     id,
     title: `COCO ${what}`,
-    description: `A COCO document with one annotation for each segment, as ${what}. pycocotools decodes exactly its pixels.`,
+    description: `A COCO document with one annotation for each segment, as ${what}. pycocotools decodes it to exactly the segment's pixels.`,
     version: 1,
     params: Type.Object({}, { additionalProperties: false }),
     suffix: () => '-coco.json',

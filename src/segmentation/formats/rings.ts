@@ -121,6 +121,6 @@ function attachHoles(rings: Ring[], x: Int32Array, y: Int32Array, topEdge: Int32
 }
 
 function tooManyCorners(): AppError {
-  const expected = `outlines of at most ${MAX_CORNERS} corners (smooth the segments by open, close or min_area, or ask for run lengths)`;
+  const expected = `outlines of at most ${MAX_CORNERS} corners (smooth the segments with \`open\`, \`close\` or \`min_area\`, or use \`coco-rle\`)`;
   return new AppError('output_too_large', mismatch('', expected, new Words('more')));
 }

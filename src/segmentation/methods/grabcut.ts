@@ -54,7 +54,7 @@ export const grabcut: Method<typeof params> = {
     if (box.x + box.width > size.width || box.y + box.height > size.height) {
       throw parameterError(
         '/box',
-        `a box inside the picture of ${size.width}×${size.height}`,
+        `a box inside the ${size.width}×${size.height} picture`,
         new Words(`${box.width}×${box.height} at (${box.x}, ${box.y})`),
       );
     }

@@ -17,7 +17,7 @@ export interface MethodInput {
 export const Found = Type.Object(
   {
     thresholds: Type.Optional(
-      Type.Array(Type.Integer(), { description: 'Levels; pixels above one are in the next class.' }),
+      Type.Array(Type.Integer(), { description: 'Thresholds; a pixel above one belongs to the next class.' }),
     ),
     centers: Type.Optional(
       Type.Array(
@@ -35,8 +35,8 @@ export const Found = Type.Object(
     compactness: Type.Optional(
       Type.Number({ description: 'Sum of squared distances to the cluster centres.' }),
     ),
-    iterations: Type.Optional(Type.Integer({ description: 'Number of rounds until nothing changed.' })),
-    color: Type.Optional(Type.String({ description: 'The colour that was searched for, `#rrggbb`.' })),
+    iterations: Type.Optional(Type.Integer({ description: 'Number of rounds that were run.' })),
+    color: Type.Optional(Type.String({ description: 'The colour that was looked for, `#rrggbb`.' })),
     markers: Type.Optional(Type.Integer({ description: 'Number of objects that had a marker.' })),
     working_size: Type.Optional(
       Type.Object(
@@ -48,7 +48,7 @@ export const Found = Type.Object(
   {
     $id: 'SegmentationFindings',
     additionalProperties: false,
-    description: 'Thresholds and other values that the method computed or used.',
+    description: 'What the method found: thresholds, centres and other values.',
   },
 );
 export type Found = Static<typeof Found>;
@@ -67,7 +67,7 @@ const radius = (description: string) => Type.Integer({ description, default: 0, 
 /** The parameters that every method has. */
 const common = {
   page: Type.Integer({
-    description: 'Page of an animation or a document, counted from 0.',
+    description: 'Page of an animation or a TIFF, counted from 0.',
     default: 0,
     minimum: 0,
     maximum: 100_000,
@@ -155,7 +155,11 @@ export interface Method<Schema extends TObject = TObject, Params = Static<Schema
 export function refuseMorphology(params: { method: string; open: number; close: number }): void {
   for (const name of ['open', 'close'] as const) {
     if (params[name] > 0) {
-      throw parameterError(`/${name}`, `0, since ${params.method} gives several classes here,`, params[name]);
+      throw parameterError(
+        `/${name}`,
+        `0, because ${params.method} gives more than two classes,`,
+        params[name],
+      );
     }
   }
 }
@@ -163,7 +167,7 @@ export function refuseMorphology(params: { method: string; open: number; close: 
 /** @throws AppError `validation_failed` for a point outside the picture */
 export function checkPoint(path: string, { x, y }: Point, { width, height }: Size): void {
   if (x < width && y < height) return;
-  throw parameterError(path, `a pixel of the picture of ${width}×${height}`, new Words(`(${x}, ${y})`));
+  throw parameterError(path, `a pixel of the ${width}×${height} picture`, new Words(`(${x}, ${y})`));
 }
 
 /** @throws AppError `validation_failed` for the first point outside the picture */

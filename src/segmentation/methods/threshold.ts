@@ -15,7 +15,7 @@ const params = methodParams(
     adaptive: Type.Optional(
       StringEnum(['mean', 'gaussian'], {
         description:
-          'Foreground is above the (Gaussian-weighted) mean of the block around it, minus `offset`.',
+          'A pixel is foreground if it is above the mean (`gaussian`: weighted) of the block around it, minus `offset`.',
       }),
     ),
     block_size: Type.Integer({
@@ -134,10 +134,10 @@ export const threshold: Method<typeof params> = {
   params,
   check({ value, adaptive, block_size }) {
     if (value === undefined && adaptive === undefined) {
-      throw parameterError('/value', 'a global threshold, or adaptive instead,', undefined);
+      throw parameterError('/value', 'an integer from 0 to 255 (or adaptive instead of value)', undefined);
     }
     if (value !== undefined && adaptive !== undefined) {
-      throw parameterError('/adaptive', 'no value together with value', adaptive);
+      throw parameterError('/adaptive', 'nothing, because value is given,', adaptive);
     }
     if (block_size % 2 === 0) throw parameterError('/block_size', 'an odd integer', block_size);
   },

@@ -46,7 +46,8 @@ const DistanceMarkers = ObjectWithDefaults(
   },
   {
     $id: 'DistanceMarkers',
-    description: 'Peaks of the distance to the background of a threshold: separates touching objects.',
+    description:
+      'Thresholds the picture and takes the pixels farthest from the background as markers: separates touching objects.',
   },
 );
 
@@ -74,22 +75,17 @@ const Markers = TaggedUnion<(typeof MARKER_SCHEMAS)[number]>(
 
 type Markers = Static<typeof Markers>;
 
-const params = methodParams(
-  'watershed',
-  'Watershed',
-  'Flooding of the gradient’s magnitude (Sobel) from markers.',
-  {
-    channel,
-    invert: Type.Boolean({
-      description: 'Objects are darker than their background: levels are inverted before anything else.',
-      default: false,
-    }),
-    markers: Type.Unsafe<Markers>({
-      ...SchemaRef(Markers),
-      default: { from: 'distance', min_distance: MIN_DISTANCE },
-    }),
-  },
-);
+const params = methodParams('watershed', 'Watershed', 'Floods the gradient magnitude (Sobel) from markers.', {
+  channel,
+  invert: Type.Boolean({
+    description: 'Objects are darker than their background: levels are inverted before anything else.',
+    default: false,
+  }),
+  markers: Type.Unsafe<Markers>({
+    ...SchemaRef(Markers),
+    default: { from: 'distance', min_distance: MIN_DISTANCE },
+  }),
+});
 
 interface Seeds {
   /** H×W: 0 is unmarked, 1 is background, 2 and up are objects. */
@@ -162,7 +158,7 @@ function pointMarkers(
     if (taken !== 0 && taken !== marker) {
       throw parameterError(
         path,
-        `a pixel without another marker in a picture of ${width}×${height}`,
+        `a pixel without another marker in the ${width}×${height} picture`,
         new Words(`(${given.x}, ${given.y}), which has one`),
       );
     }

@@ -11,27 +11,27 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
     [
       '/frames?depth_min=2&depth_max=1',
       '/depth_min',
-      'Expected a number up to depth_max, which is 1, for depth_min but received 2',
+      'Expected a number of at most depth_max (1) for depth_min but received 2',
     ],
     [
       '/frames?normalization=dynamic&order=file',
       '/normalization',
-      'Expected none or static (or order=depth, because the depths of a file do not rise) for normalization but received "dynamic"',
+      'Expected none or static (dynamic needs order=depth, because the depths of this log do not increase in file order) for normalization but received "dynamic"',
     ],
     [
       '/frames/picture?scale=depth&order=file&height=2',
       '/scale',
-      'Expected rows (depth needs order=depth) for scale but received "depth"',
+      'Expected rows (scale=depth needs order=depth) for scale but received "depth"',
     ],
     [
       '/frames/picture?scale=depth',
       '/height',
-      'Expected an integer with scale=depth for height but received nothing',
+      'Expected an integer, because scale=depth needs one, for height but received nothing',
     ],
     [
       '/frames/picture',
       '/height',
-      'Expected an integer that makes a picture of at most 1000 pixels in all for height but received nothing: 500 frames make 4×500 pixels',
+      'Expected an integer that makes a picture of at most 1000 pixels in all for height but received nothing, and 500 frames would make 4×500 pixels',
     ],
     [
       '/frames/picture?height=251',
@@ -69,7 +69,7 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
   const [fault] = (await get('/frames/export')).json().errors;
   t.equal(
     fault.message,
-    'Expected a width (or a frame_set_id), because the frame sets have rows of 3, 4 pixels, for width but received nothing',
+    'Expected a width or a frame_set_id, because the selected rows are 3, 4 pixels wide, for width but received nothing',
   );
 });
 
@@ -91,7 +91,7 @@ t.test('what is wrong with an upload, in the wording of the service', async (t) 
     ['1,2,12.5', 'col2', '12.5', 'Expected an integer from 0 to 255 for col2 but received "12.5"'],
     ['1,2,256', 'col2', '256', 'Expected an integer from 0 to 255 for col2 but received "256"'],
     ['top,2,3', 'depth', 'top', 'Expected a decimal number for depth but received "top"'],
-    [',2,3', 'depth', '', 'Expected a number for depth but received ""'],
+    [',2,3', 'depth', '', 'Expected a number (a depth cannot be missing) for depth but received ""'],
     [
       '1e101,2,3',
       'depth',
