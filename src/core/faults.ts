@@ -1,5 +1,7 @@
 import { AppError, type ErrorCode, type Fault } from './errors.ts';
 
+/** Maximum faults that a problem lists. */
+export const MAX_LISTED = 100;
 /** Maximum characters of a client's text that a message repeats. */
 const MAX_SHOWN = 100;
 
@@ -79,10 +81,15 @@ export function parameterError(
  * A failure because of one or several parameters. Its detail is the message of the first fault and the number of further
  * ones.
  */
-export function parameterErrors(faults: readonly Fault[], code: ErrorCode = 'validation_failed'): AppError {
+export function parameterErrors(
+  faults: readonly Fault[],
+  code: ErrorCode = 'validation_failed',
+  total = faults.length,
+): AppError {
   const [first] = faults;
   if (first === undefined) throw new Error('A failed validation has at least one fault');
-  const more = faults.length - 1;
-  const rest = more === 0 ? '' : ` (and ${counted(more, 'more fault')})`;
-  return new AppError(code, `${first.message}${rest}`, { errors: faults });
+  const more = total - 1;
+  const listed = total > MAX_LISTED ? `; the first ${MAX_LISTED} are listed` : '';
+  const rest = more === 0 ? '' : ` (and ${counted(more, 'more fault')}${listed})`;
+  return new AppError(code, `${first.message}${rest}`, { errors: faults.slice(0, MAX_LISTED) });
 }

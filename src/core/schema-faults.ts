@@ -1,10 +1,16 @@
 import type { ArrayOptions, IntegerOptions, ObjectOptions, StringOptions } from '@sinclair/typebox';
 import type { ErrorObject } from 'ajv';
 import type { Fault } from './errors.ts';
-import { counted, escapePointer, mismatch, parameterFault, showValue } from './faults.ts';
+import { counted, escapePointer, MAX_LISTED, mismatch, parameterFault, showValue } from './faults.ts';
 
 /** Maximum characters of an unknown property's name in a path. */
 const MAX_NAME = 200;
+
+/** The first faults, and how many there are in all. */
+export interface Faults {
+  listed: Fault[];
+  total: number;
+}
 
 /**
  * Ajv's errors (of an Ajv with `verbose` and `allErrors`) in the wording of the service, one for each wrong value.
@@ -13,42 +19,49 @@ const MAX_NAME = 200;
  * value add nothing: 0.5 for an integer of at least 1 fails both `type` and `minimum`. A union's error stands for those of
  * its branches. The discriminator's error is left out, because the tag's `enum` gives the same fault.
  */
-export function schemaFaults(errors: readonly ErrorObject[]): Fault[] {
-  const faults = new Map<string, Fault>();
+export function schemaFaults(errors: readonly ErrorObject[]): Faults {
+  const listed = new Map<string, ErrorObject>();
+  const paths = new Set<string>();
   for (const error of errors) {
-    if (error.keyword === 'discriminator') continue;
-    const fault = toFault(error);
+    // Each stands beside the error that says what is wrong.
+    if (error.keyword === 'discriminator' || error.keyword === 'if') continue;
+    const path = pathOf(error);
     const isUnion = error.keyword === 'anyOf' || error.keyword === 'oneOf';
-    if (isUnion || !faults.has(fault.path)) faults.set(fault.path, fault);
+    if (paths.has(path) ? isUnion && listed.has(path) : paths.size < MAX_LISTED) listed.set(path, error);
+    paths.add(path);
   }
-  return [...faults.values()];
+  return { listed: [...listed].map(([path, error]) => toFault(path, error)), total: paths.size };
 }
 
-function toFault({ keyword, instancePath, params, parentSchema, data }: ErrorObject): Fault {
+/** The path of the value that is wrong. */
+function pathOf({ keyword, instancePath, params }: ErrorObject): string {
   switch (keyword) {
     case 'required':
-      return parameterFault(
-        `${instancePath}/${escapePointer(String(params.missingProperty))}`,
-        'a value',
-        undefined,
-      );
-    case 'additionalProperties': {
-      const name = String(params.additionalProperty);
-      return {
-        path: `${instancePath}/${escapePointer(name.slice(0, MAX_NAME))}`,
-        message: mismatch('', 'a known parameter', name),
-      };
-    }
+      return `${instancePath}/${escapePointer(String(params.missingProperty))}`;
+    case 'additionalProperties':
+      return `${instancePath}/${escapePointer(String(params.additionalProperty).slice(0, MAX_NAME))}`;
+    case 'uniqueItems':
+      return `${instancePath}/${Math.max(Number(params.i), Number(params.j))}`;
+    default:
+      return instancePath;
+  }
+}
+
+function toFault(path: string, { keyword, params, parentSchema, data }: ErrorObject): Fault {
+  switch (keyword) {
+    case 'required':
+      return parameterFault(path, 'a value', undefined);
+    case 'additionalProperties':
+      return { path, message: mismatch('', 'a known parameter', String(params.additionalProperty)) };
     case 'uniqueItems': {
-      const index = Math.max(Number(params.i), Number(params.j));
       const items: unknown[] = Array.isArray(data) ? data : [];
-      const expected = 'a value that differs from all previous items';
-      return parameterFault(`${instancePath}/${index}`, expected, items[index]);
+      const item = items[Math.max(Number(params.i), Number(params.j))];
+      return parameterFault(path, 'a value that differs from all previous items', item);
     }
     case VALUE_KEYWORD:
-      return parameterFault(instancePath, String(params.expected), data);
+      return parameterFault(path, String(params.expected), data);
     default:
-      return parameterFault(instancePath, expectationOf(parentSchema ?? {}), data);
+      return parameterFault(path, expectationOf(parentSchema ?? {}), data);
   }
 }
 

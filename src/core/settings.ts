@@ -42,7 +42,7 @@ export function readSettings<Properties extends TProperties>(
   const validate = validatorCompiler('text')(schema);
   const isValid = (value: unknown): value is Settings<Properties> => validate(value);
   if (isValid(candidate)) return candidate;
-  const faults = schemaFaults(validate.errors).map(({ message }) => message);
+  const faults = schemaFaults(validate.errors).listed.map(({ message }) => message);
   throw new ConfigError(`Bad configuration:\n  ${faults.join('\n  ')}`);
 }
 

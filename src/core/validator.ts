@@ -3,6 +3,10 @@ import type { Ajv, AnySchema, ErrorObject } from 'ajv';
 import { escapePointer } from './faults.ts';
 import { valueError } from './schema-faults.ts';
 
+/** Maximum properties of one object and maximum depth of a value. No schema of the service comes near either. */
+const MAX_PROPERTIES = 200;
+const MAX_DEPTH = 50;
+
 /** Finds every fault and removes nothing. Errors hold the schema and the value (`verbose`), because `schemaFaults` shows both. */
 const STRICT = {
   allErrors: true,
@@ -56,6 +60,44 @@ function valueErrors(value: unknown, instancePath = ''): ErrorObject[] {
   return expected === undefined ? [] : [valueError(instancePath, expected, value)];
 }
 
+/** The error of a value that is too deep or has an object with too many properties; undefined if there is none. */
+function sizeError(value: object, instancePath = '', depth = 1): ErrorObject | undefined {
+  if (depth > MAX_DEPTH) return valueError(instancePath, `a value of at most ${MAX_DEPTH} levels`, value);
+  if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const error = isObject(value[index]) && sizeError(value[index], `${instancePath}/${index}`, depth + 1);
+      if (error) return error;
+    }
+    return undefined;
+  }
+  const members = Object.entries(value);
+  if (members.length > MAX_PROPERTIES) {
+    return valueError(instancePath, `an object of at most ${MAX_PROPERTIES} properties`, value);
+  }
+  for (const [name, member] of members) {
+    const path = `${instancePath}/${escapePointer(name)}`;
+    const error = isObject(member) && sizeError(member, path, depth + 1);
+    if (error) return error;
+  }
+  return undefined;
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
+/**
+ * The schema with `items` applied only to arrays that `maxItems` allows. Otherwise Ajv, looking for all faults, would check
+ * every item of an array that is refused anyway, in a time that grows with the square of their number.
+ */
+function withBoundedItems(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withBoundedItems);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const members = Object.entries(schema).map(([name, member]) => [name, withBoundedItems(member)] as const);
+  const { items, ...rest } = Object.fromEntries(members);
+  if (typeof rest.maxItems !== 'number' || items === undefined) return Object.fromEntries(members);
+  // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
+  return { ...rest, if: { maxItems: rest.maxItems }, then: { items } };
+}
+
 /** Checks a value. Fills in the defaults of its schema and converts text, both in place. */
 export interface Validate {
   (data: unknown): boolean;
@@ -72,15 +114,20 @@ export function validatorCompiler(
   input: keyof typeof COERCION,
   sharedSchemas: SharedSchemas = {},
 ): (schema: unknown) => Validate {
-  const compile = buildCompiler(sharedSchemas, {
+  const compile = buildCompiler(withBoundedItems(sharedSchemas) as SharedSchemas, {
     customOptions: { ...STRICT, coerceTypes: COERCION[input] },
     onCreate,
   });
   return (schema) => {
     // The compiler takes a part of a route, although its type asks for a bare schema.
-    const validate = compile({ schema });
+    const validate = compile({ schema: withBoundedItems(schema) });
     // `isFaulty` recurses, so it runs only on valid values: the schema limits their depth.
     const check = (data: unknown): boolean => {
+      const oversized = isObject(data) && sizeError(data);
+      if (oversized) {
+        check.errors = [oversized];
+        return false;
+      }
       const isValid = validate(data) === true;
       if (isValid && !isFaulty(data)) return true;
       check.errors = isValid ? valueErrors(data) : (validate.errors ?? []);

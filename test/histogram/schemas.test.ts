@@ -22,7 +22,7 @@ const compile = validatorCompiler('json', {
   LabelHistogramSchema,
 });
 const validate = compile(HistogramParamsSchema);
-const pathsOf = ({ errors }: Validate) => schemaFaults(errors).map(({ path: pointer }) => pointer);
+const pathsOf = ({ errors }: Validate) => schemaFaults(errors).listed.map(({ path: pointer }) => pointer);
 
 t.test('nothing given is filled with the documented defaults', async (t) => {
   const params = {};

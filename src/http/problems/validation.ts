@@ -16,9 +16,10 @@ const PARTS = {
 
 type Part = keyof typeof PARTS;
 
-function faultsOf(part: Part, errors: readonly ErrorObject[]): LocatedFault[] {
+function faultsOf(part: Part, errors: readonly ErrorObject[]): { listed: LocatedFault[]; total: number } {
   const { location } = PARTS[part];
-  return schemaFaults(errors).map((fault) => ({ location, ...fault }));
+  const { listed, total } = schemaFaults(errors);
+  return { listed: listed.map((fault) => ({ location, ...fault })), total };
 }
 
 /**
@@ -33,9 +34,15 @@ export function toValidationError(
   const others = (Object.keys(PARTS) as Part[]).flatMap((part) => {
     const validate = part === failed ? undefined : request.getValidationFunction(part);
     if (!validate || validate(request[PARTS[part].property] ?? null)) return [];
-    return faultsOf(part, (validate.errors ?? []) as ErrorObject[]);
+    return [faultsOf(part, (validate.errors ?? []) as ErrorObject[])];
   });
-  return parameterErrors([...faultsOf(failed, errors), ...others]);
+  const parts = [faultsOf(failed, errors), ...others];
+  const total = parts.reduce((sum, part) => sum + part.total, 0);
+  return parameterErrors(
+    parts.flatMap(({ listed }) => listed),
+    'validation_failed',
+    total,
+  );
 }
 
 /**
@@ -49,7 +56,9 @@ export function parameterCompiler(
   return (schema) => {
     const validate = compile(schema);
     return (given) => {
-      if (!validate(given)) throw parameterErrors(schemaFaults(validate.errors));
+      if (validate(given)) return;
+      const { listed, total } = schemaFaults(validate.errors);
+      throw parameterErrors(listed, 'validation_failed', total);
     };
   };
 }
