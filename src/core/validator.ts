@@ -60,7 +60,7 @@ function valueErrors(value: unknown, instancePath = ''): ErrorObject[] {
   return expected === undefined ? [] : [valueError(instancePath, expected, value)];
 }
 
-/** The error of a value that is too deep or has an object with too many properties; undefined if there is none. */
+/** The error of a value that is too deep or has an object with too many properties; undefined if all are in bounds. */
 function sizeError(value: object, instancePath = '', depth = 1): ErrorObject | undefined {
   if (depth > MAX_DEPTH) return valueError(instancePath, `a value of at most ${MAX_DEPTH} levels`, value);
   if (Array.isArray(value)) {

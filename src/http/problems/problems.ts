@@ -104,7 +104,7 @@ export const PROBLEMS = {
   validation_failed: {
     status: 422,
     title: 'Validation failed',
-    when: 'The request is well-formed, but some of its values are wrong; `errors` lists every fault.',
+    when: 'The request is well-formed, but some of its values are wrong; `errors` lists every fault, up to 100.',
   },
   undecodable_image: {
     status: 422,
@@ -201,7 +201,7 @@ export const ProblemSchema = Type.Object(
     request_id: Type.String({ description: 'The id of the request in the log.' }),
     errors: Type.Optional(
       Type.Array(Type.Ref('Fault'), {
-        description: 'Every fault found that has a location in the request.',
+        description: 'Every fault found that has a location in the request; the first 100 if there are more.',
       }),
     ),
   },
