@@ -77,19 +77,22 @@ export function parameterError(
   return parameterErrors([parameterFault(path, expected, received)], code);
 }
 
-/**
- * A failure because of one or several parameters. Its detail is the message of the first fault and the number of further
- * ones.
- */
-export function parameterErrors(
-  faults: readonly Fault[],
-  code: ErrorCode = 'validation_failed',
-  total = faults.length,
-): AppError {
-  const [first] = faults;
+/** The first faults of something, and the number of all. */
+export interface Faults {
+  readonly listed: readonly Fault[];
+  readonly total: number;
+}
+
+/** A `validation_failed`, or another failure, because of one or several parameters. */
+export function parameterErrors(faults: readonly Fault[], code?: ErrorCode): AppError {
+  return faultsError({ listed: faults, total: faults.length }, code);
+}
+
+/** A failure whose detail is the message of the first fault and the number of further ones. It lists the first 100. */
+export function faultsError({ listed, total }: Faults, code: ErrorCode = 'validation_failed'): AppError {
+  const [first] = listed;
   if (first === undefined) throw new Error('A failed validation has at least one fault');
-  const more = total - 1;
-  const listed = total > MAX_LISTED ? `; the first ${MAX_LISTED} are listed` : '';
-  const rest = more === 0 ? '' : ` (and ${counted(more, 'more fault')}${listed})`;
-  return new AppError(code, `${first.message}${rest}`, { errors: faults.slice(0, MAX_LISTED) });
+  const note = total > MAX_LISTED ? `; the first ${MAX_LISTED} are listed` : '';
+  const rest = total === 1 ? '' : ` (and ${counted(total - 1, 'more fault')}${note})`;
+  return new AppError(code, `${first.message}${rest}`, { errors: listed.slice(0, MAX_LISTED) });
 }

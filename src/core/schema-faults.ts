@@ -1,29 +1,31 @@
 import type { ArrayOptions, IntegerOptions, ObjectOptions, StringOptions } from '@sinclair/typebox';
 import type { ErrorObject } from 'ajv';
 import type { Fault } from './errors.ts';
-import { counted, escapePointer, MAX_LISTED, mismatch, parameterFault, showValue } from './faults.ts';
+import {
+  counted,
+  escapePointer,
+  type Faults,
+  MAX_LISTED,
+  mismatch,
+  parameterFault,
+  showValue,
+} from './faults.ts';
 
 /** Maximum characters of an unknown property's name in a path. */
 const MAX_NAME = 200;
-
-/** The first faults, and how many there are in all. */
-export interface Faults {
-  listed: Fault[];
-  total: number;
-}
 
 /**
  * Ajv's errors (of an Ajv with `verbose` and `allErrors`) in the wording of the service, one for each wrong value.
  *
  * A message says everything that is expected of a value, not only what the failed keyword says, so further errors of the same
  * value add nothing: 0.5 for an integer of at least 1 fails both `type` and `minimum`. A union's error stands for those of
- * its branches. The discriminator's error is left out, because the tag's `enum` gives the same fault.
+ * its branches. The errors of `discriminator` and `if` are left out, because the tag's `enum` or `maxItems` and `items` give the
+ * same faults.
  */
 export function schemaFaults(errors: readonly ErrorObject[]): Faults {
   const listed = new Map<string, ErrorObject>();
   const paths = new Set<string>();
   for (const error of errors) {
-    // Each stands beside the error that says what is wrong.
     if (error.keyword === 'discriminator' || error.keyword === 'if') continue;
     const path = pathOf(error);
     const isUnion = error.keyword === 'anyOf' || error.keyword === 'oneOf';

@@ -75,8 +75,7 @@ function sizeError(value: object, instancePath = '', depth = 1): ErrorObject | u
     return valueError(instancePath, `an object of at most ${MAX_PROPERTIES} properties`, value);
   }
   for (const [name, member] of members) {
-    const path = `${instancePath}/${escapePointer(name)}`;
-    const error = isObject(member) && sizeError(member, path, depth + 1);
+    const error = isObject(member) && sizeError(member, `${instancePath}/${escapePointer(name)}`, depth + 1);
     if (error) return error;
   }
   return undefined;

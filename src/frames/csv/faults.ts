@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { AppError, type Fault } from '../../core/errors.ts';
+import { counted, MAX_LISTED } from '../../core/faults.ts';
 import { Nullable } from '../../core/schema.ts';
 import type { PixelFault } from './cells.ts';
 
@@ -24,8 +25,6 @@ export const CellFaultSchema = Type.Object(
 );
 export type CellFault = Static<typeof CellFaultSchema>;
 
-const MAX_LISTED = 100;
-
 /** The first 100 faults and the number of all. */
 export class FaultLog {
   readonly listed: CellFault[] = [];
@@ -42,10 +41,9 @@ export class FaultLog {
 }
 
 /** The `validation_failed` of an upload with faults: an entry for each of the first 100, and the total in `detail`. */
-export function faultsError(log: FaultLog): AppError {
+export function csvError(log: FaultLog): AppError {
   const errors: (Fault & CellFault)[] = log.listed.map((fault) => ({ path: '/file', ...fault }));
   const shown = log.total > errors.length ? ` The first ${errors.length} are listed.` : '';
-  const faults = log.total === 1 ? '1 fault' : `${log.total} faults`;
-  const rows = log.rows === 1 ? '1 row' : `${log.rows} rows`;
-  return new AppError('validation_failed', `The CSV has ${faults} in ${rows}.${shown}`, { errors });
+  const where = `${counted(log.total, 'fault')} in ${counted(log.rows, 'row')}`;
+  return new AppError('validation_failed', `The CSV has ${where}.${shown}`, { errors });
 }

@@ -1,7 +1,7 @@
 import { type QualityReport, QualityTracker } from '../rows/quality.ts';
 import { BatchBuilder, type FrameBatch } from './batches.ts';
 import { isBlankCell } from './cells.ts';
-import { type CellFault, FaultLog, faultsError } from './faults.ts';
+import { type CellFault, csvError, FaultLog } from './faults.ts';
 import { RecordFinder } from './find-record.ts';
 import {
   checkSignature,
@@ -114,7 +114,7 @@ export class ImageLogParser {
       this.#acceptRecord();
     }
     if (!this.#table) throw fileError('The file is empty: expected a CSV with a header and rows.');
-    if (this.failed || (this.#quality.rows === 0 && this.#faults.total > 0)) throw faultsError(this.#faults);
+    if (this.failed || (this.#quality.rows === 0 && this.#faults.total > 0)) throw csvError(this.#faults);
     if (this.#quality.rows === 0) throw fileError('The CSV has a header but no rows with values.');
     const last = this.#table.batch.take();
     if (last) this.#full.push(last);

@@ -1,7 +1,7 @@
 import type { ErrorObject } from 'ajv';
 import type { FastifyRequest } from 'fastify';
 import type { AppError } from '../../core/errors.ts';
-import { parameterErrors } from '../../core/faults.ts';
+import { type Faults, faultsError } from '../../core/faults.ts';
 import { schemaFaults } from '../../core/schema-faults.ts';
 import { type SharedSchemas, validatorCompiler } from '../../core/validator.ts';
 import type { LocatedFault } from './fault-location.ts';
@@ -16,10 +16,10 @@ const PARTS = {
 
 type Part = keyof typeof PARTS;
 
-function faultsOf(part: Part, errors: readonly ErrorObject[]): { listed: LocatedFault[]; total: number } {
+function faultsOf(part: Part, errors: readonly ErrorObject[]): Faults {
   const { location } = PARTS[part];
   const { listed, total } = schemaFaults(errors);
-  return { listed: listed.map((fault) => ({ location, ...fault })), total };
+  return { listed: listed.map((fault): LocatedFault => ({ location, ...fault })), total };
 }
 
 /**
@@ -37,12 +37,10 @@ export function toValidationError(
     return [faultsOf(part, (validate.errors ?? []) as ErrorObject[])];
   });
   const parts = [faultsOf(failed, errors), ...others];
-  const total = parts.reduce((sum, part) => sum + part.total, 0);
-  return parameterErrors(
-    parts.flatMap(({ listed }) => listed),
-    'validation_failed',
-    total,
-  );
+  return faultsError({
+    listed: parts.flatMap(({ listed }) => listed),
+    total: parts.reduce((sum, { total }) => sum + total, 0),
+  });
 }
 
 /**
@@ -56,9 +54,7 @@ export function parameterCompiler(
   return (schema) => {
     const validate = compile(schema);
     return (given) => {
-      if (validate(given)) return;
-      const { listed, total } = schemaFaults(validate.errors);
-      throw parameterErrors(listed, 'validation_failed', total);
+      if (!validate(given)) throw faultsError(schemaFaults(validate.errors));
     };
   };
 }

@@ -24,7 +24,7 @@ const params = methodParams(
  *
  * @param counts number of pixels at each of 256 levels
  */
-export function multiOtsuThresholds(counts: Uint32Array, classes: number): number[] {
+function multiOtsuThresholds(counts: Uint32Array, classes: number): number[] {
   const levels: number[] = [];
   counts.forEach((count, level) => {
     if (count > 0) levels.push(level);
