@@ -15,7 +15,7 @@ ${GENERATED}
 
 Every failure is reported as a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) of type
 \`application/problem+json\`. Programs should check \`code\`, which is stable; \`detail\` is for people. \`errors\` lists every
-fault in the request that has a location: \`path\` is a JSON Pointer into the \`body\`, the \`query\`, the \`path\` or the
+fault in the request that has a location, up to 100 (\`detail\` has the total): \`path\` is a JSON Pointer into the \`body\`, the \`query\`, the \`path\` or the
 \`header\`. \`request_id\` identifies the request in the log; a client can set it with \`X-Request-Id\`.
 
 \`\`\`json
