@@ -85,6 +85,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       env: { VIPS_WARNING: '0' },
       concurrency: config.IMAGE_CONCURRENCY,
       queue: config.IMAGE_QUEUE,
+      maxMemory: config.MAX_DECODE_BYTES,
       log,
     }),
   );
