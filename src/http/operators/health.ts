@@ -40,6 +40,7 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
   app.get(
     '/health/live',
     {
+      config: { anyHost: true },
       schema: {
         operationId: 'getLiveness',
         tags: ['operations'],
@@ -62,6 +63,7 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
   app.get(
     '/health/ready',
     {
+      config: { anyHost: true },
       schema: {
         operationId: 'getReadiness',
         tags: ['operations'],
