@@ -10,7 +10,7 @@ const FIRST_DELAY_MS = 100;
 const MAX_DELAY_MS = 2_000;
 /** After this time without success, an operator has to act. */
 const LOST_AFTER_MS = 60_000;
-/** Every so many failed attempts are logged after the first: about one a minute. */
+/** Every this many failed attempts are logged after the first: about one a minute. */
 const LOG_EVERY = 30;
 
 export interface SupervisorLogger {
