@@ -85,8 +85,13 @@ function checkHistory(applied: readonly AppliedMigration[], migrations: readonly
  *
  * @throws MigrationError if an applied migration has failed, is unknown or was changed
  */
-export async function readApplied(client: ClientBase, migrations: readonly Migration[]): Promise<Migration[]> {
-  const { rows: found } = await client.query("SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists");
+export async function readApplied(
+  client: ClientBase,
+  migrations: readonly Migration[],
+): Promise<Migration[]> {
+  const { rows: found } = await client.query(
+    "SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists",
+  );
   if (!found[0]?.exists) return [];
   const { rows: applied } = await client.query<AppliedMigration>(
     'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at',
