@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type pg from 'pg';
-import { openEmbeddedServer } from '../db/embedded/embedded-server.ts';
+import { type EmbeddedServer, openEmbeddedServer } from '../db/embedded/embedded-server.ts';
 import { BackupError } from './backup-error.ts';
 import { checkBlobFile, checkStoredBlobs, requireBlobFiles } from './blobs.ts';
 import type { Table } from './catalog.ts';
@@ -48,18 +48,16 @@ export async function checkFiles(
  * Restores a backup into a new embedded server, which is removed afterwards, reads it back and compares everything with the
  * manifest. Creating the foreign keys checks that every row refers to rows that exist.
  *
- * @throws BackupError if anything is different; EmbeddedServerError if there is no embedded server
+ * @throws BackupError if anything is different, or if there is no embedded server
  */
 export async function rehearse(
   folder: BackupFolder,
   name: string,
   options: { version: string; progress: Progress; signal: AbortSignal },
 ): Promise<Manifest> {
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'coreframe-verify-'));
+  const dataDir = await makeThrowAwayFolder();
   try {
-    // If this runs as root, the server runs as another user, who must reach its own folder below this one.
-    await chmod(dataDir, 0o711);
-    const server = await openEmbeddedServer({ dataDir, settings: THROW_AWAY });
+    const server = await openThrowAwayServer(dataDir);
     try {
       const compare = (client: pg.Client, manifest: Manifest, tables: readonly Table[]) =>
         compareRestored(client, manifest, tables, options.progress);
@@ -69,6 +67,34 @@ export async function rehearse(
     }
   } finally {
     await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+const INSTEAD = 'Choose another one with TMPDIR, or use --quick, which compares the hashes only.';
+
+async function makeThrowAwayFolder(): Promise<string> {
+  try {
+    const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-verify-'));
+    // If this runs as root, the server runs as another user, who must reach its own folder below this one.
+    await chmod(folder, 0o711);
+    return folder;
+  } catch (cause) {
+    throw new BackupError(
+      `The temporary folder ${tmpdir()} cannot be used: ${cause instanceof Error ? cause.message : cause}. ${INSTEAD}`,
+      { cause },
+    );
+  }
+}
+
+async function openThrowAwayServer(dataDir: string): Promise<EmbeddedServer> {
+  try {
+    return await openEmbeddedServer({ dataDir, settings: THROW_AWAY });
+  } catch (cause) {
+    throw new BackupError(
+      `The backup cannot be restored for a test in the temporary folder ${tmpdir()}: ` +
+        `${cause instanceof Error ? cause.message : cause} ${INSTEAD}`,
+      { cause },
+    );
   }
 }
 
