@@ -5,7 +5,7 @@ import type { LoadRequest } from './support/load.ts';
 import { preparePhoto, uploadPhoto } from './support/photo.ts';
 import { prepareOneMegapixel, prepareTwelveMegapixels } from './support/pictures.ts';
 import { segmentationRequests } from './support/segmentation-requests.ts';
-import { type BenchServer, eventLoopP99 } from './support/server.ts';
+import { type BenchServer, eventLoopDelay } from './support/server.ts';
 import { type LoadClient, onStage } from './support/stage.ts';
 import type { Bench, Comparison, Figure } from './support/types.ts';
 
@@ -32,14 +32,14 @@ async function measureEventLoop(
 ): Promise<Figure[]> {
   const load = Array.from({ length: 8 }, () => requests.map((source) => source.next().value)).flat();
   const idle = monitorEventLoopDelay();
-  await eventLoopP99(server);
+  await eventLoopDelay(server);
   idle.enable();
   await client.call({ port: server.port, requests: load, count: load.length, inFlight: 8 });
   idle.disable();
   const what =
     '99th percentile of the intervals of a 10 ms timer while 8 segmentations of 12 MP are in flight';
   return [
-    { name: 'event_loop_p99_ms', what, value: (await eventLoopP99(server)) * 1000, limit: 30 },
+    { name: 'event_loop_p99_ms', what, value: (await eventLoopDelay(server)).p99 * 1000, limit: 30 },
     {
       name: 'idle_event_loop_p99_ms',
       what: 'the same in an idle process',

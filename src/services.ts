@@ -10,7 +10,7 @@ import { BlobRegistry } from './blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from './blobs/postgres/postgres-blob-store.ts';
 import type { Config } from './config.ts';
 import { openDatabase, toAppError } from './db/database.ts';
-import { openEmbeddedServer } from './db/embedded/embedded-server.ts';
+import { openSupervisedServer } from './db/embedded/supervisor.ts';
 import { migrate } from './db/migrate.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
@@ -61,7 +61,11 @@ export async function openServices(config: Config, log: FastifyBaseLogger) {
 }
 
 async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
-  const url = config.DATABASE_URL ?? opened.add(await openEmbeddedServer({ dataDir: config.DATA_DIR })).url;
+  const embedded =
+    config.DATABASE_URL === undefined
+      ? opened.add(await openSupervisedServer({ dataDir: config.DATA_DIR }, log))
+      : undefined;
+  const url = embedded?.url ?? config.DATABASE_URL ?? '';
   const database = opened.add(await openDatabase({ url, poolSize: config.DATABASE_POOL_SIZE, logger: log }));
   await migrate(database.pool);
   const blobStore = new PostgresBlobStore(database.pool);
@@ -85,6 +89,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       env: { VIPS_WARNING: '0' },
       concurrency: config.IMAGE_CONCURRENCY,
       queue: config.IMAGE_QUEUE,
+      maxMemory: config.MAX_DECODE_BYTES,
       log,
     }),
   );
@@ -173,7 +178,11 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     }),
     logUploads: { database, frameSets, threads, settings: config },
     metrics,
-    health: { isDatabaseReachable: () => database.isReachable(), queues },
+    health: {
+      isDatabaseReachable: () => database.isReachable(),
+      isDatabaseLost: () => embedded?.isLost() ?? false,
+      queues,
+    },
     translateError: toAppError,
     close: () => opened.close(),
   };

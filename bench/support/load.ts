@@ -32,13 +32,28 @@ function encode({ method, path, headers = {}, body = '' }: LoadRequest, port: nu
   return Buffer.from(`${method} ${path} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\n${lines.join('')}\r\n${body}`);
 }
 
+interface Answer {
+  status: number;
+  bytes: number;
+  /** Whether the server closes the connection. */
+  isLast: boolean;
+}
+
+function open(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
+    socket.once('error', reject);
+  });
+}
+
 /** Reads one answer from a socket. The body is counted, not kept. */
-function readAnswer(socket: Socket): Promise<{ status: number; bytes: number }> {
+function readAnswer(socket: Socket): Promise<Answer> {
   return new Promise((resolve, reject) => {
     let head: Buffer = Buffer.alloc(0);
     let status = 0;
     let bytes = 0;
     let length = Number.NaN;
+    let isLast = false;
     const stop = () => socket.off('data', onData).off('error', reject).off('close', onClose);
     const onClose = () => reject(new Error('The server closed the connection.'));
     const onData = (data: Buffer) => {
@@ -50,13 +65,14 @@ function readAnswer(socket: Socket): Promise<{ status: number; bytes: number }> 
         const text = head.toString('latin1', 0, end);
         status = Number(text.slice(9, 12));
         length = Number(/\r\ncontent-length: (\d+)/i.exec(text)?.[1] ?? Number.NaN);
+        isLast = /\r\nconnection: close\r\n/i.test(text);
         if (Number.isNaN(length)) return void reject(new Error(`The answer has no length:\n${text}`));
         part = head.subarray(end + HEAD_END.length);
       }
       bytes += part.length;
       if (bytes < length) return;
       stop();
-      resolve({ status, bytes });
+      resolve({ status, bytes, isLast });
     };
     socket.on('data', onData).on('error', reject).on('close', onClose);
   });
@@ -68,22 +84,14 @@ function readAnswer(socket: Socket): Promise<{ status: number; bytes: number }> 
  */
 export async function generateLoad({ port, requests, count, inFlight }: Load): Promise<LoadResult> {
   const encoded = requests.map((request) => encode(request, port));
-  const sockets = await Promise.all(
-    Array.from(
-      { length: inFlight },
-      () =>
-        new Promise<Socket>((resolve, reject) => {
-          const socket = connect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
-          socket.once('error', reject);
-        }),
-    ),
-  );
+  const sockets = await Promise.all(Array.from({ length: inFlight }, () => open(port)));
   const statuses: Record<number, number> = {};
   let bytes = 0;
   let next = 0;
   const start = performance.now();
   await Promise.all(
-    sockets.map(async (socket) => {
+    sockets.map(async (first) => {
+      let socket = first;
       while (next < count) {
         const request = encoded[next % encoded.length];
         next += 1;
@@ -91,10 +99,14 @@ export async function generateLoad({ port, requests, count, inFlight }: Load): P
         const answer = await readAnswer(socket);
         statuses[answer.status] = (statuses[answer.status] ?? 0) + 1;
         bytes += answer.bytes;
+        if (answer.isLast) {
+          socket.destroy();
+          socket = await open(port);
+        }
       }
+      socket.destroy();
     }),
   );
   const seconds = (performance.now() - start) / 1000;
-  for (const socket of sockets) socket.destroy();
   return { seconds, statuses, bytes };
 }

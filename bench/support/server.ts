@@ -128,8 +128,10 @@ async function readCaches(url: string): Promise<CacheCounts> {
   );
 }
 
-/** 99th percentile in seconds of the intervals of a 10 ms timer in the API process, since the last call. */
-export async function eventLoopP99({ url }: BenchServer): Promise<number> {
+/** Intervals in seconds of a 10 ms timer in the API process, since the last call. */
+export async function eventLoopDelay({ url }: BenchServer): Promise<{ p99: number; longest: number }> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^nodejs_eventloop_lag_p99_seconds (\S+)$/m.exec(text)?.[1]);
+  const value = (name: string) =>
+    Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (\\S+)$`, 'm').exec(text)?.[1]);
+  return { p99: value('p99'), longest: value('max') };
 }

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -25,6 +26,17 @@ class Stage {
   /** Starts the server with its data in the folder. */
   async startServer(env: NodeJS.ProcessEnv = {}): Promise<BenchServer> {
     return this.#add(await startServer(this.folder, env));
+  }
+
+  /**
+   * Puts the folder on a file system of its own. It needs the privilege to mount.
+   *
+   * @param options of tmpfs, for example `size=500m`
+   */
+  limitDisk(options: string): void {
+    const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', this.folder]);
+    if (status !== 0) throw new Error(`A file system could not be mounted: ${stderr}`);
+    this.#closers.push(async () => spawnSync('umount', ['-l', this.folder]));
   }
 
   async startWorker<Request extends object, Result>(module: URL): Promise<Worker<Request, Result>> {

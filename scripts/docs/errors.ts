@@ -1,5 +1,6 @@
 import { ERROR_CODES } from '../../src/core/errors.ts';
 import { PROBLEM_EXAMPLES, PROBLEMS } from '../../src/http/problems/problems.ts';
+import { JSON_LIMITS, MAX_JSON_BYTES } from '../../src/http/requests/json-bodies.ts';
 import { code, GENERATED, table } from './markdown.ts';
 
 /** `docs/errors.md`: every code with its status. */
@@ -24,6 +25,8 @@ ${JSON.stringify(PROBLEM_EXAMPLES.validation_failed?.value, null, 2)}
 
 After the headers of a response have been sent, a failure closes the connection, so a truncated response never looks
 complete.
+
+A JSON body may have at most ${MAX_JSON_BYTES / 1024 / 1024} MiB, ${JSON_LIMITS.values} values, ${JSON_LIMITS.depth} levels and, in one object, ${JSON_LIMITS.members} members.
 
 ${table(['status', 'code', 'title', 'when'], rows)}
 `;

@@ -28,9 +28,11 @@ export const ERROR_CODES = [
   'too_many_pixels',
   'output_too_large',
   'operation_timeout',
+  'memory_limit_exceeded',
   'decoder_crashed',
   'internal_error',
   'overloaded',
+  'operation_interrupted',
   'database_unavailable',
   'storage_unavailable',
 ] as const;

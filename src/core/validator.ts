@@ -3,10 +3,6 @@ import type { Ajv, AnySchema, ErrorObject } from 'ajv';
 import { escapePointer } from './faults.ts';
 import { valueError } from './schema-faults.ts';
 
-/** Maximum properties of one object and maximum depth of a value. No schema of the service comes near either. */
-const MAX_PROPERTIES = 200;
-const MAX_DEPTH = 50;
-
 /** Finds every fault and removes nothing. Errors hold the schema and the value (`verbose`), because `schemaFaults` shows both. */
 const STRICT = {
   allErrors: true,
@@ -60,29 +56,6 @@ function valueErrors(value: unknown, instancePath = ''): ErrorObject[] {
   return expected === undefined ? [] : [valueError(instancePath, expected, value)];
 }
 
-/** The error of a value that is too deep or has an object with too many properties; undefined if all are in bounds. */
-function sizeError(value: object, instancePath = '', depth = 1): ErrorObject | undefined {
-  if (depth > MAX_DEPTH) return valueError(instancePath, `a value of at most ${MAX_DEPTH} levels`, value);
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index += 1) {
-      const error = isObject(value[index]) && sizeError(value[index], `${instancePath}/${index}`, depth + 1);
-      if (error) return error;
-    }
-    return undefined;
-  }
-  const members = Object.entries(value);
-  if (members.length > MAX_PROPERTIES) {
-    return valueError(instancePath, `an object of at most ${MAX_PROPERTIES} properties`, value);
-  }
-  for (const [name, member] of members) {
-    const error = isObject(member) && sizeError(member, `${instancePath}/${escapePointer(name)}`, depth + 1);
-    if (error) return error;
-  }
-  return undefined;
-}
-
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
-
 /**
  * The schema with `items` applied only to arrays that `maxItems` allows. Otherwise Ajv, looking for all faults, would check
  * every item of an array that is refused anyway, in a time that grows with the square of their number.
@@ -122,11 +95,6 @@ export function validatorCompiler(
     const validate = compile({ schema: withBoundedItems(schema) });
     // `isFaulty` recurses, so it runs only on valid values: the schema limits their depth.
     const check = (data: unknown): boolean => {
-      const oversized = isObject(data) && sizeError(data);
-      if (oversized) {
-        check.errors = [oversized];
-        return false;
-      }
       const isValid = validate(data) === true;
       if (isValid && !isFaulty(data)) return true;
       check.errors = isValid ? valueErrors(data) : (validate.errors ?? []);

@@ -1,6 +1,6 @@
 import { parameterError, Words } from '../core/faults.ts';
 import { readingOwn } from '../pictures/decode-failure.ts';
-import type { PixelLimits } from '../pictures/limits.ts';
+import type { DecodeLimits } from '../pictures/limits.ts';
 import { openPicture, storedForm } from '../pictures/open.ts';
 import { releaseArray } from '../pictures/release-array.ts';
 import type { Size, SourceFile } from '../pictures/types.ts';
@@ -15,7 +15,7 @@ interface HistogramTask {
   /** The label map of `params.mask`. */
   mask?: SourceFile;
   params: HistogramParams;
-  limits: PixelLimits;
+  limits: DecodeLimits;
 }
 
 /**
@@ -62,7 +62,7 @@ export async function computeHistogram(task: HistogramTask): Promise<HistogramRe
 async function readMask(
   mask: SourceFile,
   { width, height }: Size,
-  limits: PixelLimits,
+  limits: DecodeLimits,
   region?: Region,
 ): Promise<Raster> {
   const options = { page: 0, autoOrient: false, limits, pagePath: '/page' };

@@ -1,9 +1,9 @@
-import { parameterError, Words } from '../core/faults.ts';
+import { parameterError } from '../core/faults.ts';
 import { decoding } from '../pictures/decode-failure.ts';
 import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
 import type { PictureResult } from '../pictures/metadata.ts';
 import { isTurned } from '../pictures/open.ts';
-import type { ImageLimits, Size } from '../pictures/types.ts';
+import type { Size } from '../pictures/types.ts';
 import type { Outcome, Task } from '../work/operation.ts';
 import { pictureFile } from '../work/task-files.ts';
 import {
@@ -30,6 +30,7 @@ import {
 import { type AnyOperation, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { holdsAlpha, type Output } from './output.ts';
 import { type Pipeline, pipelineReferences } from './pipeline.ts';
+import { checkPlan, checkResult } from './plan.ts';
 import { openSource, type SourcePicture } from './source.ts';
 
 type TransformTask = Task<Pipeline>;
@@ -59,6 +60,7 @@ export async function runTransform(task: TransformTask): Promise<TransformOutcom
   const { input, operations, output } = task.params;
   const source = await openSource(pictureFile(task.inputs[0]), input, output, task.limits);
   checkAnimation(source, task);
+  await checkPlan(source, task.params, task.limits);
 
   // Encoders would also write the extra bands.
   let picture: PipelinePicture = source.hasExtraBands ? await decode(source) : source;
@@ -144,19 +146,6 @@ function checkAnimation({ pages, size }: SourcePicture, { params, limits }: Tran
   }
   const all = `${onePage} all pages together may have at most ${limits.maxOutputPixels} pixels,`;
   checkResult(size, pages, limits, '/input/page', all);
-}
-
-/** @param expected what the parameter at `path` should be; by default, one that gives a result within the maximum */
-function checkResult(
-  { width, height }: Size,
-  pages: number,
-  { maxOutputPixels }: ImageLimits,
-  path: string,
-  expected = `a result of at most ${maxOutputPixels} pixels`,
-): void {
-  if (width * height * pages <= maxOutputPixels) return;
-  const received = new Words(`${width}×${height}${pages === 1 ? '' : ` in ${pages} pages`}`);
-  throw parameterError(path, expected, received, 'output_too_large');
 }
 
 async function prepare(

@@ -2,9 +2,10 @@ import { statSync } from 'node:fs';
 import { LRUCache } from 'lru-cache';
 import sharp, { type Metadata } from 'sharp';
 import { decoding, undecodable } from './decode-failure.ts';
-import { FORMATS } from './formats.ts';
+import { FORMATS, type ImageFormat } from './formats.ts';
 import { checkGifBlocks } from './gif.ts';
-import { readingAt } from './read-at.ts';
+import { checkJpegSegments } from './jpeg.ts';
+import { type ReadAt, readingAt } from './read-at.ts';
 import './restrict-loaders.ts';
 import type { SourceFile } from './types.ts';
 
@@ -16,6 +17,12 @@ const headers = new LRUCache<string, Metadata>({
   sizeCalculation: ({ exif, icc, iptc, xmp }) =>
     [exif, icc, iptc, xmp].reduce((sum, block) => sum + (block?.length ?? 0), 2048),
 });
+
+/** What the decoders do not check, or only after a long time. */
+const CHECKS: Partial<Record<ImageFormat, (readAt: ReadAt) => void>> = {
+  gif: checkGifBlocks,
+  jpeg: checkJpegSegments,
+};
 
 /**
  * The header of a page; the pages of a TIFF may differ in everything. Nothing is decoded and no limit is checked.
@@ -30,7 +37,8 @@ async function findHeader(file: SourceFile, page: number): Promise<Metadata> {
   const key = `${fileIdentity(file.path)}#${page}`;
   const known = headers.get(key);
   if (known) return known;
-  if (file.format === 'gif') readingAt(file.path, checkGifBlocks);
+  const check = CHECKS[file.format];
+  if (check) readingAt(file.path, check);
   const options = { ...(page === 0 ? {} : { page }), limitInputPixels: false };
   const header = await sharp(file.path, options).metadata();
   const format = header.format === 'heif' ? 'avif' : header.format;

@@ -1,21 +1,20 @@
+import { readFileSync } from 'node:fs';
 import sharp, { type Metadata, type SharpOptions } from 'sharp';
 import { AppError } from '../core/errors.ts';
 import { decoding } from './decode-failure.ts';
+import { checkDecodeMemory, decodeMemory, estimateDecodeMemory } from './decode-memory.ts';
 import { readExif } from './exif.ts';
-import { FORMATS } from './formats.ts';
 import { alphaOf, pagesOf, readHeader } from './header.ts';
 import { checkPixels, checkTotalPixels, tooManyPixels } from './limits.ts';
 import type { ImageDetails, ImageMetadata } from './metadata.ts';
 import { failureLevel } from './open.ts';
 import { countPages } from './page-count.ts';
 import './restrict-loaders.ts';
+import { tiffPages } from './tiff-pages.ts';
 import type { ImageLimits, SourceFile } from './types.ts';
 
 /** Maximum pages of an animation or a TIFF. */
 export const MAX_PAGES = 10_000;
-
-/** Buffers of codec, libvips and the file, besides the memory that grows with the page. */
-const BASE_DECODE_BYTES = 32 * 1024 * 1024;
 
 /** Reduction of each side on the way to the sink. libvips reduces by at most 1,000,000. */
 const SINK_SHRINK = 512;
@@ -33,7 +32,8 @@ export async function inspectImage(file: SourceFile, limits: ImageLimits): Promi
   const header = await readHeader(file);
   const pages = pagesOf(file, header);
   if (pages > MAX_PAGES) throw tooManyPages();
-  checkPage(file, header, pages, limits);
+  checkPixels(header, pages, limits);
+  checkDecodeMemory(file.format, header, await decodeMemory(file, header), limits);
   await decodeAll(file, header, pages, limits);
   return {
     format: file.format,
@@ -59,10 +59,13 @@ async function decodeAll(
 ): Promise<void> {
   const options: SharpOptions = { failOn: await failureLevel(file), limitInputPixels: false };
   try {
-    await decoding(file, decodeToSink(file, header, { ...options, ...(pages === 1 ? {} : { pages: -1 }) }));
+    await decoding(
+      file,
+      decodeToSink(file.path, header, { ...options, ...(pages === 1 ? {} : { pages: -1 }) }),
+    );
   } catch (error) {
     if (!isOfMixedPages(error)) throw error;
-    await decodePageByPage(file, options, pages, limits);
+    await decodePageByPage(file, options, limits);
   }
 }
 
@@ -72,19 +75,18 @@ function isOfMixedPages(error: unknown): boolean {
   return cause instanceof Error && /page \d+ differs from page 0/.test(cause.message);
 }
 
-async function decodePageByPage(
-  file: SourceFile,
-  options: SharpOptions,
-  pages: number,
-  limits: ImageLimits,
-): Promise<void> {
+/** Decodes the pages of a TIFF one by one, in a time that grows with their number: libvips would look for each from the first on. */
+async function decodePageByPage(file: SourceFile, options: SharpOptions, limits: ImageLimits): Promise<void> {
   let totalPixels = 0;
-  for (let page = 0; page < pages; page += 1) {
-    const header = await readHeader(file, page);
-    checkPage(file, header, 1, limits, `page ${page}`);
+  let page = 0;
+  for (const { bytes, blockBytes } of tiffPages(readFileSync(file.path))) {
+    const header = await decoding(file, sharp(bytes, { limitInputPixels: false }).metadata());
+    checkPixels(header, 1, limits, `page ${page}`);
+    checkDecodeMemory(file.format, header, estimateDecodeMemory(file.format, header, blockBytes), limits);
     totalPixels += header.width * header.height;
     checkTotalPixels(totalPixels, limits);
-    await decoding(file, decodeToSink(file, header, { ...options, page }));
+    await decoding(file, decodeToSink(bytes, header, options));
+    page += 1;
   }
 }
 
@@ -94,40 +96,18 @@ async function decodePageByPage(
  * sharp ignores a bad one.
  */
 async function decodeToSink(
-  { path }: SourceFile,
+  input: string | Buffer,
   { width, height }: Metadata,
   options: SharpOptions,
 ): Promise<void> {
-  await sharp(path, { ...options, ignoreIcc: true })
+  await sharp(input, { ...options, ignoreIcc: true })
     .resize(Math.ceil(width / SINK_SHRINK), Math.ceil(height / SINK_SHRINK), { fit: 'fill' })
     .raw()
     .toBuffer();
 }
 
-function checkPage(
-  file: SourceFile,
-  header: Metadata,
-  pages: number,
-  limits: ImageLimits,
-  name?: string,
-): void {
-  checkPixels(header, pages, limits, name);
-  const { name: format, decodeBytes } = FORMATS[file.format];
-  const bytes = BASE_DECODE_BYTES + header.width * header.height * decodeBytes(header);
-  if (bytes <= limits.maxDecodeBytes) return;
-  const kind = `${header.isProgressive ? 'progressive ' : ''}${format}`;
-  throw tooManyPixels(
-    `a picture that can be decoded in ${toMiB(limits.maxDecodeBytes)} MiB of memory`,
-    `a ${kind} of ${header.width}×${header.height} pixels, which needs about ${toMiB(bytes)} MiB`,
-  );
-}
-
 function tooManyPages(): AppError {
   return tooManyPixels(`at most ${MAX_PAGES} pages`, 'more');
-}
-
-function toMiB(bytes: number): number {
-  return Math.ceil(bytes / 1024 ** 2);
 }
 
 function readDetails(header: Metadata, pages: number): ImageDetails {

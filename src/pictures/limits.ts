@@ -2,8 +2,11 @@ import { AppError } from '../core/errors.ts';
 import { mismatch, Words } from '../core/faults.ts';
 import type { ImageLimits, Size } from './types.ts';
 
+/** libvips takes 0.1 µs for each row, even if it has one pixel. */
+const MAX_ROWS = 10_000_000;
+
 /** The limits that are checked before a picture is decoded. */
-export type PixelLimits = Pick<ImageLimits, 'maxPixels' | 'maxTotalPixels'>;
+export type DecodeLimits = Pick<ImageLimits, 'maxPixels' | 'maxTotalPixels' | 'maxDecodeBytes'>;
 
 /**
  * Checks the limits for one page, and for all pages together.
@@ -12,13 +15,21 @@ export type PixelLimits = Pick<ImageLimits, 'maxPixels' | 'maxTotalPixels'>;
  * @param name what has this size, for the refusal
  * @throws AppError `too_many_pixels`
  */
-export function checkPixels({ width, height }: Size, pages: number, limits: PixelLimits, name = 'one'): void {
+export function checkPixels(
+  { width, height }: Size,
+  pages: number,
+  limits: Omit<DecodeLimits, 'maxDecodeBytes'>,
+  name = 'one',
+): void {
   const pixels = width * height;
   if (pixels > limits.maxPixels) {
     const expected = `a picture of at most ${limits.maxPixels} pixels`;
     throw tooManyPixels(expected, `${name} of ${width}×${height} = ${pixels}`);
   }
   checkTotalPixels(pixels * pages, limits);
+  if (height * pages > MAX_ROWS) {
+    throw tooManyPixels(`at most ${MAX_ROWS} rows in all pages together`, `${height * pages}`);
+  }
 }
 
 /**
@@ -27,7 +38,10 @@ export function checkPixels({ width, height }: Size, pages: number, limits: Pixe
  * @param pixels of all pages, or of those that have been counted so far
  * @throws AppError `too_many_pixels`
  */
-export function checkTotalPixels(pixels: number, { maxTotalPixels }: PixelLimits): void {
+export function checkTotalPixels(
+  pixels: number,
+  { maxTotalPixels }: Pick<DecodeLimits, 'maxTotalPixels'>,
+): void {
   if (pixels > maxTotalPixels) {
     throw tooManyPixels(`at most ${maxTotalPixels} pixels in all pages together`, `at least ${pixels}`);
   }

@@ -1,9 +1,10 @@
 import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
 import { parameterError } from '../core/faults.ts';
 import { decoding } from './decode-failure.ts';
+import { checkDecodeMemory, decodeMemory } from './decode-memory.ts';
 import { FORMATS } from './formats.ts';
 import { type AlphaFacts, alphaOf, isGreySpace, pagesOf, readHeader } from './header.ts';
-import { checkPixels, type PixelLimits } from './limits.ts';
+import { checkPixels, type DecodeLimits } from './limits.ts';
 import { readingAt } from './read-at.ts';
 import './restrict-loaders.ts';
 import { tiffDirectories } from './tiff.ts';
@@ -14,7 +15,7 @@ export interface OpenOptions {
   page?: number | undefined;
   /** Whether the picture is turned upright as its EXIF data says. */
   autoOrient: boolean;
-  limits: PixelLimits;
+  limits: DecodeLimits;
   /** JSON Pointer to the parameter that gave `page`, for faults. */
   pagePath: string;
 }
@@ -57,6 +58,7 @@ export async function openPicture(
   const pages = page === undefined && FORMATS[file.format].animation ? pagesInFile : 1;
   const { width, height } = autoOrient ? header.autoOrient : header;
   checkPixels({ width, height }, pages, limits);
+  checkDecodeMemory(file.format, header, await decodeMemory(file, header, page), limits);
   return {
     file,
     header,
@@ -159,7 +161,7 @@ export async function failureLevel(file: SourceFile, page?: number): Promise<Fai
 async function hasTiles({ path }: SourceFile, page: number | undefined): Promise<boolean> {
   return readingAt(path, (readAt) => {
     let index = 0;
-    for (const entries of tiffDirectories(readAt)) {
+    for (const { entries } of tiffDirectories(readAt)) {
       const isTiled = entries.some(({ tag }) => tag === TILE_WIDTH_TAG);
       if (page === undefined ? isTiled : index === page) return isTiled;
       index += 1;

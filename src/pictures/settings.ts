@@ -9,7 +9,7 @@ export const pictureSettings = {
     100_000_000,
   ),
   MAX_DECODE_BYTES: count(
-    'Maximum memory for decoding one image, in bytes, estimated from its header (progressive JPEG, interlaced PNG).',
+    'Maximum memory of an image process while it works on one image, in bytes. What needs more is refused by its header as far as that tells it; otherwise the process is killed (on Linux).',
     2 * GIB,
   ),
 };

@@ -48,8 +48,30 @@ export class TiffReader {
     return this.#readAt(offset, Math.min(length, maximum));
   }
 
-  /** A directory's entries that can be read, whether it and all its values are complete, and the offset of the next one, or 0. */
-  directory(start: number): { entries: TiffEntry[]; isWhole: boolean; next: number } {
+  /** Writes an offset as this structure does. */
+  writeOffset(bytes: Buffer, at: number, offset: number): void {
+    if (this.#isBig && this.#isLittleEndian) bytes.writeBigUInt64LE(BigInt(offset), at);
+    else if (this.#isBig) bytes.writeBigUInt64BE(BigInt(offset), at);
+    else if (this.#isLittleEndian) bytes.writeUInt32LE(offset, at);
+    else bytes.writeUInt32BE(offset, at);
+  }
+
+  /** Place of the offset of the first directory, and its size. */
+  get firstLink(): { at: number; size: number } {
+    return this.#isBig ? { at: 8, size: 8 } : { at: 4, size: 4 };
+  }
+
+  /** The first of an entry's values if they are unsigned integers (SHORT, LONG or LONG8). */
+  firstNumber(entry: TiffEntry): number | undefined {
+    const size = ({ 3: 2, 4: 4, 16: 8 } as const)[entry.type];
+    if (size === undefined || entry.count < 1) return undefined;
+    const value = this.uint(this.#readAt(entry.offset, size), 0, size);
+    return Number.isNaN(value) ? undefined : value;
+  }
+
+  /** A directory's entries that can be read, whether it and all its values are complete, and its link to the next one: its place, and the
+   * offset in it or 0. */
+  directory(start: number): { entries: TiffEntry[]; isWhole: boolean; linkAt: number; next: number } {
     const [countSize, entrySize, offsetSize] = this.#isBig ? ([8, 20, 8] as const) : ([2, 12, 4] as const);
     const count = this.uint(this.#readAt(start, countSize), 0, countSize);
     const first = start + countSize;
@@ -68,26 +90,36 @@ export class TiffReader {
     }
     const isWhole = entries.length === count && this.#readAt(end - 1, 1).length === 1;
     // Some writers omit the last link.
-    const next = this.uint(this.#readAt(first + bytes.length, offsetSize), 0, offsetSize) || 0;
-    return { entries, isWhole, next };
+    const linkAt = first + bytes.length;
+    const next = this.uint(this.#readAt(linkAt, offsetSize), 0, offsetSize) || 0;
+    return { entries, isWhole, linkAt, next };
   }
 }
 
+/** An image file directory. */
+export interface TiffDirectory {
+  /** Its place in the file. */
+  offset: number;
+  entries: TiffEntry[];
+  /** The place of its link to the next one. */
+  linkAt: number;
+}
+
 /**
- * The entries of each image file directory of a TIFF, which has one for each page.
+ * The image file directories of a TIFF, which has one for each page.
  *
  * @throws Error if a directory refers to data past the end of the file, or if the links form a cycle; libtiff silently skips pages
  *   and texts that it does not find
  */
-export function* tiffDirectories(readAt: ReadAt): Generator<TiffEntry[]> {
+export function* tiffDirectories(readAt: ReadAt): Generator<TiffDirectory> {
   const tiff = new TiffReader(readAt);
   const seen = new Set<number>();
   for (let offset = tiff.first; offset !== 0; ) {
     if (seen.has(offset)) throw new Error('the list of its pages forms a cycle');
     seen.add(offset);
-    const { entries, isWhole, next } = tiff.directory(offset);
+    const { entries, isWhole, linkAt, next } = tiff.directory(offset);
     if (!isWhole) throw new Error('its data ends early');
-    yield entries;
+    yield { offset, entries, linkAt };
     offset = next;
   }
 }

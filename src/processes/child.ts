@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { AppError } from '../core/errors.ts';
+import { AppError, type ErrorCode } from '../core/errors.ts';
+import { watchMemory } from './memory-watch.ts';
 import type { Outcome, TaskRequest, WorkerMessage } from './messages.ts';
 
 export interface RunOptions {
@@ -9,9 +10,16 @@ export interface RunOptions {
   signal: AbortSignal;
 }
 
+interface TaskOptions extends RunOptions {
+  /** Maximum resident memory of the process while it works on the task, in bytes. */
+  maxMemory: number;
+}
+
 export interface ChildEnd {
   /** Its exit code or signal, and the end of its stderr. */
   reason: string;
+  /** Whether somebody else has killed it, such as Linux when memory runs out. Crashes of native code end with other signals. */
+  isKilled: boolean;
   /** Whether the pool killed or dismissed it. */
   isIntended: boolean;
   /** The name of the running task, if any. */
@@ -40,6 +48,9 @@ const MEMORY_ENVIRONMENT = { MALLOC_ARENA_MAX: '2', UV_THREADPOOL_SIZE: '2' };
 
 /** Characters of a child's stderr that are kept to explain its end. */
 const STDERR_KEPT = 2000;
+
+/** Signals that a process does not send itself when native code crashes. */
+const OUTSIDE_SIGNALS = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGXCPU'];
 
 /** An idle child usually exits within a few milliseconds. */
 const DISMISSAL_MS = 1000;
@@ -96,18 +107,28 @@ export class Child<Task, Result> {
   /**
    * Runs a task in an idle child.
    *
-   * @throws AppError what the task threw; `internal_error` with the cause for the log; `operation_timeout` after the child was
-   *   killed; `decoder_crashed` if it died by itself
+   * @throws AppError what the task threw; `internal_error` with the cause for the log; `operation_timeout` or
+   *   `memory_limit_exceeded` after the child was killed; `decoder_crashed` if it died by itself; `operation_interrupted` if
+   *   somebody else killed it
    * @throws the signal's reason if it aborts, once the task has stopped: at most 250 ms later
    */
-  async run(name: string, task: Task, { timeoutMs, signal }: RunOptions): Promise<Result> {
+  async run(name: string, task: Task, { timeoutMs, maxMemory, signal }: TaskOptions): Promise<Result> {
     signal.throwIfAborted();
     let verdict: { reason: unknown } | undefined;
-    let timer = setTimeout(() => {
-      const detail = `The operation took longer than the allowed ${timeoutMs / 1000} s.`;
-      verdict = { reason: new AppError('operation_timeout', detail) };
+    const refuse = (code: ErrorCode, detail: string) => {
+      verdict ??= { reason: new AppError(code, detail) };
       this.#kill();
-    }, timeoutMs);
+    };
+    let timer = setTimeout(
+      () => refuse('operation_timeout', `The operation took longer than the allowed ${timeoutMs / 1000} s.`),
+      timeoutMs,
+    );
+    const stopWatch = watchMemory(this.#process.pid ?? 0, maxMemory, () =>
+      refuse(
+        'memory_limit_exceeded',
+        `The operation needs more than the allowed ${Math.floor(maxMemory / 1024 ** 2)} MiB of memory.`,
+      ),
+    );
     const abort = () => {
       if (verdict !== undefined) return;
       verdict = { reason: signal.reason };
@@ -126,6 +147,7 @@ export class Child<Task, Result> {
     } finally {
       signal.removeEventListener('abort', abort);
       clearTimeout(timer);
+      stopWatch();
       this.#running = undefined;
     }
     this.tasksDone += 1;
@@ -166,6 +188,7 @@ export class Child<Task, Result> {
     const [reason] = await Promise.all([exited, disconnected]);
     const end: ChildEnd = {
       reason: stderr === '' ? reason : `${reason}; stderr: ${stderr}`,
+      isKilled: OUTSIDE_SIGNALS.includes(reason),
       isIntended: this.#isEnding,
       task: this.#running?.name,
     };
@@ -184,5 +207,9 @@ function toError(outcome: Exclude<Outcome, { result: unknown }> | ChildEnd): App
     return new AppError('internal_error', 'The operation failed unexpectedly.', { cause: outcome.error });
   }
   const cause = new Error(outcome.reason);
+  if (outcome.isKilled) {
+    const detail = 'The process that worked on this request was killed; try again in 1 s.';
+    return new AppError('operation_interrupted', detail, { cause, retryAfter: 1 });
+  }
   return new AppError('decoder_crashed', 'The process crashed while it handled this file.', { cause });
 }

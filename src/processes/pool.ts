@@ -9,6 +9,8 @@ export interface PoolOptions extends AdmissionOptions {
   mainModule: URL;
   /** Environment variables for a process. It inherits only the locations of programs and files. */
   env?: Readonly<Record<string, string>>;
+  /** A process is killed if its task makes its resident memory exceed this many bytes. By default there is no maximum. */
+  maxMemory?: number;
   /** A process is replaced after this many tasks… */
   maxTasks?: number;
   /** …or if its resident memory exceeds this many bytes after a task. */
@@ -25,7 +27,7 @@ export interface PoolStats extends QueueStats {
 /** Routine replacement is a safety net against the growth of memory. */
 const DEFAULT_MAX_TASKS = 2000;
 const DEFAULT_MAX_RSS = 512 * 1024 * 1024;
-/** Delay between attempts to replace processes that die before they are ready, doubled each time. */
+/** Delay between attempts to replace processes that die before their first task, doubled each time. */
 const FIRST_RESTART_DELAY_MS = 100;
 const MAX_RESTART_DELAY_MS = 5000;
 /** If this many starts fail in a row and no process is left, tasks are refused. */
@@ -68,7 +70,8 @@ export class ProcessPool<Task, Result> {
         await once(this.#events, 'change', options).catch(() => options.signal.throwIfAborted());
       }
       try {
-        return await child.run(name, task, options);
+        const { maxMemory = Number.POSITIVE_INFINITY } = this.#options;
+        return await child.run(name, task, { ...options, maxMemory });
       } finally {
         this.#release(child);
       }
@@ -107,6 +110,7 @@ export class ProcessPool<Task, Result> {
 
   #release(child: Child<Task, Result>): void {
     const { maxTasks = DEFAULT_MAX_TASKS, maxRss = DEFAULT_MAX_RSS } = this.#options;
+    this.#startFailures = 0;
     const isWornOut = child.tasksDone >= maxTasks || child.rss > maxRss;
     if (isWornOut || this.#closing.signal.aborted) child.dismiss();
     else this.#events.emit('change');
@@ -126,18 +130,15 @@ export class ProcessPool<Task, Result> {
     }
   }
 
-  /** Runs a process until it ends. False if it died before it was ready. */
+  /** Runs a process until it ends. False if it died by itself before its first task. */
   async #runOne(): Promise<boolean> {
     const { mainModule, env = {}, what, log } = this.#options;
-    const child = new Child<Task, Result>(mainModule, env, () => {
-      this.#startFailures = 0;
-      this.#events.emit('change');
-    });
+    const child = new Child<Task, Result>(mainModule, env, () => this.#events.emit('change'));
     this.#children.add(child);
     const { isIntended, ...end } = await child.ended;
     this.#children.delete(child);
     if (!isIntended) log?.warn({ pid: child.pid, ...end }, `a process for ${what} died`);
-    return child.hasBeenReady || isIntended;
+    return isIntended || child.tasksDone > 0;
   }
 
   /** If memory or process ids have run out, retrying at once would not help. */

@@ -287,7 +287,9 @@ export class Maker {
 /** Whether an operator will want to see the work in order to repeat it. */
 function isOurFailure(error: unknown): boolean {
   if (!(error instanceof AppError)) return true;
-  return ['internal_error', 'operation_timeout', 'decoder_crashed'].includes(error.code);
+  return ['internal_error', 'operation_timeout', 'memory_limit_exceeded', 'decoder_crashed'].includes(
+    error.code,
+  );
 }
 
 const PLURALS: Record<InputKind, string> = {

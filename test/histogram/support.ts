@@ -24,7 +24,7 @@ export function withDefaults(params: Partial<HistogramParams> = {}): HistogramPa
   };
 }
 
-export const LIMITS = { maxPixels: 50_000_000, maxTotalPixels: 200_000_000 };
+export const LIMITS = { maxPixels: 50_000_000, maxTotalPixels: 200_000_000, maxDecodeBytes: 2 ** 31 };
 
 /** A file as it is known after its upload; a file that is not a picture is called a PNG. */
 function sourceOf(file: string): SourceFile {

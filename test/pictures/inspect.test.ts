@@ -19,8 +19,27 @@ import {
   SHARED_DATA,
 } from '../manipulation/fixtures.ts';
 import { allowedMs } from '../support/time.ts';
+import { DATA, writeTiff } from './tiff-files.ts';
 
 const folder = t.testdir();
+
+/** A header of 7000×7000 pixels of 16 bits in one strip, without data. */
+const ONE_STRIP = writeTiff(
+  [
+    [256, 3, [7000]],
+    [257, 3, [7000]],
+    [258, 3, [16, 16, 16]],
+    [259, 3, [5]],
+    [262, 3, [2]],
+    [273, 4, [DATA]],
+    [277, 3, [3]],
+    [278, 3, [7000]],
+    [279, 4, [4]],
+    [284, 3, [1]],
+    [339, 3, [1, 1, 1]],
+  ],
+  Buffer.alloc(4),
+);
 
 /** Sniffs and inspects a file, as an upload does. */
 async function inspectFile(file: string, limits: Partial<ImageLimits> = {}): Promise<ImageMetadata> {
@@ -168,9 +187,12 @@ t.test('sizes over the limits are refused from the header', async (t) => {
     [
       'progressive JPEG over the memory limit',
       resizeJpegHeader(progressive, 7000, 7000),
-      { maxDecodeBytes: 128 * 1024 ** 2 },
-      /in 128 MiB of memory but received a progressive JPEG of .* 173 MiB/,
+      { maxDecodeBytes: 256 * 1024 ** 2 },
+      /in 256 MiB of memory but received a progressive JPEG of .* 283 MiB/,
     ],
+    ['PNG of 49,000,000 × 1', makePng(49_000_000, 1, Buffer.alloc(10)), {}, /which needs about \d+ MiB/],
+    ['PNG of 1 × 49,000,000', makePng(1, 49_000_000, Buffer.alloc(10)), {}, /at most 10000000 rows/],
+    ['TIFF in one strip', ONE_STRIP, { maxDecodeBytes: 600 * 1024 ** 2 }, /a TIFF of 7000×7000 .* MiB/],
     ['GIF of 2000 × 2000', makeGif(1, 2000, 2000), { maxPixels: 1_000_000 }, /2000×2000/],
     [
       'GIF of 5,000 pages of 1000 × 1000',
@@ -250,6 +272,57 @@ t.test('odd files are refused or read, and take neither time nor memory', async 
     );
     t.equal(outcome, code, name);
     t.ok(cpuMs() - start < 2000, name);
+  }
+});
+
+t.test('files of very many parts are refused before libvips opens them', async (t) => {
+  const jpeg = await photo('jpeg', { progressive: true });
+  const lastScan = jpeg.subarray(jpeg.lastIndexOf(Buffer.from([0xff, 0xda])), jpeg.length - 2);
+  const webp = await photo('webp');
+  const parts: [name: string, bytes: Buffer, detail: RegExp][] = [
+    [
+      'scans',
+      Buffer.concat([jpeg.subarray(0, -2), ...Array(100).fill(lastScan), jpeg.subarray(-2)]),
+      /more than 100 scans/,
+    ],
+    [
+      'profile segments',
+      Buffer.concat([
+        jpeg.subarray(0, 2),
+        Buffer.alloc(4 * 10_001, Buffer.from([0xff, 0xe2, 0, 2])),
+        jpeg.subarray(2),
+      ]),
+      /more than 10000 segments/,
+    ],
+    ['chunks', Buffer.concat([webp, Buffer.alloc(8 * 100_000, 'abcd\0\0\0\0')]), /more than 100000 chunks/],
+  ];
+  for (const [name, bytes, expected] of parts) {
+    const { code, detail, ms } = await refusal(() => inspectBytes(bytes));
+    t.equal(code, 'undecodable_image', name);
+    t.match(detail, expected, name);
+    t.ok(ms < allowedMs(1000), `${name} in ${ms} ms`);
+  }
+  const many = Buffer.concat([jpeg.subarray(0, 2), Buffer.alloc(50_000, 0xff), jpeg.subarray(2)]);
+  t.match(await inspectBytes(many), { width: 64 }, '0xFF before a marker is padding');
+});
+
+t.test('the pages of a TIFF of 1,000 sizes are decoded in a time that grows with their number', async (t) => {
+  const pages = Array.from({ length: 1000 }, (_, index): [number, number] => [4 + (index % 7), 4]);
+  const start = cpuMs();
+  t.match(await inspectBytes(makeTiff(pages)), { pages: 1000 });
+  // It took 30 s when libvips looked for each page from the first on.
+  t.ok(cpuMs() - start < 10_000, `${cpuMs() - start} ms`);
+});
+
+t.test('an animation without its end is refused, a single image without a trailer is not', async (t) => {
+  const still = makeGif(1, 10, 10);
+  t.match(await inspectBytes(still.subarray(0, -1)), { pages: 1 });
+  const animation = makeGif(3, 10, 10);
+  t.match(await inspectBytes(animation), { pages: 3 });
+  for (const cut of [1, Math.floor((animation.length - still.length) / 2)]) {
+    const { code, detail } = await refusal(() => inspectBytes(animation.subarray(0, -cut)));
+    t.equal(code, 'undecodable_image', `without the last ${cut} bytes`);
+    t.match(detail, /its data ends early/);
   }
 });
 

@@ -4,8 +4,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
 import { AppError } from '../../src/core/errors.ts';
 import { type PoolOptions, ProcessPool } from '../../src/processes/pool.ts';
+import { eventually } from '../safety/processes.ts';
 import { allowedMs } from '../support/time.ts';
 
+const onLinux = { skip: process.platform === 'linux' ? false : 'needs /proc' };
 const never = new AbortController().signal;
 const inTime = { timeoutMs: 20_000, signal: never };
 
@@ -44,6 +46,33 @@ t.test('a process is replaced if it takes too much memory', async (t) => {
   t.not(await pool.run('pid', '', inTime), first);
   t.equal(pool.stats().restarts, 1);
   t.same(warnings, [], 'as routine');
+});
+
+t.test('a process whose task takes too much memory is killed', onLinux, async (t) => {
+  const pool = openPool(t, { maxMemory: 300 * 1024 * 1024 });
+  const first = await pool.run('pid', '', inTime);
+  t.equal(await pool.run('hold', '100', inTime), 100);
+  t.equal(await pool.run('pid', '', inTime), first);
+  await t.rejects(pool.run('hold', '1000', inTime), {
+    code: 'memory_limit_exceeded',
+    detail: 'The operation needs more than the allowed 300 MiB of memory.',
+  });
+  t.not(await pool.run('pid', '', inTime), first);
+});
+
+t.test('processes that die before their first task are started again, less and less often', async (t) => {
+  const deadly = path.join(t.testdir(), 'deadly');
+  writeFileSync(deadly, '');
+  const warnings: object[] = [];
+  const pool = openPool(t, {
+    env: { DIES_IF_EXISTS: deadly },
+    log: { warn: (details) => warnings.push(details) },
+  });
+  await sleep(2500);
+  t.ok(warnings.length > 0 && warnings.length < 8, `${warnings.length} starts`);
+  t.match(warnings[0], { reason: /^SIGABRT/ });
+  rmSync(deadly);
+  t.ok(await eventually(async () => (await pool.run('pid', '', inTime).catch(() => 0)) !== 0));
 });
 
 t.test('what a process last wrote to stderr explains its crash', async (t) => {

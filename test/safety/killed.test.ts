@@ -54,7 +54,8 @@ t.test('an image process that dies fails its one request', async (t) => {
     );
     process.kill(victim?.pid ?? 0, signal);
     const answer = await failing;
-    t.equal(problemOf(answer)?.code, 'decoder_crashed', `${signal}: ${answer.status}`);
+    const code = signal === 'SIGKILL' ? 'operation_interrupted' : 'decoder_crashed';
+    t.equal(problemOf(answer)?.code, code, `${signal}: ${answer.status}`);
     t.ok([200, 201].includes((await other).status), `${signal}: the request beside it succeeds`);
     t.equal(
       (await exchange(port, postJson(`/images/${id}/resize`, { width: 100 + signal.length }))).status < 300,

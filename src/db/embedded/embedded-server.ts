@@ -4,7 +4,7 @@ import { type FileLock, lockFile, tryLock } from '../../system/file-lock.ts';
 import { type ClusterPaths, clusterPaths, ensureCluster, handOver, readPassword } from './cluster.ts';
 import { EmbeddedServerError } from './embedded-server-error.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
-import { type ServerSettings, signal } from './postmaster.ts';
+import { removeEmptyPidFile, type ServerSettings, signal } from './postmaster.ts';
 import { adoptServer, START_TIMEOUT_MS, startServer, stopUnlessUsed, urlFor } from './server-lifecycle.ts';
 import { requireReachable, type ServerUser, serverUser } from './server-user.ts';
 
@@ -18,6 +18,8 @@ export interface EmbeddedServerOptions {
   dataDir: string;
   /** Overrides of the server's settings (tests switch `fsync` off). Ignored if a running server is adopted. */
   settings?: ServerSettings;
+  /** The TCP port to listen on if the server cannot use a socket of the file system. By default a free one. */
+  port?: number;
 }
 
 /** A running PostgreSQL that this process uses, possibly together with others. */
@@ -74,8 +76,9 @@ export async function openEmbeddedServer(options: EmbeddedServerOptions): Promis
     const cluster = { paths, binaries: await findPostgresBinaries(paths.root, user), user };
     await ensureCluster(cluster);
     const password = await readPassword(paths);
+    await removeEmptyPidFile(paths.data);
     const running = await adoptServer(paths, password);
-    const postmaster = running ?? (await startServer(cluster, password, options.settings));
+    const postmaster = running ?? (await startServer(cluster, password, options));
     const use = await lockFile(paths.useLock, 'shared', 5_000);
     return {
       url: urlFor(postmaster, password),

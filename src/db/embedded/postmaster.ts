@@ -1,6 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { readFile, readlink, realpath, writeFile } from 'node:fs/promises';
+import { chown, readFile, readlink, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServerUser } from './server-user.ts';
@@ -56,7 +56,19 @@ export async function disownStalePidFile(dataFolder: string): Promise<void> {
   const file = path.join(dataFolder, 'postmaster.pid');
   const { pid } = spawnSync('/bin/sh', ['-c', ':']);
   const [, ...rest] = (await readFile(file, 'utf8')).split('\n');
-  await writeFile(file, [pid, ...rest].join('\n'));
+  // Replaced as a whole, because a full disk would leave it empty.
+  const replacement = `${file}.new`;
+  const { uid, gid, mode } = await stat(file);
+  await writeFile(replacement, [pid, ...rest].join('\n'), { mode });
+  if (process.getuid?.() === 0) await chown(replacement, uid, gid);
+  await rename(replacement, file);
+}
+
+/** Removes a `postmaster.pid` that was created on a full disk: PostgreSQL refuses to start while there is an empty one. */
+export async function removeEmptyPidFile(dataFolder: string): Promise<void> {
+  const file = path.join(dataFolder, 'postmaster.pid');
+  const found = await stat(file).catch(() => undefined);
+  if (found?.size === 0) await rm(file, { force: true });
 }
 
 export type ServerSettings = Readonly<Record<string, string | number>>;

@@ -122,13 +122,19 @@ export async function adoptServer(paths: ClusterPaths, password: string): Promis
   }
 }
 
+/** Overrides of the server's settings, and the TCP port if it cannot use a socket of the file system. */
+interface LaunchOptions {
+  settings?: ServerSettings;
+  port?: number;
+}
+
 /** Starts the server and creates the service's database. If that fails, the server is stopped again. */
 export async function startServer(
   cluster: Cluster,
   password: string,
-  settings: ServerSettings = {},
+  options: LaunchOptions = {},
 ): Promise<Postmaster> {
-  const postmaster = await launch(cluster, settings);
+  const postmaster = await launch(cluster, options);
   try {
     await ensureDatabase(postmaster, password);
   } catch (error) {
@@ -139,13 +145,16 @@ export async function startServer(
 }
 
 /** Starts the server on a socket beside its data or, if that is not possible, on a free port of the loopback address. */
-async function launch({ paths, binaries, user }: Cluster, settings: ServerSettings): Promise<Postmaster> {
+async function launch(
+  { paths, binaries, user }: Cluster,
+  { settings, port }: LaunchOptions,
+): Promise<Postmaster> {
   let onSocket = Buffer.byteLength(path.join(paths.sockets, '.s.PGSQL.5432')) <= SOCKET_PATH_LIMIT;
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (let attempt = 1; ; attempt++) {
     const listen = onSocket
       ? { listen_addresses: '', unix_socket_directories: paths.sockets, port: 5432 }
-      : { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: await freePort() };
+      : { listen_addresses: '127.0.0.1', unix_socket_directories: '', port: port ?? (await freePort()) };
     const result = await startPostmaster({
       program: binaries.postgres,
       dataFolder: paths.data,

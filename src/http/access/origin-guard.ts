@@ -41,9 +41,23 @@ function hasTwoHosts(rawHeaders: readonly string[]): boolean {
   return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length > 1;
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Whether the route answers for any `Host`, as load balancers and orchestrators send it. */
+    anyHost?: boolean;
+  }
+}
+
+/** Whether a browser opens the address itself, for example from a link on another site. */
+function isNavigation({ method, headers }: FastifyRequest): boolean {
+  const isRead = method === 'GET' || method === 'HEAD';
+  return isRead && headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document';
+}
+
 /**
  * Protects a server without authentication from other people's web pages: `Host` must be known, and a browser's request from
- * another origin (`Origin`) is refused unless CORS_ORIGINS lists that origin.
+ * another origin (`Origin`, or `Sec-Fetch-Site` of the Fetch Metadata specification) is refused unless CORS_ORIGINS lists that
+ * origin. Links to the server may be followed.
  */
 export const originGuard = fp(async (app, options: OriginGuardOptions) => {
   const isAllowedHost = createHostCheck(options);
@@ -51,21 +65,34 @@ export const originGuard = fp(async (app, options: OriginGuardOptions) => {
   if (options.PUBLIC_URL) origins.add(new URL(options.PUBLIC_URL).origin);
 
   /** @throws AppError `malformed_request`, `host_not_allowed`, `cross_site_request` */
-  const check = ({ headers: { host, origin }, raw }: FastifyRequest): void => {
+  const check = (request: FastifyRequest): void => {
+    const { raw, protocol, routeOptions } = request;
+    const { host, origin, 'sec-fetch-site': site } = request.headers;
     if (host === undefined && raw.httpVersion === '1.1') {
       throw new AppError('malformed_request', 'An HTTP/1.1 request must have a Host header.');
     }
     if (hasTwoHosts(raw.rawHeaders)) {
       throw new AppError('malformed_request', 'A request must have only one Host header.');
     }
-    if (host !== undefined && !isAllowedHost(host)) {
+    if (host !== undefined && !routeOptions.config.anyHost && !isAllowedHost(host)) {
       throw new AppError(
         'host_not_allowed',
         `This server does not serve the host ${JSON.stringify(host.slice(0, 200))}; allow it with ALLOWED_HOSTS.`,
       );
     }
-    if (origin === undefined || origins.has('*') || origins.has(origin.toLowerCase())) return;
-    if (URL.parse(origin)?.host !== host?.toLowerCase()) {
+    if (origins.has('*')) return;
+    if (origin === undefined) {
+      // A page that CORS_ORIGINS lists may also embed pictures, and a browser does not say which page does.
+      const isEmbedded = origins.size > 0 && raw.method === 'GET';
+      if (site === undefined || site === 'same-origin' || site === 'none') return;
+      if (isEmbedded || isNavigation(request)) return;
+      throw new AppError(
+        'cross_site_request',
+        'Pages of other sites may not call this server; allow their origins with CORS_ORIGINS.',
+      );
+    }
+    if (origins.has(origin.toLowerCase())) return;
+    if (origin.toLowerCase() !== `${protocol}://${host?.toLowerCase()}`) {
       throw new AppError(
         'cross_site_request',
         `Pages from ${JSON.stringify(origin.slice(0, 200))} may not call this server; allow the origin with CORS_ORIGINS.`,

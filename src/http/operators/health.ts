@@ -7,13 +7,15 @@ import { jsonResponse } from '../responses/responses.ts';
 
 export interface HealthSources {
   isDatabaseReachable: () => Promise<boolean>;
+  /** Whether the embedded database has ended and could not be started again for more than a minute. */
+  isDatabaseLost: () => boolean;
   /** All queues by name. */
   queues: Record<string, () => QueueStats>;
 }
 
 const LiveSchema = Type.Object(
-  { status: StringEnum(['ok']) },
-  { $id: 'Liveness', description: 'The process is running.' },
+  { status: StringEnum(['ok', 'failed']) },
+  { $id: 'Liveness', description: 'Whether the process can go on without an operator.' },
 );
 
 const ReadySchema = Type.Object(
@@ -38,20 +40,30 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
   app.get(
     '/health/live',
     {
+      config: { anyHost: true },
       schema: {
         operationId: 'getLiveness',
         tags: ['operations'],
         summary: 'Check that the process is alive',
-        description: 'Answers while the process is running, whatever the state of the database.',
-        response: { 200: jsonResponse('Liveness', 'The process is running.'), ...problemResponses() },
+        description:
+          'Answers while the process is running, whatever the state of the database. It has failed if its embedded database could not be started again for more than a minute.',
+        response: {
+          200: jsonResponse('Liveness', 'The process is running.'),
+          ...problemResponses(),
+          503: jsonResponse('Liveness', 'The embedded database cannot be started again; the log says why.'),
+        },
       },
     },
-    async () => ({ status: 'ok' }),
+    async (_request, reply) => {
+      if (!sources.isDatabaseLost()) return { status: 'ok' };
+      return reply.code(503).send({ status: 'failed' });
+    },
   );
 
   app.get(
     '/health/ready',
     {
+      config: { anyHost: true },
       schema: {
         operationId: 'getReadiness',
         tags: ['operations'],

@@ -126,6 +126,11 @@ export const PROBLEMS = {
     title: 'Operation timeout',
     when: 'The image operation took longer than `OPERATION_TIMEOUT_MS` and was killed.',
   },
+  memory_limit_exceeded: {
+    status: 422,
+    title: 'Too much memory needed',
+    when: 'The image operation needed more memory than `MAX_DECODE_BYTES` and was killed.',
+  },
   decoder_crashed: {
     status: 422,
     title: 'Decoder crashed',
@@ -145,6 +150,11 @@ export const PROBLEMS = {
     status: 503,
     title: 'Overloaded',
     when: 'All places are taken and the queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`), or too many uploads are running (`UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
+  },
+  operation_interrupted: {
+    status: 503,
+    title: 'Operation interrupted',
+    when: 'The process that worked on the request was killed from outside, for example because the memory of the machine ran out; `Retry-After` says when to try again.',
   },
   database_unavailable: {
     status: 503,
@@ -257,9 +267,11 @@ export const LOOKUP_CODES: readonly ErrorCode[] = ['not_found', 'validation_fail
 /** The failures of a route that uses image processes, the database and local disks. */
 export const PROCESSING_CODES: readonly ErrorCode[] = [
   'operation_timeout',
+  'memory_limit_exceeded',
   'decoder_crashed',
   'conflict',
   'overloaded',
+  'operation_interrupted',
   'database_unavailable',
   'storage_unavailable',
 ];

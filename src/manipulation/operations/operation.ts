@@ -70,6 +70,8 @@ export interface Operation<Name extends string, Params> {
    * @throws AppError `validation_failed` if the parameters do not fit a picture of this size
    */
   measure(size: Size, params: Params, at: At): Size;
+  /** Whether only the pixels tell the size of the result. */
+  dependsOnPixels: boolean;
   /** The parameter that makes the result large. */
   sizedBy(params: Params): string;
   compile(params: Params, context: CompileContext): Apply | Promise<Apply>;
@@ -81,6 +83,7 @@ const DEFAULTS = {
   animated: true,
   pagesTogether: false,
   leavesAlpha: false,
+  dependsOnPixels: false,
   addsAlpha: () => false,
   grey: () => 'keeps' as const,
   inputs: () => [],

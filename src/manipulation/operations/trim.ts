@@ -24,6 +24,7 @@ export const trim = defineOperation({
     }),
   },
   animated: false,
+  dependsOnPixels: true,
   compile({ background, threshold, margin }, { size }) {
     // sharp refuses to trim a picture that is smaller than three pixels in both directions.
     if (size.width < 3 && size.height < 3) return (image) => image;

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import { decoding, readingOwn } from '../../pictures/decode-failure.ts';
-import type { PixelLimits } from '../../pictures/limits.ts';
+import type { DecodeLimits } from '../../pictures/limits.ts';
 import { openPicture, openStored, storedForm } from '../../pictures/open.ts';
 import { samplesOf, toPixels } from '../../pictures/pixels.ts';
 import type { SourceFile } from '../../pictures/types.ts';
@@ -24,7 +24,11 @@ export function readLabelMap(path: string): Promise<LabelMap> {
 }
 
 /** A stored label map can be read even if the limits have been lowered since. */
-const NO_LIMITS: PixelLimits = { maxPixels: Infinity, maxTotalPixels: Infinity };
+const NO_LIMITS: DecodeLimits = {
+  maxPixels: Infinity,
+  maxTotalPixels: Infinity,
+  maxDecodeBytes: Infinity,
+};
 
 async function decodeLabelMap(file: SourceFile): Promise<LabelMap> {
   const picture = await openPicture(file, {

@@ -54,5 +54,56 @@ t.test("other origins' pages are refused unless CORS_ORIGINS names them", async 
   t.equal(await status({ host: '127.0.0.1:8000', origin: 'http://127.0.0.1:9000' }), 'cross_site_request');
   t.equal(await status({ host: '127.0.0.1:8000', origin: 'https://evil.example' }), 'cross_site_request');
   t.equal(await status({ host: '127.0.0.1:8000', origin: 'null' }), 'cross_site_request');
+  t.equal(await status({ host: '127.0.0.1:8000', origin: 'https://127.0.0.1:8000' }), 'cross_site_request');
+  t.equal(await status({ host: '127.0.0.1:8000', origin: '127.0.0.1:8000' }), 'cross_site_request');
+  t.equal(await status({ host: '127.0.0.1:8000', origin: '' }), 'cross_site_request');
   t.equal(await status({ host: 'evil.example' }), 'host_not_allowed');
+});
+
+t.test('what a browser says about the site of the page is believed', async (t) => {
+  const host = '127.0.0.1:8000';
+  const page = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' };
+  const picture = { 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' };
+  const frame = { 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' };
+  for (const [method, site, details, closed, open] of [
+    ['GET', 'same-origin', picture, 'ok', 'ok'],
+    ['GET', 'none', page, 'ok', 'ok'],
+    ['GET', 'cross-site', page, 'ok', 'ok'],
+    ['HEAD', 'same-site', page, 'ok', 'ok'],
+    ['GET', 'cross-site', frame, 'cross_site_request', 'ok'],
+    ['GET', 'cross-site', picture, 'cross_site_request', 'ok'],
+    ['GET', 'same-site', picture, 'cross_site_request', 'ok'],
+    ['GET', 'cross-site', {}, 'cross_site_request', 'ok'],
+    ['GET', 'odd', picture, 'cross_site_request', 'ok'],
+    ['POST', 'cross-site', page, 'cross_site_request', 'cross_site_request'],
+    ['POST', 'same-origin', {}, 'ok', 'ok'],
+  ] as const) {
+    for (const [CORS_ORIGINS, expected] of [
+      ['', closed],
+      ['https://tool.example.org', open],
+      ['*', 'ok'],
+    ] as const) {
+      const app = await createBareApp(t);
+      await app.register(originGuard, { ...LOCAL, CORS_ORIGINS });
+      app.all('/x', async () => 'done');
+      const headers = { host, 'sec-fetch-site': site, ...details };
+      const { statusCode, body } = await app.inject({ method, url: '/x', headers });
+      const outcome = statusCode === 200 ? 'ok' : body === '' ? statusCode : JSON.parse(body).code;
+      t.equal(
+        outcome,
+        expected,
+        `${method} ${site} ${JSON.stringify(details)} with CORS_ORIGINS=${CORS_ORIGINS}`,
+      );
+    }
+  }
+});
+
+t.test('a route for orchestrators answers for any host', async (t) => {
+  const app = await createBareApp(t);
+  await app.register(originGuard, LOCAL);
+  app.get('/health', { config: { anyHost: true } }, async () => 'ok');
+  app.get('/x', async () => 'ok');
+  const headers = { host: 'pod-7.internal' };
+  t.equal((await app.inject({ url: '/health', headers })).statusCode, 200);
+  t.equal((await app.inject({ url: '/x', headers })).statusCode, 403);
 });
