@@ -50,7 +50,7 @@ export class BackupFolder {
   /**
    * The name of the newest backup, or `name` if it exists.
    *
-   * @throws BackupError if there is none
+   * @throws BackupError if it does not exist, or if there is no backup at all
    */
   async choose(name: string | undefined): Promise<string> {
     const names = await this.list();
