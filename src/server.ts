@@ -3,9 +3,9 @@ import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
 import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
+import { VERSION } from './core/version.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
 import { checkExposure } from './http/access/settings.ts';
-import { VERSION } from './http/docs/openapi.ts';
 import { openServices } from './services.ts';
 
 /** @returns a function that stops the service */

@@ -18,6 +18,7 @@ const ROOMS: Record<string, readonly string[]> = {
   auth: ['core'],
   db: ['core', 'system'],
   blobs: ['core', 'system', 'db'],
+  backup: ['core', 'system', 'db'],
   work: ['core', 'system', 'pictures', 'blobs', 'auth'],
   http: ['core', 'processes', 'blobs', 'auth', 'work'],
   images: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'blobs', 'work', 'http'],
@@ -65,6 +66,7 @@ const BELOW_HTTP = [
   'db/embedded',
   'blobs',
   'blobs/postgres',
+  'backup',
   'work',
   'frames/ingest',
   'frames/reading',
@@ -79,6 +81,7 @@ const ROOTS = new Set([
   'app.ts',
   'operations.ts',
   'image-worker.ts',
+  'backup-command.ts',
 ]);
 
 interface Module {

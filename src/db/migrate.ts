@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Pool, PoolClient } from 'pg';
+import type { ClientBase, Pool, PoolClient } from 'pg';
 import { retryConflicts } from './database.ts';
 
 const FOLDER = path.resolve(import.meta.dirname, '../../prisma/migrations');
 
 /** The key of `prisma migrate`'s own advisory lock, so that it and this migrator exclude each other. */
-const ADVISORY_LOCK = 72_707_369;
+export const MIGRATION_LOCK = 72_707_369;
 
 /** The table as `prisma migrate` creates it. */
 const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
@@ -80,16 +80,45 @@ function checkHistory(applied: readonly AppliedMigration[], migrations: readonly
   }
 }
 
-/** Applies and records a migration in one transaction: one that fails leaves no trace, and the next start retries it. */
-async function applyOnce(client: PoolClient, { name, sql, checksum }: Migration): Promise<void> {
-  try {
-    await client.query('BEGIN');
+/**
+ * The migrations that the database has, in the order in which they are applied; none if it is empty.
+ *
+ * @throws MigrationError if an applied migration has failed, is unknown or was changed
+ */
+export async function readApplied(
+  client: ClientBase,
+  migrations: readonly Migration[],
+): Promise<Migration[]> {
+  const { rows: found } = await client.query(
+    "SELECT to_regclass('_prisma_migrations') IS NOT NULL AS exists",
+  );
+  if (!found[0]?.exists) return [];
+  const { rows: applied } = await client.query<AppliedMigration>(
+    'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at',
+  );
+  checkHistory(applied, migrations);
+  const names = new Set(applied.map((row) => row.migration_name));
+  return migrations.filter(({ name }) => names.has(name));
+}
+
+/** Applies migrations and records them, in the caller's transaction. */
+export async function applyWithin(client: ClientBase, migrations: readonly Migration[]): Promise<void> {
+  await client.query(MIGRATIONS_TABLE);
+  for (const { name, sql, checksum } of migrations) {
     await client.query(sql);
     await client.query(
       `INSERT INTO _prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)
        VALUES ($1, $2, $3, clock_timestamp(), 1)`,
       [randomUUID(), checksum, name],
     );
+  }
+}
+
+/** Applies and records a migration in one transaction: one that fails leaves no trace, and the next start retries it. */
+async function applyOnce(client: PoolClient, migration: Migration): Promise<void> {
+  try {
+    await client.query('BEGIN');
+    await applyWithin(client, [migration]);
     await client.query('COMMIT');
   } catch (error) {
     await client.query('ROLLBACK').catch(() => undefined);
@@ -120,17 +149,17 @@ async function apply(client: PoolClient, migration: Migration): Promise<void> {
 export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string } = {}): Promise<string[]> {
   const migrations = await readMigrations(folder);
   const client = await pool.connect();
+  const findPending = async () => {
+    const applied = new Set(await readApplied(client, migrations));
+    return migrations.filter((migration) => !applied.has(migration));
+  };
   try {
+    // Without the lock, because a backup or the migration of another process may hold it for long.
+    if ((await findPending()).length === 0) return [];
     // Waiting for another process's migration, or migrating a large table, may take longer than any request.
     await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0');
-    await client.query('SELECT pg_advisory_lock($1)', [ADVISORY_LOCK]);
-    await client.query(MIGRATIONS_TABLE);
-    const { rows: applied } = await client.query<AppliedMigration>(
-      'SELECT migration_name, checksum, finished_at FROM _prisma_migrations WHERE rolled_back_at IS NULL ORDER BY started_at',
-    );
-    checkHistory(applied, migrations);
-    const done = new Set(applied.map((row) => row.migration_name));
-    const pending = migrations.filter(({ name }) => !done.has(name));
+    await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const pending = await findPending();
     for (const migration of pending) await apply(client, migration);
     return pending.map(({ name }) => name);
   } finally {

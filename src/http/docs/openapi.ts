@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import swagger from '@fastify/swagger';
 import type { TSchema } from '@sinclair/typebox';
 import fp from 'fastify-plugin';
+import { VERSION } from '../../core/version.ts';
 import type { Examples } from '../../work/routes.ts';
 import type { AccessSettings } from '../access/settings.ts';
 import { FaultSchema, ProblemSchema } from '../problems/problems.ts';
@@ -18,13 +18,6 @@ declare module 'fastify' {
     queryExample?: Record<string, unknown>;
   }
 }
-
-const packageJson = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as {
-  version: string;
-};
-
-/** The version of the service, from its package. */
-export const VERSION = packageJson.version;
 
 /** In the order of the docs. */
 const TAGS = [

@@ -1,0 +1,143 @@
+import { createHash } from 'node:crypto';
+import pg from 'pg';
+import t, { type Test } from 'tap';
+import { applyWithin, type Migration, readMigrations } from '../../src/db/migrate.ts';
+import { backUpTo, fill, makeBackupFolder, readEverything, restoreTo, tablesOf } from '../backup/support.ts';
+import { createTestApp, type TestApp } from '../support/app.ts';
+import { createEmptyDatabase } from '../support/database.ts';
+
+/** All tables, each after those that it refers to. */
+const TABLES = [
+  'users',
+  'blobs',
+  'blob_chunks',
+  'images',
+  'artifacts',
+  'artifact_inputs',
+  'frame_sets',
+  'frames',
+] as const;
+
+/** Artifacts with a document, and what belongs to them alone: versions before this migration could not write them. */
+const DOCUMENTS = '0002_artifact_documents';
+const WITH_DOCUMENT = 'FROM artifacts WHERE document_sha256 IS NOT NULL';
+const THEIR_BYTES = `sha256 IN (SELECT unnest(ARRAY[sha256, document_sha256]) ${WITH_DOCUMENT})`;
+const NEWER_ROWS: Readonly<Record<string, string>> = {
+  artifacts: 'document_sha256 IS NOT NULL',
+  artifact_inputs: `artifact_id IN (SELECT id ${WITH_DOCUMENT})`,
+  blobs: THEIR_BYTES,
+  blob_chunks: THEIR_BYTES,
+};
+
+async function connect(t: Test, url: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  t.teardown(() => client.end());
+  return client;
+}
+
+/** A database that has only these migrations, with the rows of another one that it has room for. */
+async function createOldDatabase(
+  t: Test,
+  migrations: readonly Migration[],
+  source: pg.Client,
+): Promise<string> {
+  const { url } = await createEmptyDatabase(t);
+  const old = await connect(t, url);
+  await old.query('BEGIN');
+  await applyWithin(old, migrations);
+  const last = migrations.at(-1)?.name ?? '';
+  const tables = await old.query<{ name: string }>(
+    "SELECT relname AS name FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace",
+  );
+  const existing = tables.rows.map(({ name }) => name);
+  for (const table of TABLES.filter((name) => existing.includes(name))) {
+    const newer = last < DOCUMENTS ? NEWER_ROWS[table] : undefined;
+    const condition = newer === undefined ? 'true' : `(${newer}) IS NOT TRUE`;
+    const { rows } = await source.query(`SELECT to_json(t) AS row FROM ${table} t WHERE ${condition}`);
+    // Columns that the old table does not have yet are ignored.
+    await old.query(
+      `INSERT INTO ${table} SELECT * FROM json_populate_recordset(NULL::${table}, $1) ON CONFLICT DO NOTHING`,
+      [JSON.stringify(rows.map(({ row }) => row))],
+    );
+  }
+  if (existing.includes('frames')) {
+    await old.query("SELECT setval(pg_get_serial_sequence('frames', 'id'), (SELECT max(id) FROM frames))");
+  }
+  await old.query('COMMIT');
+  return url;
+}
+
+/** Reads everything that the rows of a database stand for, by HTTP. */
+async function readByHttp({ app }: TestApp, client: pg.Client): Promise<Record<string, string>> {
+  const ids = async (table: string) =>
+    (await client.query<{ id: string }>(`SELECT id FROM ${table} ORDER BY id`)).rows.map(({ id }) => id);
+  const paths = ['/images', '/frame-sets', '/frames/export?format=ndjson'];
+  for (const id of await ids('images')) paths.push(`/images/${id}`, `/images/${id}/content`);
+  for (const id of await ids('artifacts')) paths.push(`/artifacts/${id}`, `/artifacts/${id}/content`);
+  const { rows: masks } = await client.query<{ id: string }>("SELECT id FROM artifacts WHERE kind = 'mask'");
+  for (const { id } of masks) paths.push(`/artifacts/${id}/segments/geojson`);
+  const answers: Record<string, string> = {};
+  for (const path of paths) {
+    const { statusCode, rawPayload } = await app.inject(path);
+    answers[path] = `${statusCode} ${createHash('sha256').update(rawPayload).digest('hex')}`;
+  }
+  return answers;
+}
+
+const migrations = await readMigrations();
+const source = await createTestApp(t, {}, { hasForeignRows: true });
+await fill(source);
+const sourceUrl = source.config.DATABASE_URL ?? '';
+const sourceClient = await connect(t, sourceUrl);
+// An artifact of an earlier version of its operation.
+await sourceClient.query(
+  "UPDATE artifacts SET version = 1, key = sha256(key) WHERE id = (SELECT id FROM artifacts WHERE operation = 'transform' LIMIT 1)",
+);
+
+t.test('the rows are of every table', async (t) => {
+  t.same(
+    (await tablesOf(sourceUrl)).filter((name) => name !== '_prisma_migrations'),
+    [...TABLES].sort(),
+  );
+  for (const table of TABLES) t.not((await sourceClient.query(`SELECT FROM ${table}`)).rowCount, 0, table);
+});
+
+for (const [index, { name }] of migrations.entries()) {
+  t.test(`a database of ${name} starts with this version, and everything is there`, async (t) => {
+    const applied = migrations.slice(0, index + 1);
+    const url = await createOldDatabase(t, applied, sourceClient);
+    const client = await connect(t, url);
+    const folder = await makeBackupFolder(t);
+    const { manifest } = await backUpTo(folder, url);
+    t.equal(manifest.migration, name);
+
+    const started = await createTestApp(t, { DATABASE_URL: url });
+    const expected = await readByHttp(source, client);
+    const found = await readByHttp(started, client);
+    const lists = ['/images', '/frame-sets', '/frames/export?format=ndjson'];
+    for (const [path, answer] of Object.entries(expected)) {
+      // Before there were frames, their lists are empty.
+      const isOld = path.includes('frame') && !manifest.tables.some((table) => table.name === 'frames');
+      if (!isOld) t.equal(found[path], answer, path);
+      t.match(answer, /^200 /);
+    }
+    t.ok(Object.keys(found).length >= lists.length + 8, 'images, their bytes, artifacts and theirs');
+
+    const restored = await createEmptyDatabase(t);
+    const { newer } = await restoreTo(folder, restored.url);
+    t.same(
+      newer,
+      migrations.slice(index + 1).map((migration) => migration.name),
+    );
+    t.same(await readEverything(restored.url), await readEverything(url), 'its backup is upgraded alike');
+
+    const { items } = (await started.app.inject('/images')).json();
+    for (const { id } of items) {
+      t.equal((await started.send('POST', `/images/${id}/resize`, { width: 17 })).statusCode, 201);
+      t.equal((await started.app.inject({ method: 'DELETE', url: `/images/${id}` })).statusCode, 204);
+    }
+    const { rows } = await client.query('SELECT count(*)::int AS n FROM blob_chunks');
+    t.same(rows, [{ n: 0 }], 'and everything can be deleted');
+  });
+}
