@@ -4,6 +4,7 @@ import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../core/errors.ts';
 import { parameterError, Words } from '../core/faults.ts';
 import { removeFile } from '../system/remove-file.ts';
+import { toStorageError } from '../system/storage-errors.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Artifact, NewArtifact, Retention } from './artifact.ts';
 import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
@@ -120,7 +121,10 @@ export class Maker {
       options.signal,
       async (signal) => {
         const existing = await artifacts.findByKey(owner, key);
-        if (!existing) return this.#makeNew(owner, key, work, { ...options, signal });
+        if (!existing)
+          return this.#withRoom((isRetry) =>
+            this.#makeNew(owner, key, work, { ...options, signal }, isRetry),
+          );
         artifacts.noteUse(existing, log);
         return { artifact: existing, isNew: false };
       },
@@ -139,7 +143,7 @@ export class Maker {
    */
   async compute(owner: OwnerId, work: PlannedWork, signal: AbortSignal): Promise<ComputedFile> {
     const path = this.#services.documentFolder.newPath();
-    const { outcome, file } = await this.#run(owner, work, path, signal);
+    const { outcome, file } = await this.#withRoom(() => this.#run(owner, work, path, signal));
     const { size } = writtenBy(work, outcome);
     return { ...fileOf(work, file), path, size, remove: () => removeFile(path) };
   }
@@ -158,7 +162,8 @@ export class Maker {
     signal: AbortSignal,
   ): Promise<Result> {
     const work = await this.plan(owner, operation, ref, given);
-    const { outcome } = await this.#run(owner, work, this.#services.documentFolder.newPath(), signal);
+    const path = this.#services.documentFolder.newPath();
+    const { outcome } = await this.#withRoom(() => this.#run(owner, work, path, signal));
     // The task of an operation returns the operation's type of result.
     return outcome.result as Result;
   }
@@ -190,11 +195,13 @@ export class Maker {
     key: Buffer,
     work: PlannedWork,
     { retention, signal }: MakeOptions,
+    isRetry: boolean,
   ): Promise<MadeArtifact> {
     const { artifacts, diskCache, documentFolder } = this.#services;
     const { stores } = this.#operationOf(work);
     if (stores === null) throw new Error(`${work.operation} does not store its result.`);
-    const outputPath = stores === 'picture' ? diskCache.newPath() : documentFolder.newPath();
+    const isForCache = stores === 'picture' && !isRetry;
+    const outputPath = isForCache ? diskCache.newPath() : documentFolder.newPath();
     const documentPath = documentFolder.newPath();
     const { outcome, file, inputs } = await this.#run(owner, work, outputPath, signal, documentPath);
     const leftovers = new Set(outcome.document ? [outputPath, documentPath] : [outputPath]);
@@ -227,6 +234,17 @@ export class Maker {
       return made;
     } finally {
       await Promise.all([...leftovers].map(removeFile));
+    }
+  }
+
+  /** Works again if a disk is full, after the cache has made room: the cache may be what has filled it. */
+  async #withRoom<T>(work: (isRetry: boolean) => Promise<T>): Promise<T> {
+    try {
+      return await work(false);
+    } catch (error) {
+      if (!toStorageError(error)) throw error;
+      await this.#services.diskCache.makeRoom();
+      return work(true);
     }
   }
 
