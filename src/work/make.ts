@@ -98,10 +98,11 @@ export class Maker {
   ): Promise<PlannedWork> {
     const subject = await this.#services.inputs.find(owner, ref);
     requireKind(subject, operation.subject);
-    const params = operation.canonicalize(given, { subject, accepts });
-    const named = operation.inputs(params, subject);
+    const complete = operation.canonicalize(given, { subject, accepts });
+    const named = operation.inputs(complete, subject);
     const others = await Promise.all(named.map((input) => this.#findNamed(owner, input)));
     const found = [subject, ...others];
+    const params = operation.addFacts(complete, found);
     const { name, version } = operation;
     return { operation: name, version, inputs: found.map((input) => input.ref), params, found };
   }
@@ -323,6 +324,7 @@ const NAMES: Readonly<Record<string, string>> = {
   picture: 'a picture',
   histogram: 'a histogram',
   mask: 'a segmentation mask',
+  form: 'a form of a mask or a histogram',
   frame_set: 'a frame set',
   staged_file: 'a file',
 };
@@ -336,7 +338,7 @@ function requireKind(input: Input, kind: InputKind): void {
   if (!isOfKind(input, kind)) throw wrongKind(kind, input.kind);
 }
 
-function wrongKind(expected: InputKind, received: string): AppError {
+function wrongKind(expected: string, received: string): AppError {
   return parameterError('/id', `the id of ${NAMES[expected]}`, new Words(`that of ${NAMES[received]}`));
 }
 
