@@ -76,7 +76,8 @@ const EVICTION_INTERVAL_MS = 10_000;
 export class Maker {
   readonly #services: MakerServices;
   readonly #flights = new SingleFlight<MadeArtifact>();
-  #evictedAt = 0;
+  /** When the next eviction may start, by `performance.now()`. */
+  #evictsAt = 0;
 
   constructor(services: MakerServices) {
     this.#services = services;
@@ -290,16 +291,24 @@ export class Maker {
   }
 
   #scheduleEviction(): void {
+    const { log } = this.#services;
+    if (performance.now() < this.#evictsAt) return;
+    this.#evictsAt = Number.POSITIVE_INFINITY;
+    this.#evict()
+      .catch((err) => log.warn({ err }, 'eviction failed'))
+      .finally(() => {
+        this.#evictsAt = performance.now() + EVICTION_INTERVAL_MS;
+      });
+  }
+
+  async #evict(): Promise<void> {
     const { artifacts, diskCache, cacheBytes, log } = this.#services;
-    if (Date.now() - this.#evictedAt < EVICTION_INTERVAL_MS) return;
-    this.#evictedAt = Date.now();
-    artifacts.evictCached(cacheBytes).then(
-      (evicted) => {
-        for (const sha256 of evicted) diskCache.forget(sha256);
-        if (evicted.length > 0) log.debug({ blobs: evicted.length }, 'evicted cached artifacts');
-      },
-      (err) => log.warn({ err }, 'eviction failed'),
-    );
+    let evicted: Buffer[];
+    do {
+      evicted = await artifacts.evictCached(cacheBytes);
+      for (const sha256 of evicted) diskCache.forget(sha256);
+      if (evicted.length > 0) log.debug({ blobs: evicted.length }, 'evicted cached artifacts');
+    } while (evicted.length > 0);
   }
 }
 
