@@ -189,9 +189,13 @@ class OperationRoutes {
       url,
       {
         preValidation: async (request) => {
-          if (post.complete) request.body = post.complete(request.body);
+          if (post.shorthand) request.body = post.shorthand.complete(request.body);
         },
-        config: { scope: isKept ? 'images:write' : 'images:read', bodyExamples: post.examples },
+        config: {
+          scope: isKept ? 'images:write' : 'images:read',
+          bodyExamples: post.examples,
+          ...(post.shorthand ? { optionalBody: post.shorthand.schema } : {}),
+        },
         schema: { ...describe(post, tag, resource), body: bodySchema(post.form.schema), response },
       },
       async (request, reply) => {
