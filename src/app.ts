@@ -13,6 +13,7 @@ import { originGuard } from './http/access/origin-guard.ts';
 import { ownerPlugin } from './http/access/owner.ts';
 import { securityHeaders } from './http/access/security-headers.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/connections/idle-timeouts.ts';
+import { refuseWhileClosing } from './http/connections/refuse-while-closing.ts';
 import { unusedConnections } from './http/connections/unused-connections.ts';
 import { openapiPlugin } from './http/docs/openapi.ts';
 import { swaggerUiPlugin } from './http/docs/swagger-ui.ts';
@@ -36,6 +37,8 @@ import type { Services } from './services.ts';
 export async function createApp(config: Config, services: Services): Promise<FastifyInstance> {
   const app = Fastify(createServerOptions(services.log)).withTypeProvider<TypeBoxTypeProvider>();
   setConnectionTimeouts(app.server, config);
+  // Many clients send the content type of JSON with every request. A body of a deletion would mean nothing.
+  app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true });
 
   await app.register(requestLog);
   await app.register(problemHandler, { translate: services.translateError });
@@ -44,6 +47,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(unusedConnections);
   await app.register(securityHeaders, config);
   await app.register(originGuard, config);
+  await app.register(refuseWhileClosing);
   await app.register(jsonBodies);
   // A file over its limit must not fail the others, so the parser only marks it.
   await app.register(multipart, { throwFileSizeLimit: false });

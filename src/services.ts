@@ -77,6 +77,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     await openDiskCache({
       root: path.join(config.DATA_DIR, 'cache'),
       maxBytes: config.DISK_CACHE_BYTES,
+      overflow: temporaryFolder,
       blobs: blobStore,
     }),
   );
@@ -183,7 +184,12 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       isDatabaseLost: () => embedded?.isLost() ?? false,
       queues,
     },
-    translateError: toAppError,
+    translateError: (error: unknown) => {
+      const translated = toAppError(error);
+      // Uploads and the embedded PostgreSQL may be on the same disk, and the client will try again.
+      if (translated?.code === 'storage_unavailable') void diskCache.makeRoom();
+      return translated;
+    },
     close: () => opened.close(),
   };
 }

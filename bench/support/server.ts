@@ -135,3 +135,13 @@ export async function eventLoopDelay({ url }: BenchServer): Promise<{ p99: numbe
     Number(new RegExp(`^nodejs_eventloop_lag_${name}_seconds (\\S+)$`, 'm').exec(text)?.[1]);
   return { p99: value('p99'), longest: value('max') };
 }
+
+/** Bytes of the API process outside of its JavaScript heap: in buffers, and resident. */
+export async function outsideOfHeap({ url }: BenchServer): Promise<{ external: number; resident: number }> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const value = (name: string) => Number(new RegExp(`^${name}_bytes (\\S+)$`, 'm').exec(text)?.[1]);
+  return {
+    external: value('nodejs_external_memory'),
+    resident: value('process_resident_memory') - value('nodejs_heap_size_total'),
+  };
+}

@@ -1,18 +1,16 @@
-import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
+import { type Static, type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../core/cursor.ts';
 import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion, Timestamp, Uuid } from '../core/schema.ts';
-import type { Operation } from '../work/operation.ts';
+import { ARTIFACT_KINDS, type ArtifactKind, type Operation } from '../work/operation.ts';
 
 const id = '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11';
 const imageId = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
-
-const ARTIFACT_KINDS = ['picture', 'histogram', 'mask'] as const;
-type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
 
 const DESCRIPTIONS: Record<ArtifactKind, string> = {
   picture: 'A picture made from one or more others. Its content is the file.',
   histogram: 'Histograms of a picture. Its content is the `HistogramResult` as JSON.',
   mask: 'A segmentation of a picture. Its content is the label map; its segments are at `/artifacts/{id}/segments`.',
+  form: 'A mask or a histogram shown in another way: an overlay, a COCO document, a plot. Its content is the file.',
 };
 
 const ArtifactInputSchema = Type.Object(
@@ -60,6 +58,7 @@ export function artifactSchemas(operations: Iterable<Operation>): TSchema[] {
   const all = [...operations];
   const branches = ARTIFACT_KINDS.map((kind) => {
     const makers = all.filter(({ stores }) => stores === kind);
+    if (kind === 'form') return formSchema(makers);
     const [maker, ...others] = makers;
     if (maker === undefined || others.length > 0)
       throw new Error(`Exactly one operation must make a ${kind}.`);
@@ -73,14 +72,27 @@ export function artifactSchemas(operations: Iterable<Operation>): TSchema[] {
 }
 
 function artifactSchema(kind: ArtifactKind, { name, params, result }: Operation) {
+  return kindSchema(kind, {
+    operation: Type.Literal(name, { description: 'The operation that made it.' }),
+    parameters: byName(params, 'With all defaults filled in.'),
+    result: byName(result, 'What is known about it without reading its bytes.'),
+  });
+}
+
+/** Forms have many operations with few parameters each. */
+function formSchema(makers: readonly Operation[]) {
+  const names = makers.map(({ name }) => name);
+  return kindSchema('form', {
+    operation: StringEnum(names, { description: 'The operation that made it.' }),
+    parameters: Type.Object({}, { description: 'Those of its path, with all defaults filled in.' }),
+    result: Type.Object({}, { additionalProperties: false, description: 'Always empty.' }),
+  });
+}
+
+/** @param fields how it was made, and what is known about it */
+function kindSchema(kind: ArtifactKind, fields: TProperties) {
   return Type.Object(
-    {
-      kind: Type.Literal(kind, { description: 'The kind of artifact.' }),
-      operation: Type.Literal(name, { description: 'The operation that made it.' }),
-      parameters: byName(params, 'With all defaults filled in.'),
-      result: byName(result, 'What is known about it without reading its bytes.'),
-      ...COMMON,
-    },
+    { kind: Type.Literal(kind, { description: 'The kind of artifact.' }), ...fields, ...COMMON },
     {
       $id: `${kind.charAt(0).toUpperCase()}${kind.slice(1)}Artifact`,
       description: DESCRIPTIONS[kind],

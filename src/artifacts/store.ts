@@ -21,7 +21,7 @@ import type { ArtifactListQuery } from './schemas.ts';
 /** What is needed to send an artifact's bytes. */
 export type ArtifactContent = Pick<
   Artifact,
-  'id' | 'sha256' | 'size' | 'filename' | 'mediaType' | 'retention' | 'lastUsedAt'
+  'id' | 'sha256' | 'size' | 'filename' | 'mediaType' | 'retention' | 'idleMs'
 >;
 
 /** The part of a logger that is needed here. */
@@ -29,8 +29,15 @@ export interface UseLog {
   warn(details: object, message: string): void;
 }
 
+/** By the database's clock alone, because those of the processes may differ. */
+const IDLE_MS = '1000 * extract(epoch FROM clock_timestamp() - last_used_at)::float8 AS "idleMs"';
+
+/** A time after those of all cached artifacts, even if the clock was set back. */
+const NEXT_USE = `greatest(clock_timestamp(),
+  (SELECT max(last_used_at) + interval '1 ms' FROM artifacts WHERE retention = 'cached'))`;
+
 const COLUMNS = `a.id, a.kind, a.operation, a.version, a.parameters, a.sha256, a.size::float8 AS size, a.filename,
-  a.media_type AS "mediaType", a.result, a.retention, a.created_at AS "createdAt", a.last_used_at AS "lastUsedAt",
+  a.media_type AS "mediaType", a.result, a.retention, a.created_at AS "createdAt", ${IDLE_MS},
   a.document_sha256 AS "documentSha256", a.document_size::float8 AS "documentSize",
   (SELECT jsonb_agg(CASE WHEN i.image_id IS NULL THEN jsonb_build_object('type', 'artifact', 'id', i.input_artifact_id)
                          ELSE jsonb_build_object('type', 'image', 'id', i.image_id) END ORDER BY i.position)
@@ -56,9 +63,9 @@ const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 /** No `ON CONFLICT`: if an equal artifact came first, the transaction must fail, so that its bytes are not stored. */
 const INSERT = `WITH stored AS (
     INSERT INTO artifacts (id, owner_id, key, kind, operation, version, parameters, sha256, size, filename, media_type,
-                           result, retention, document_sha256, document_size)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-    RETURNING id, parameters, result, created_at AS "createdAt", last_used_at AS "lastUsedAt"
+                           result, retention, document_sha256, document_size, last_used_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, ${NEXT_USE})
+    RETURNING id, parameters, result, created_at AS "createdAt", 0 AS "idleMs"
   ), derived AS (
     INSERT INTO artifact_inputs (artifact_id, position, image_id, input_artifact_id)
     SELECT stored.id, position - 1, image_id, artifact_id
@@ -145,12 +152,12 @@ export class ArtifactStore implements ArtifactRepository {
   }
 
   /** Records the use of a cached artifact, at most once a minute. A failure is only logged. */
-  noteUse(artifact: Pick<Artifact, 'id' | 'retention' | 'lastUsedAt'>, log: UseLog): void {
-    if (artifact.retention !== 'cached' || Date.now() - artifact.lastUsedAt.getTime() < TOUCH_AFTER_MS)
-      return;
-    artifact.lastUsedAt = new Date();
+  noteUse(artifact: Pick<Artifact, 'id' | 'retention' | 'idleMs'>, log: UseLog): void {
+    // If the clock was set back, the last use lies in the future.
+    if (artifact.retention !== 'cached' || Math.abs(artifact.idleMs) < TOUCH_AFTER_MS) return;
+    artifact.idleMs = 0;
     this.#database.pool
-      .query('UPDATE artifacts SET last_used_at = now() WHERE id = $1', [artifact.id])
+      .query(`UPDATE artifacts SET last_used_at = ${NEXT_USE} WHERE id = $1`, [artifact.id])
       .catch((err: unknown) => log.warn({ err }, 'artifact use not recorded'));
   }
 
@@ -181,21 +188,26 @@ export class ArtifactStore implements ArtifactRepository {
   }
 
   /**
-   * Deletes cached artifacts, least recently used first, until those of all owners together take at most `maxBytes`.
-   * Artifacts that others were derived from stay.
+   * Deletes up to 1,000 cached artifacts while those of all owners together take more than `maxBytes`. Owners share the bytes
+   * fairly: whoever has most loses the least recently used first, and nobody loses anything to an owner who has more. Artifacts
+   * that others were derived from stay.
    *
-   * @returns the SHA-256 of the bytes, for caches to forget
+   * @returns the SHA-256 of the bytes, for caches to forget; empty if there was nothing to delete
    */
   async evictCached(maxBytes: number): Promise<Buffer[]> {
     return withTransaction(this.#database.pool, async (client, transaction) => {
       const { rows: victims } = await client.query<{ id: string }>(
-        `WITH ranked AS (
-           SELECT id, sum(size + coalesce(document_size, 0)) OVER (ORDER BY last_used_at DESC, id) AS total
+        `WITH cached AS (
+           SELECT id, owner_id, last_used_at, size + coalesce(document_size, 0) AS bytes
            FROM artifacts WHERE retention = 'cached'
+         ), ranked AS (
+           SELECT id, bytes, sum(bytes) OVER (PARTITION BY owner_id ORDER BY last_used_at DESC, id) AS of_owner FROM cached
+         ), shared AS (
+           SELECT id, of_owner, sum(bytes) OVER (ORDER BY of_owner, id) AS total FROM ranked
          )
-         SELECT a.id FROM artifacts a JOIN ranked r USING (id)
-         WHERE r.total > $1 AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
-         ORDER BY a.last_used_at LIMIT 1000 FOR UPDATE OF a SKIP LOCKED`,
+         SELECT a.id FROM artifacts a JOIN shared s USING (id)
+         WHERE s.total > $1 AND NOT EXISTS (SELECT FROM artifact_inputs i WHERE i.input_artifact_id = a.id)
+         ORDER BY s.of_owner DESC LIMIT 1000 FOR UPDATE OF a SKIP LOCKED`,
         [maxBytes],
       );
       if (victims.length === 0) return [];
@@ -227,7 +239,7 @@ export class ArtifactStore implements ArtifactRepository {
     const { rows } = await this.#database.pool.query<ArtifactContent>({
       name: 'artifact-content',
       text: `SELECT id, sha256, size::float8 AS size, filename, media_type AS "mediaType", retention,
-                    last_used_at AS "lastUsedAt"
+                    ${IDLE_MS}
              FROM artifacts WHERE id = $1 AND owner_id::text = $2`,
       values: [id, owner],
     });
@@ -245,7 +257,7 @@ export class ArtifactStore implements ArtifactRepository {
       return await withTransaction(this.#database.pool, async (client, transaction) => {
         await this.#blobs.add(document ? [file, document] : [file], transaction);
         const { rows } = await client.query<
-          Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'lastUsedAt'>
+          Pick<Artifact, 'id' | 'parameters' | 'result' | 'createdAt' | 'idleMs'>
         >({
           name: 'artifact-insert',
           text: INSERT,

@@ -12,12 +12,15 @@ export interface MemoryCache {
   forget(sha256: Buffer): void;
 }
 
-/** Keeps at most `maxBytes` bytes of blobs. */
+/** What a blob takes besides its bytes. */
+const OVERHEAD_BYTES = 512;
+
+/** Keeps at most `maxBytes` bytes of blobs, including what each takes besides its bytes. */
 export function createMemoryCache(maxBytes: number): MemoryCache {
   const cached = new LRUCache<string, Buffer, Load>({
-    // lru-cache refuses a limit of 0. Every blob counts as at least 2 bytes, so that a limit of 1 keeps nothing.
+    // lru-cache refuses a limit of 0. A limit of 1 keeps nothing, either.
     maxSize: Math.max(maxBytes, 1),
-    sizeCalculation: (bytes) => Math.max(bytes.length, 2),
+    sizeCalculation: (bytes) => bytes.length + OVERHEAD_BYTES,
     fetchMethod: (_key, _stale, { context: load }) => load(),
     // Callers waiting for a blob that is forgotten in the meantime still get its bytes.
     ignoreFetchAbort: true,

@@ -35,6 +35,7 @@ export const ERROR_CODES = [
   'operation_interrupted',
   'database_unavailable',
   'storage_unavailable',
+  'shutting_down',
 ] as const;
 
 export type ErrorCode = (typeof ERROR_CODES)[number];

@@ -1,3 +1,4 @@
+import type { Distribution } from './distribution.ts';
 import { HUE_LEVELS } from './levels.ts';
 import type { ChannelMeasures, HistogramParams } from './schemas.ts';
 
@@ -23,11 +24,10 @@ export function binEdges({ bins, edges, level_range }: Binning, levels: number):
  * Sorts levels into bins as `numpy.histogram` does: a bin contains its lower edge but not its upper one; the last bin
  * contains both.
  *
- * @param counts number of pixels at each level
  * @param edges strictly increasing
  */
 export function binLevels(
-  counts: Uint32Array,
+  { levels, counts }: Distribution,
   edges: readonly number[],
 ): Pick<ChannelMeasures, 'counts' | 'below' | 'above'> {
   const bins = new Array<number>(edges.length - 1).fill(0);
@@ -36,8 +36,9 @@ export function binLevels(
   let below = 0;
   let above = 0;
   let bin = 0;
-  for (let level = 0; level < counts.length; level += 1) {
-    const count = counts[level] ?? 0;
+  for (let i = 0; i < levels.length; i += 1) {
+    const level = levels[i] as number;
+    const count = counts[i] as number;
     if (level < first) below += count;
     else if (level > last) above += count;
     else {

@@ -3,7 +3,7 @@ import { levelsOf, type Raster } from './raster.ts';
 import type { Channel } from './schemas.ts';
 
 /** Number of pixels whose levels are read together; few enough to stay in the processor's cache. */
-const BLOCK = 16_384;
+export const BLOCK = 16_384;
 
 /** Divides pixels into groups that are counted separately. */
 export interface Grouping {
@@ -17,15 +17,19 @@ export interface Grouping {
 }
 
 interface LevelCounts {
-  /** Number of pixels in each group. */
-  pixels: number[];
-  /** Number of pixels by channel, group and level. Pixels without a hue are not counted as hue. */
-  tables: Uint32Array[][];
+  /** Number of pixels counted. */
+  pixels: number;
+  /** Number of pixels by channel and level. Pixels without a hue are not counted as hue. */
+  tables: Uint32Array[];
 }
 
-/** Counts the pixels at each level. Without `grouping`, all pixels are one group. */
-export function countLevels(raster: Raster, channels: readonly Channel[], grouping?: Grouping): LevelCounts {
-  return grouping === undefined ? countAll(raster, channels) : countGroups(raster, channels, grouping);
+/**
+ * Counts the pixels at each level.
+ *
+ * @param selection those in group 1 are counted; without it, all are
+ */
+export function countLevels(raster: Raster, channels: readonly Channel[], selection?: Grouping): LevelCounts {
+  return selection === undefined ? countAll(raster, channels) : countSelected(raster, channels, selection);
 }
 
 function countAll(raster: Raster, channels: readonly Channel[]): LevelCounts {
@@ -33,24 +37,30 @@ function countAll(raster: Raster, channels: readonly Channel[]): LevelCounts {
   const levels = new Uint16Array(BLOCK);
   const tables = channels.map((channel) => {
     const stored = bands[storedBand(raster, channel) ?? -1];
-    if (stored !== undefined) return [stored];
+    if (stored !== undefined) return stored;
     const { table, read } = channelCounter(raster, channel, 1);
     for (const [start, end] of blocks(raster)) {
       read(start, end, levels);
       for (let i = 0; i < end - start; i += 1) tally(table, levels[i] as number);
     }
-    return [table.subarray(0, channelLevels(raster, channel))];
+    return table.subarray(0, channelLevels(raster, channel));
   });
-  return { pixels: [raster.width * raster.height], tables };
+  return { pixels: raster.width * raster.height, tables };
 }
 
-function countGroups(raster: Raster, channels: readonly Channel[], grouping: Grouping): LevelCounts {
-  // Group 0, the pixels left out, is counted, too: a store costs less than a mispredicted branch.
-  const counters = channels.map((channel) => channelCounter(raster, channel, grouping.count + 1));
+function countSelected(
+  raster: Raster,
+  channels: readonly Channel[],
+  { read: readGroups }: Grouping,
+): LevelCounts {
+  // The pixels left out are counted, too: a store costs less than a mispredicted branch.
+  const counters = channels.map((channel) => channelCounter(raster, channel, 2));
   const groups = new Uint16Array(BLOCK);
   const levels = new Uint16Array(BLOCK);
+  let pixels = 0;
   for (const [start, end] of blocks(raster)) {
-    grouping.read(start, end, groups);
+    readGroups(start, end, groups);
+    for (let i = 0; i < end - start; i += 1) pixels += groups[i] as number;
     for (const { table, size, read } of counters) {
       read(start, end, levels);
       for (let i = 0; i < end - start; i += 1) {
@@ -58,18 +68,16 @@ function countGroups(raster: Raster, channels: readonly Channel[], grouping: Gro
       }
     }
   }
-  const byGroup = counters.map(({ table, size }) =>
-    Array.from({ length: grouping.count }, (_, i) => table.subarray((i + 1) * size, (i + 2) * size)),
-  );
   return {
-    pixels: (byGroup[0] ?? []).map((table) => table.reduce((total, count) => total + count, 0)),
-    tables: byGroup.map((tables, i) =>
-      tables.map((table) => table.subarray(0, channelLevels(raster, channels[i] ?? 'grey'))),
+    pixels,
+    tables: counters.map(({ table, size }, i) =>
+      table.subarray(size, size + channelLevels(raster, channels[i] ?? 'grey')),
     ),
   };
 }
 
-function* blocks({ width, height }: Raster): Generator<[start: number, end: number]> {
+/** The pixels in blocks, each from its first to before its last. */
+export function* blocks({ width, height }: Raster): Generator<[start: number, end: number]> {
   const pixels = width * height;
   for (let start = 0; start < pixels; start += BLOCK) yield [start, Math.min(start + BLOCK, pixels)];
 }

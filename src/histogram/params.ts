@@ -4,8 +4,10 @@ import { channelLevels } from './levels.ts';
 import { levelsOf, type Raster } from './raster.ts';
 import type { Channel, HistogramParams } from './schemas.ts';
 
-/** Maximum number of counts in one answer: more than nine channels of a 16-bit picture have. */
-const MAX_COUNTS = 2 ** 21;
+/** Maximum number of numbers in one answer, several times those of nine channels of a 16-bit picture. As JSON it has up to 100 MB. */
+const MAX_NUMBERS = 2 ** 22;
+/** Numbers of a channel besides its counts and percentiles. */
+const STATISTICS = 12;
 
 /** Channels that can be computed from every picture. */
 const COMPUTED: readonly Channel[] = ['luminance', 'hue', 'saturation', 'value'];
@@ -87,14 +89,23 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
   return [...channels];
 }
 
-/** @throws AppError `validation_failed` if the answer would have too many counts */
-export function checkAnswerSize(channels: number, bins: number, labels: number): void {
-  const size = channels * bins * (labels + 1);
-  if (size <= MAX_COUNTS) return;
+interface AnswerSize {
+  channels: number;
+  bins: number;
+  percentiles: number;
+  labels: number;
+}
+
+/** @throws AppError `validation_failed` if the answer would have too many numbers */
+export function checkAnswerSize({ channels, bins, percentiles, labels }: AnswerSize): void {
+  // A percentile is given with its level.
+  const size = channels * (bins + 2 * percentiles + STATISTICS) * (labels + 1);
+  if (size <= MAX_NUMBERS) return;
+  const ofChannel = `(${bins} bins + 2 × ${percentiles} percentiles + ${STATISTICS})`;
   throw parameterError(
     labels > 0 ? '/per_label' : '/bins',
-    `at most ${MAX_COUNTS} counts (use fewer bins or channels)`,
-    new Words(`${size} counts: ${channels} channels × ${bins} bins × (${labels} labels + 1 for all)`),
+    `at most ${MAX_NUMBERS} numbers (use fewer bins, percentiles or channels)`,
+    new Words(`${size} numbers: ${channels} channels × ${ofChannel} × (${labels} labels + 1 for all)`),
   );
 }
 

@@ -1,10 +1,13 @@
 import { binEdges, binLevels, presentCounts } from './bins.ts';
-import { countLevels } from './count.ts';
+import { countLevels, type Grouping } from './count.ts';
+import { type Distribution, distributionOf } from './distribution.ts';
 import { channelLevels } from './levels.ts';
+import { groupSizes, levelsByGroup } from './levels-by-group.ts';
 import { checkAnswerSize } from './params.ts';
 import type { Raster } from './raster.ts';
 import type {
   Channel,
+  ChannelHistogram,
   ChannelMeasures,
   HistogramParams,
   HistogramResult,
@@ -12,9 +15,6 @@ import type {
 } from './schemas.ts';
 import { groupPixels, presentLabels } from './selection.ts';
 import { measureLevels } from './statistics.ts';
-
-/** Maximum number of counts in the tables that one pass fills, to bound memory; more labels take more passes. */
-const TABLE_ENTRIES = 2 ** 24;
 
 type Counted = Pick<HistogramResult, 'pixels' | 'channels' | 'labels'>;
 
@@ -44,11 +44,12 @@ export function histogramOfRaster(
     return { channel, levels, edges: binEdges(params, levels) };
   });
   const labels = mask !== undefined && params.per_label ? presentLabels(mask) : undefined;
-  checkAnswerSize(
-    channels.length,
-    Math.max(...axes.map(({ edges }) => edges.length - 1)),
-    labels?.length ?? 0,
-  );
+  checkAnswerSize({
+    channels: channels.length,
+    bins: Math.max(...axes.map(({ edges }) => edges.length - 1)),
+    percentiles: params.percentiles.length,
+    labels: labels?.length ?? 0,
+  });
   if (mask !== undefined && labels !== undefined) return countLabels(raster, axes, params, mask, labels);
 
   const grouping = groupPixels(raster, {
@@ -57,10 +58,10 @@ export function histogramOfRaster(
     ignoreTransparent: params.ignore_transparent,
   });
   const { pixels, tables } = countLevels(raster, channels, grouping);
-  return {
-    pixels: pixels[0] ?? 0,
-    channels: measureChannels(axes, (i) => tables[i]?.[0], params, describeAxis),
-  };
+  const measured = axes.map((axis, i) =>
+    describeAxis(axis, measureChannel(axis, distributionOf(tables[i] ?? new Uint32Array()), params)),
+  );
+  return { pixels, channels: byChannel(axes, measured) };
 }
 
 /** One histogram for each label, and their sum. */
@@ -71,54 +72,55 @@ function countLabels(
   mask: Raster,
   labels: readonly number[],
 ): Counted {
-  const totals = axes.map(({ levels }) => new Uint32Array(levels));
-  const histograms: LabelHistogram[] = [];
-  const channels = axes.map(({ channel }) => channel);
-  const widest = Math.max(...axes.map(({ levels }) => levels)) * axes.length;
-  const perPass = Math.max(1, Math.floor(TABLE_ENTRIES / widest) - 1);
-  for (let first = 0; first < labels.length; first += perPass) {
-    const some = labels.slice(first, first + perPass);
-    const grouping = groupPixels(raster, {
-      mask,
-      labels: some,
-      ignoreTransparent: params.ignore_transparent,
-    });
-    const counted = countLevels(raster, channels, grouping);
-    some.forEach((label, group) => {
-      const pixels = counted.pixels[group] ?? 0;
-      if (pixels === 0) return;
-      const tableOf = (i: number) => counted.tables[i]?.[group];
-      for (const [i, total] of totals.entries()) {
-        tableOf(i)?.forEach((count, level) => {
-          total[level] = (total[level] as number) + count;
-        });
-      }
-      histograms.push({ label, pixels, channels: measureChannels(axes, tableOf, params, () => ({})) });
-    });
-  }
+  const grouping: Grouping = groupPixels(raster, {
+    mask,
+    labels,
+    ignoreTransparent: params.ignore_transparent,
+  });
+  const sizes = groupSizes(raster, grouping);
+  const histograms = labels.map(
+    (label, group): LabelHistogram => ({ label, pixels: sizes[group] ?? 0, channels: {} }),
+  );
+  const measured = axes.map((axis) => {
+    const total = new Uint32Array(axis.levels);
+    let group = 0;
+    for (const distribution of levelsByGroup(raster, axis.channel, grouping, sizes)) {
+      const { channels, pixels } = histograms[group] as LabelHistogram;
+      if (pixels > 0) channels[axis.channel] = measureChannel(axis, distribution, params);
+      addTo(total, distribution);
+      group += 1;
+    }
+    return describeAxis(axis, measureChannel(axis, distributionOf(total), params));
+  });
   return {
-    pixels: histograms.reduce((total, { pixels }) => total + pixels, 0),
-    channels: measureChannels(axes, (i) => totals[i], params, describeAxis),
-    labels: histograms,
+    pixels: sizes.reduce((total, size) => total + size, 0),
+    channels: byChannel(axes, measured),
+    labels: histograms.filter(({ pixels }) => pixels > 0),
   };
 }
 
-const describeAxis = ({ levels, edges }: Axis) => ({ levels, bin_edges: edges });
+function addTo(table: Uint32Array, { levels, counts }: Distribution): void {
+  for (let i = 0; i < levels.length; i += 1) {
+    const level = levels[i] as number;
+    table[level] = (table[level] as number) + (counts[i] as number);
+  }
+}
 
-/** Measures each channel from the number of pixels at its levels. */
-function measureChannels<Description>(
-  axes: readonly Axis[],
-  tableOf: (i: number) => Uint32Array | undefined,
+function measureChannel(
+  { channel, edges }: Axis,
+  distribution: Distribution,
   params: HistogramParams,
-  describe: (axis: Axis) => Description,
-) {
-  const measured = axes.map((axis, i): [Channel, ChannelMeasures & Description] => {
-    const { channel, edges } = axis;
-    const table = tableOf(i) ?? new Uint32Array();
-    const statistics = measureLevels(table, { percentiles: params.percentiles, circular: channel === 'hue' });
-    const { counts, below, above } = binLevels(table, edges);
-    const presented = presentCounts(counts, statistics.pixels, params);
-    return [channel, { ...statistics, counts: presented, below, above, ...describe(axis) }];
-  });
-  return Object.fromEntries(measured) as Partial<Record<Channel, ChannelMeasures & Description>>;
+): ChannelMeasures {
+  const { percentiles } = params;
+  const statistics = measureLevels(distribution, { percentiles, circular: channel === 'hue' });
+  const { counts, below, above } = binLevels(distribution, edges);
+  return { ...statistics, counts: presentCounts(counts, statistics.pixels, params), below, above };
+}
+
+function describeAxis({ levels, edges }: Axis, measures: ChannelMeasures): ChannelHistogram {
+  return { ...measures, levels, bin_edges: edges };
+}
+
+function byChannel(axes: readonly Axis[], measured: readonly ChannelHistogram[]): Counted['channels'] {
+  return Object.fromEntries(axes.map(({ channel }, i) => [channel, measured[i]]));
 }

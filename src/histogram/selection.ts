@@ -20,6 +20,8 @@ interface Selection {
 }
 
 /** The groups of a raster's pixels; undefined if all pixels are one group. */
+export function groupPixels(raster: Raster, selection: Selection & { mask: Raster }): Grouping;
+export function groupPixels(raster: Raster, selection: Selection): Grouping | undefined;
 export function groupPixels(
   raster: Raster,
   { mask, labels, ignoreTransparent }: Selection,

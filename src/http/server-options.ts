@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
-import { type FastifyBaseLogger, type FastifyHttpOptions, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyReply, LogController } from 'fastify';
 import { AppError } from '../core/errors.ts';
+import { SECURITY_HEADERS } from './access/security-headers.ts';
 import { answerClientError } from './connections/raw-socket-errors.ts';
 import { sendProblem } from './problem-handler.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
@@ -30,12 +31,15 @@ export function createServerOptions(logger: FastifyBaseLogger) {
     bodyLimit: MAX_JSON_BYTES,
     schemaController,
     forceCloseConnections: 'idle',
-    return503OnClosing: true,
+    // `refuseWhileClosing` answers instead.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'malformed_request' : 'not_found';
-      sendProblem(request as never, reply as never, new AppError(code, error.message, { cause: error }));
+      // No hook has run.
+      const headed = (reply as FastifyReply).headers({ 'x-request-id': request.id, ...SECURITY_HEADERS });
+      sendProblem(request as never, headed, new AppError(code, error.message, { cause: error }));
     },
   } satisfies FastifyHttpOptions<Server>;
 }

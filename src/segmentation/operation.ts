@@ -6,7 +6,7 @@ import { type BytesAnswer, plainForm } from '../work/routes.ts';
 import { SEGMENTATION_EXAMPLES, SEGMENTATION_QUERY_EXAMPLE } from './examples.ts';
 import { completeParams, nameMethod } from './params.ts';
 import { SEGMENTATION_QUERY } from './query-form.ts';
-import { SegmentationParams, SegmentationSummary } from './schemas.ts';
+import { SegmentationParams, SegmentationRequest, SegmentationSummary } from './schemas.ts';
 
 declare module '../work/operation.ts' {
   interface Operations {
@@ -58,7 +58,7 @@ export const segmentation = defineOperation({
         description:
           'Divides the picture into segments and measures each. The label map is stored as an artifact; its segments are at `/artifacts/{id}/segments`. Without a body or a `method`, `otsu` is used.',
         form: plainForm(SegmentationParams),
-        complete: nameMethod,
+        shorthand: { schema: SegmentationRequest, complete: nameMethod },
         examples: SEGMENTATION_EXAMPLES,
       },
       get: {

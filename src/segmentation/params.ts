@@ -1,13 +1,13 @@
 import { METHODS } from './methods/index.ts';
-import type { Method } from './methods/method.ts';
+import { DEFAULT_METHOD, type Method } from './methods/method.ts';
 import type { SegmentationParams } from './schemas.ts';
 
 /** Adds the default method to a body without one, so that the body is validated by that method's schema. */
 export function nameMethod(body: unknown): unknown {
-  if (body === undefined) return { method: 'otsu' };
+  if (body === undefined) return { method: DEFAULT_METHOD };
   const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
   if (!isObject || 'method' in body) return body;
-  return { method: 'otsu', ...body };
+  return { method: DEFAULT_METHOD, ...body };
 }
 
 /**

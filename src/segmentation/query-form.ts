@@ -9,6 +9,7 @@ import {
   taggedText,
 } from '../work/query-form.ts';
 import { METHOD_NAMES, METHODS } from './methods/index.ts';
+import { DEFAULT_METHOD } from './methods/method.ts';
 
 /** Structured parameters, which a query holds as text. */
 const TEXTS = {
@@ -105,7 +106,7 @@ export const SEGMENTATION_QUERY = queryForm(
     method: Type.Unsafe({
       type: 'string',
       enum: METHOD_NAMES,
-      default: 'otsu',
+      default: DEFAULT_METHOD,
       description: 'How to segment.',
       examples: ['watershed'],
     }),

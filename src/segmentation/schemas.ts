@@ -1,8 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { SchemaRef, StringEnum, TaggedUnion } from '../core/schema.ts';
+import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion } from '../core/schema.ts';
 import { Box, MAX_SEGMENTS, Point, Segment } from './labels/segment.ts';
 import { METHOD_NAMES, METHODS, type MethodName } from './methods/index.ts';
-import { Found, type Method } from './methods/method.ts';
+import { DEFAULT_METHOD, Found, type Method } from './methods/method.ts';
 
 const methods = Object.values(METHODS);
 
@@ -12,10 +12,24 @@ export const SegmentationParams = TaggedUnion<(typeof METHODS)[MethodName]['para
   methods.map(({ params }) => params),
   {
     $id: 'SegmentationParams',
-    description: 'How to segment. Without a method: `otsu`. Coordinates are pixels of the oriented picture.',
+    description: 'How to segment. Coordinates are pixels of the oriented picture.',
   },
 );
 export type SegmentationParams = Static<typeof SegmentationParams>;
+
+const { method: _method, ...defaultMethodParams } = METHODS[DEFAULT_METHOD].params.properties;
+
+const DefaultSegmentationParams = ObjectWithDefaults(defaultMethodParams, {
+  $id: 'DefaultSegmentationParams',
+  description: `Parameters without a method: \`${DEFAULT_METHOD}\`.`,
+});
+
+/** What clients may send. `nameMethod` adds the method before the body is validated. */
+export const SegmentationRequest = Type.Unsafe<unknown>({
+  $id: 'SegmentationRequest',
+  anyOf: [DefaultSegmentationParams, SegmentationParams].map(({ $id }) => ({ $ref: `${$id}#` })),
+  description: `How to segment. Without a method: \`${DEFAULT_METHOD}\`.`,
+});
 
 const summary = {
   method: StringEnum(METHOD_NAMES, { description: 'The method.' }),
@@ -77,6 +91,8 @@ export const SEGMENTATION_SCHEMAS = [
   ...methods.flatMap(({ schemas = [] }: Method) => schemas),
   ...methods.map(({ params }) => params),
   SegmentationParams,
+  DefaultSegmentationParams,
+  SegmentationRequest,
   Segment,
   Found,
   SegmentationResult,

@@ -6,7 +6,7 @@ export const folderSettings = {
   TEMP_IMAGE_DIR: Type.Optional(
     Type.String({
       description:
-        'Folder for uploads while they are received, and for rows of frames while a picture is made from them. Default: `temp_images` in DATA_DIR.',
+        'Folder for uploads while they are received, for rows of frames while a picture is made from them, and for images that the disk cache has no room for. Default: `temp_images` in DATA_DIR.',
     }),
   ),
   TEMP_JSON_DIR: Type.Optional(

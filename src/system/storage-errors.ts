@@ -6,8 +6,9 @@ const STORAGE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS',
 /** Long, because someone has to free space first. */
 const RETRY_AFTER_S = 30;
 
-/** The public error for a full or broken disk; undefined for any other error. */
+/** The public error for a full or broken disk, also if it already is one; undefined for any other error. */
 export function toStorageError(error: unknown): AppError | undefined {
+  if (error instanceof AppError) return error.code === 'storage_unavailable' ? error : undefined;
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return undefined;
   return STORAGE_CODES.has(error.code) ? storageUnavailable(error) : undefined;
 }

@@ -1,7 +1,7 @@
 import type { BlobRef, StagedFile } from '../blobs/blob-store.ts';
 import type { StoredRef } from './inputs.ts';
 
-/** `kept` until it is deleted; `cached` may be evicted, least recently used first. */
+/** `kept` until it is deleted; `cached` may be evicted, the owner's least recently used first. */
 export type Retention = 'kept' | 'cached';
 
 /** A stored result, with the work that made it. */
@@ -25,11 +25,12 @@ export interface Artifact {
   document: BlobRef | null;
   retention: Retention;
   createdAt: Date;
-  lastUsedAt: Date;
+  /** Milliseconds between its last recorded use and when it was read, by the database's clock. */
+  idleMs: number;
 }
 
 export interface NewArtifact
-  extends Omit<Artifact, 'id' | 'sha256' | 'size' | 'document' | 'createdAt' | 'lastUsedAt'> {
+  extends Omit<Artifact, 'id' | 'sha256' | 'size' | 'document' | 'createdAt' | 'idleMs'> {
   /** SHA-256 of the canonical work. */
   key: Buffer;
   file: StagedFile;

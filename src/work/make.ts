@@ -4,6 +4,7 @@ import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../core/errors.ts';
 import { parameterError, Words } from '../core/faults.ts';
 import { removeFile } from '../system/remove-file.ts';
+import { toStorageError } from '../system/storage-errors.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Artifact, NewArtifact, Retention } from './artifact.ts';
 import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
@@ -75,7 +76,8 @@ const EVICTION_INTERVAL_MS = 10_000;
 export class Maker {
   readonly #services: MakerServices;
   readonly #flights = new SingleFlight<MadeArtifact>();
-  #evictedAt = 0;
+  /** When the next eviction may start, by `performance.now()`. */
+  #evictsAt = 0;
 
   constructor(services: MakerServices) {
     this.#services = services;
@@ -97,10 +99,11 @@ export class Maker {
   ): Promise<PlannedWork> {
     const subject = await this.#services.inputs.find(owner, ref);
     requireKind(subject, operation.subject);
-    const params = operation.canonicalize(given, { subject, accepts });
-    const named = operation.inputs(params, subject);
+    const complete = operation.canonicalize(given, { subject, accepts });
+    const named = operation.inputs(complete, subject);
     const others = await Promise.all(named.map((input) => this.#findNamed(owner, input)));
     const found = [subject, ...others];
+    const params = operation.addFacts(complete, found);
     const { name, version } = operation;
     return { operation: name, version, inputs: found.map((input) => input.ref), params, found };
   }
@@ -120,7 +123,10 @@ export class Maker {
       options.signal,
       async (signal) => {
         const existing = await artifacts.findByKey(owner, key);
-        if (!existing) return this.#makeNew(owner, key, work, { ...options, signal });
+        if (!existing)
+          return this.#withRoom((isRetry) =>
+            this.#makeNew(owner, key, work, { ...options, signal }, isRetry),
+          );
         artifacts.noteUse(existing, log);
         return { artifact: existing, isNew: false };
       },
@@ -139,7 +145,7 @@ export class Maker {
    */
   async compute(owner: OwnerId, work: PlannedWork, signal: AbortSignal): Promise<ComputedFile> {
     const path = this.#services.documentFolder.newPath();
-    const { outcome, file } = await this.#run(owner, work, path, signal);
+    const { outcome, file } = await this.#withRoom(() => this.#run(owner, work, path, signal));
     const { size } = writtenBy(work, outcome);
     return { ...fileOf(work, file), path, size, remove: () => removeFile(path) };
   }
@@ -158,7 +164,8 @@ export class Maker {
     signal: AbortSignal,
   ): Promise<Result> {
     const work = await this.plan(owner, operation, ref, given);
-    const { outcome } = await this.#run(owner, work, this.#services.documentFolder.newPath(), signal);
+    const path = this.#services.documentFolder.newPath();
+    const { outcome } = await this.#withRoom(() => this.#run(owner, work, path, signal));
     // The task of an operation returns the operation's type of result.
     return outcome.result as Result;
   }
@@ -190,11 +197,13 @@ export class Maker {
     key: Buffer,
     work: PlannedWork,
     { retention, signal }: MakeOptions,
+    isRetry: boolean,
   ): Promise<MadeArtifact> {
     const { artifacts, diskCache, documentFolder } = this.#services;
     const { stores } = this.#operationOf(work);
     if (stores === null) throw new Error(`${work.operation} does not store its result.`);
-    const outputPath = stores === 'picture' ? diskCache.newPath() : documentFolder.newPath();
+    const isForCache = stores === 'picture' && !isRetry;
+    const outputPath = isForCache ? diskCache.newPath() : documentFolder.newPath();
     const documentPath = documentFolder.newPath();
     const { outcome, file, inputs } = await this.#run(owner, work, outputPath, signal, documentPath);
     const leftovers = new Set(outcome.document ? [outputPath, documentPath] : [outputPath]);
@@ -227,6 +236,17 @@ export class Maker {
       return made;
     } finally {
       await Promise.all([...leftovers].map(removeFile));
+    }
+  }
+
+  /** Works again if a disk is full, after the cache has made room: the cache may be what has filled it. */
+  async #withRoom<T>(work: (isRetry: boolean) => Promise<T>): Promise<T> {
+    try {
+      return await work(false);
+    } catch (error) {
+      if (!toStorageError(error)) throw error;
+      await this.#services.diskCache.makeRoom();
+      return work(true);
     }
   }
 
@@ -271,16 +291,24 @@ export class Maker {
   }
 
   #scheduleEviction(): void {
+    const { log } = this.#services;
+    if (performance.now() < this.#evictsAt) return;
+    this.#evictsAt = Number.POSITIVE_INFINITY;
+    this.#evict()
+      .catch((err) => log.warn({ err }, 'eviction failed'))
+      .finally(() => {
+        this.#evictsAt = performance.now() + EVICTION_INTERVAL_MS;
+      });
+  }
+
+  async #evict(): Promise<void> {
     const { artifacts, diskCache, cacheBytes, log } = this.#services;
-    if (Date.now() - this.#evictedAt < EVICTION_INTERVAL_MS) return;
-    this.#evictedAt = Date.now();
-    artifacts.evictCached(cacheBytes).then(
-      (evicted) => {
-        for (const sha256 of evicted) diskCache.forget(sha256);
-        if (evicted.length > 0) log.debug({ blobs: evicted.length }, 'evicted cached artifacts');
-      },
-      (err) => log.warn({ err }, 'eviction failed'),
-    );
+    let evicted: Buffer[];
+    do {
+      evicted = await artifacts.evictCached(cacheBytes);
+      for (const sha256 of evicted) diskCache.forget(sha256);
+      if (evicted.length > 0) log.debug({ blobs: evicted.length }, 'evicted cached artifacts');
+    } while (evicted.length > 0);
   }
 }
 
@@ -305,6 +333,7 @@ const NAMES: Readonly<Record<string, string>> = {
   picture: 'a picture',
   histogram: 'a histogram',
   mask: 'a segmentation mask',
+  form: 'a form of a mask or a histogram',
   frame_set: 'a frame set',
   staged_file: 'a file',
 };
@@ -318,7 +347,7 @@ function requireKind(input: Input, kind: InputKind): void {
   if (!isOfKind(input, kind)) throw wrongKind(kind, input.kind);
 }
 
-function wrongKind(expected: InputKind, received: string): AppError {
+function wrongKind(expected: string, received: string): AppError {
   return parameterError('/id', `the id of ${NAMES[expected]}`, new Words(`that of ${NAMES[received]}`));
 }
 

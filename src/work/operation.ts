@@ -61,6 +61,10 @@ export interface NamedInput {
   kind: InputKind;
 }
 
+/** What an artifact is. A form shows a mask or a histogram. */
+export const ARTIFACT_KINDS = ['picture', 'histogram', 'mask', 'form'] as const;
+export type ArtifactKind = (typeof ARTIFACT_KINDS)[number];
+
 /** The kind that an input must have. A mask is also a picture: its label map. */
 export type InputKind = 'picture' | 'histogram' | 'mask' | 'frame_set' | 'staged_file';
 
@@ -97,8 +101,10 @@ export interface Operation<Params extends object = object, Result extends object
    * @throws AppError `validation_failed` with every fault that can be found without reading the bytes
    */
   canonicalize(given: unknown, facts: Facts): Params;
+  /** Adds to the parameters what the result shows of the inputs besides their bytes: a name, which can change. */
+  addFacts(params: Params, inputs: readonly Input[]): Params;
   /** The kind of artifact that the result is stored as; null if it is not stored. */
-  stores: 'picture' | 'histogram' | 'mask' | null;
+  stores: ArtifactKind | null;
   /** The file that it writes. Without this method, there is only the result. */
   makes?(subject: Input, params: Params): FileKind;
   /** The name of the document that belongs to a file with this name. */
@@ -121,6 +127,7 @@ const DEFAULTS = {
   inputs: () => [],
   // Parameters that match the schema, with its defaults filled in, are complete.
   canonicalize: (given: unknown) => given as object,
+  addFacts: (params: object) => params,
   stores: null,
   routes: [],
   parts: [],

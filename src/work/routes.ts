@@ -33,12 +33,20 @@ export interface BytesAnswer {
   content: Record<string, { schema: TSchema }>;
 }
 
+/** A body with less than the parameters require. */
+export interface Shorthand {
+  /** The bodies that clients may send, for the document. */
+  schema: TSchema;
+  /** Completes a body before it is validated. */
+  complete(body: unknown): unknown;
+}
+
 /** Creates the artifact and answers with it. */
 export interface ArtifactPost extends RouteText {
   answers: 'artifact';
   form: RequestForm;
-  /** Completes a body before it is validated. */
-  complete?: (body: unknown) => unknown;
+  /** Set if a client may leave out the body, or a part of it that the form requires. */
+  shorthand?: Shorthand;
   examples: Examples;
 }
 

@@ -9,14 +9,19 @@ import { type DiskCache, openDiskCache } from '../../src/blobs/disk-cache.ts';
 import { BlobRegistry } from '../../src/blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from '../../src/blobs/postgres/postgres-blob-store.ts';
 import { withTransaction } from '../../src/db/database.ts';
+import { openTemporaryFolder } from '../../src/system/temporary-folder.ts';
 import { stageBytes } from '../support/blobs.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { withSmallDisk } from '../support/small-disk.ts';
+
+/** What the cache counts in. */
+const BLOCK = 4096;
 
 const folder = t.testdir();
 const database = await (await createTestDatabase(t)).open();
 const store = new PostgresBlobStore(database.pool);
 const registry = new BlobRegistry(store);
+const overflow = await openTemporaryFolder(path.join(folder, 'overflow'));
 
 async function storeBlob(size: number): Promise<{ sha256: Buffer; size: number; bytes: Buffer }> {
   const bytes = randomBytes(size);
@@ -30,7 +35,7 @@ async function open(
   maxBytes: number,
 ): Promise<{ cache: DiskCache; files: () => Promise<string[]> }> {
   const root = await mkdtemp(path.join(tmpdir(), 'coreframe-cache-'));
-  const cache = await openDiskCache({ root, maxBytes, blobs: store });
+  const cache = await openDiskCache({ root, maxBytes, overflow, blobs: store });
   t.teardown(async () => {
     await cache.close();
     // Fails where anything is left.
@@ -46,8 +51,8 @@ async function open(
 }
 
 t.test('a blob is fetched once, however many ask for it at the same time', async (t) => {
-  const { cache } = await open(t, 1000);
-  const blob = await storeBlob(500);
+  const { cache } = await open(t, BLOCK * 10);
+  const blob = await storeBlob(BLOCK * 5);
   const leases = await Promise.all(Array.from({ length: 50 }, () => cache.lease(blob.sha256, blob.size)));
   t.equal(new Set(leases.map((lease) => lease.path)).size, 1);
   t.ok((await readFile(leases[0]?.path ?? '')).equals(blob.bytes));
@@ -57,20 +62,20 @@ t.test('a blob is fetched once, however many ask for it at the same time', async
 });
 
 t.test('the least recently used file goes first, and never a leased one', async (t) => {
-  const { cache, files } = await open(t, 1000);
+  const { cache, files } = await open(t, BLOCK * 10);
   const [a, b, c, d] = [
-    await storeBlob(400),
-    await storeBlob(400),
-    await storeBlob(400),
-    await storeBlob(400),
+    await storeBlob(BLOCK * 4),
+    await storeBlob(BLOCK * 4),
+    await storeBlob(BLOCK * 4),
+    await storeBlob(BLOCK * 4),
   ];
   const leaseA = await cache.lease(a.sha256, a.size);
   (await cache.lease(b.sha256, b.size)).release();
   const leaseC = await cache.lease(c.sha256, c.size);
   t.equal((await files()).length, 2, 'b, the only one that is not leased, has gone');
-  t.equal(cache.bytes, 800);
+  t.equal(cache.bytes, BLOCK * 8);
   const leaseD = await cache.lease(d.sha256, d.size);
-  t.equal(cache.bytes, 1200, 'leased files are kept, over the limit');
+  t.equal(cache.bytes, BLOCK * 12, 'leased files are kept, over the limit');
   for (const [lease, { bytes }] of [
     [leaseA, a],
     [leaseC, c],
@@ -80,7 +85,7 @@ t.test('the least recently used file goes first, and never a leased one', async 
   }
   leaseC.release();
   leaseC.release();
-  t.equal(cache.bytes, 800, 'released twice is released once');
+  t.equal(cache.bytes, BLOCK * 8, 'released twice is released once');
   leaseA.release();
   leaseD.release();
   const { misses } = cache;
@@ -90,8 +95,8 @@ t.test('the least recently used file goes first, and never a leased one', async 
 });
 
 t.test('a blob larger than the cache is a file while it is leased, and pushes nothing out', async (t) => {
-  const { cache, files } = await open(t, 1000);
-  const [small, large] = [await storeBlob(400), await storeBlob(5000)];
+  const { cache, files } = await open(t, BLOCK * 10);
+  const [small, large] = [await storeBlob(BLOCK * 4), await storeBlob(BLOCK * 50)];
   (await cache.lease(small.sha256, small.size)).release();
   const [first, second] = await Promise.all([
     cache.lease(large.sha256, large.size),
@@ -102,7 +107,7 @@ t.test('a blob larger than the cache is a file while it is leased, and pushes no
   t.ok((await readFile(second.path)).equals(large.bytes));
   second.release();
   t.equal((await files()).length, 1);
-  t.equal(cache.bytes, 400);
+  t.equal(cache.bytes, BLOCK * 4);
 });
 
 t.test('a cache of no bytes still serves', async (t) => {
@@ -115,22 +120,22 @@ t.test('a cache of no bytes still serves', async (t) => {
 });
 
 t.test('an adopted file is moved in and not fetched', async (t) => {
-  const { cache } = await open(t, 1000);
-  const bytes = randomBytes(300);
+  const { cache } = await open(t, BLOCK * 10);
+  const bytes = randomBytes(BLOCK * 3);
   const sha256 = createHash('sha256').update(bytes).digest();
   const file = path.join(folder, 'adopted');
   // Not in the store at all: it can only come from the adopted file.
   await writeFile(file, bytes);
-  t.equal(await cache.adopt(file, sha256, 300), true);
-  const lease = await cache.lease(sha256, 300);
+  t.equal(await cache.adopt(file, sha256, BLOCK * 3), true);
+  const lease = await cache.lease(sha256, BLOCK * 3);
   t.ok((await readFile(lease.path)).equals(bytes));
   lease.release();
   t.equal(cache.misses, 0);
 });
 
 t.test('files that were written in the cache are adopted, the least recently used go first', async (t) => {
-  const { cache, files } = await open(t, 1000);
-  for (const size of [300, 600]) {
+  const { cache, files } = await open(t, BLOCK * 10);
+  for (const size of [BLOCK * 3, BLOCK * 6]) {
     const bytes = randomBytes(size);
     const file = cache.newPath();
     await writeFile(file, bytes);
@@ -141,13 +146,17 @@ t.test('files that were written in the cache are adopted, the least recently use
     lease.release();
   }
   const other = cache.newPath();
-  await writeFile(other, randomBytes(300));
-  await cache.adopt(other, randomBytes(32), 300);
-  t.strictSame([cache.misses, cache.bytes, (await files()).length], [0, 900, 2], 'the oldest was removed');
+  await writeFile(other, randomBytes(BLOCK * 3));
+  await cache.adopt(other, randomBytes(32), BLOCK * 3);
+  t.strictSame(
+    [cache.misses, cache.bytes, (await files()).length],
+    [0, BLOCK * 9, 2],
+    'the oldest was removed',
+  );
 });
 
 t.test('a file on another file system is moved, too', async (t) => {
-  const { cache } = await open(t, 1000);
+  const { cache } = await open(t, BLOCK * 10);
   const other = await mkdtemp('/dev/shm/coreframe-test-').catch(() => undefined);
   if (other === undefined || statSync(other).dev === statSync(folder).dev) {
     t.pass('', { skip: 'there is no second file system' });
@@ -155,26 +164,26 @@ t.test('a file on another file system is moved, too', async (t) => {
   }
   t.teardown(() => rm(other, { recursive: true }));
   const file = path.join(other, 'result');
-  const bytes = randomBytes(300);
+  const bytes = randomBytes(BLOCK * 3);
   await writeFile(file, bytes);
   // It was copied and left there.
-  t.equal(await cache.adopt(file, createHash('sha256').update(bytes).digest(), 300), true);
+  t.equal(await cache.adopt(file, createHash('sha256').update(bytes).digest(), BLOCK * 3), true);
   t.strictSame(await readdir(other), []);
 });
 
 t.test('a file that cannot be adopted is left where it is, without an error', async (t) => {
-  const { cache } = await open(t, 1000);
+  const { cache } = await open(t, BLOCK * 10);
   const file = path.join(folder, 'too-large');
-  await writeFile(file, randomBytes(2000));
-  t.equal(await cache.adopt(file, randomBytes(32), 2000), false);
-  t.equal((await readFile(file)).length, 2000);
+  await writeFile(file, randomBytes(BLOCK * 20));
+  t.equal(await cache.adopt(file, randomBytes(32), BLOCK * 20), false);
+  t.equal((await readFile(file)).length, BLOCK * 20);
   t.equal(await cache.adopt(path.join(folder, 'missing'), randomBytes(32), 20), false);
   t.equal(cache.bytes, 0);
 });
 
 t.test('a forgotten file goes with its last lease, and is fetched anew when asked for again', async (t) => {
-  const { cache, files } = await open(t, 1000);
-  const blob = await storeBlob(300);
+  const { cache, files } = await open(t, BLOCK * 10);
+  const blob = await storeBlob(BLOCK * 3);
   const lease = await cache.lease(blob.sha256, blob.size);
   cache.forget(blob.sha256);
   t.ok((await readFile(lease.path)).equals(blob.bytes), 'still there for who leases it');
@@ -190,8 +199,8 @@ t.test('a forgotten file goes with its last lease, and is fetched anew when aske
 });
 
 t.test('a file that something else removed is fetched again', async (t) => {
-  const { cache } = await open(t, 1000);
-  const blob = await storeBlob(300);
+  const { cache } = await open(t, BLOCK * 10);
+  const blob = await storeBlob(BLOCK * 3);
   const first = await cache.lease(blob.sha256, blob.size);
   first.release();
   await rm(first.path);
@@ -203,20 +212,20 @@ t.test('a file that something else removed is fetched again', async (t) => {
 });
 
 t.test('bytes that do not match their hash or size are never served', async (t) => {
-  const { cache, files } = await open(t, 1000);
-  const blob = await storeBlob(300);
-  await t.rejects(cache.lease(blob.sha256, 299), { message: /do not match/ });
+  const { cache, files } = await open(t, BLOCK * 10);
+  const blob = await storeBlob(BLOCK * 3);
+  await t.rejects(cache.lease(blob.sha256, BLOCK * 3 - 1), { message: /do not match/ });
   await database.pool.query('UPDATE blob_chunks SET data = $2 WHERE sha256 = $1', [
     blob.sha256,
-    randomBytes(300),
+    randomBytes(BLOCK * 3),
   ]);
-  await t.rejects(cache.lease(blob.sha256, 300), { message: /do not match/ });
+  await t.rejects(cache.lease(blob.sha256, BLOCK * 3), { message: /do not match/ });
   t.same(await files(), []);
   t.equal(cache.bytes, 0);
 });
 
 t.test('a failed fetch fails for all who wait, and the next one tries anew', async (t) => {
-  const { cache } = await open(t, 1000);
+  const { cache } = await open(t, BLOCK * 10);
   const unknown = randomBytes(32);
   const results = await Promise.allSettled([1, 2, 3].map(() => cache.lease(unknown, 10)));
   t.same(
@@ -228,8 +237,10 @@ t.test('a failed fetch fails for all who wait, and the next one tries anew', asy
 });
 
 t.test('many leases and releases of more than fits keep the books right', async (t) => {
-  const { cache, files } = await open(t, 1000);
-  const stored = await Promise.all(Array.from({ length: 12 }, (_, index) => storeBlob(100 + index * 10)));
+  const { cache, files } = await open(t, BLOCK * 10);
+  const stored = await Promise.all(
+    Array.from({ length: 12 }, (_, index) => storeBlob(BLOCK * (1 + (index % 3)))),
+  );
   await Promise.all(
     Array.from({ length: 8 }, async (_, worker) => {
       for (let round = 0; round < 40; round++) {
@@ -249,20 +260,77 @@ t.test('many leases and releases of more than fits keep the books right', async 
     0,
   );
   t.equal(cache.bytes, onDisk);
-  t.ok(cache.bytes <= 1000);
+  t.ok(cache.bytes <= BLOCK * 10);
 });
 
-t.test('on a full disk, what nobody leases makes room; then there is no room to store', async (t) => {
-  const isDone = await withSmallDisk('size=100k', async (root) => {
-    const cache = await openDiskCache({ root, maxBytes: 1_000_000, blobs: store });
-    const [a, b] = [await storeBlob(60_000), await storeBlob(60_000)];
+/** Runs a test on a disk of a few blocks. */
+async function onSmallDisk(t: Test, blocks: number, work: (root: string) => Promise<void>): Promise<void> {
+  const isDone = await withSmallDisk(`size=${blocks * BLOCK}`, work);
+  if (!isDone) t.pass('no file system can be mounted here', { skip: 'mounting needs a privilege' });
+}
+
+t.test('a full disk takes new files in place of those that nobody leases', async (t) => {
+  await onSmallDisk(t, 25, async (root) => {
+    const cache = await openDiskCache({ root, maxBytes: 1_000_000, overflow, blobs: store });
+    const [a, b] = [await storeBlob(BLOCK * 15), await storeBlob(BLOCK * 15)];
     (await cache.lease(a.sha256, a.size)).release();
     const lease = await cache.lease(b.sha256, b.size);
+    t.equal(path.dirname(path.dirname(lease.path)), root);
     t.ok((await readFile(lease.path)).equals(b.bytes));
-    await t.rejects(cache.lease(a.sha256, a.size), { name: 'AppError', code: 'storage_unavailable' });
     lease.release();
-    (await cache.lease(a.sha256, a.size)).release();
     await cache.close();
   });
-  if (!isDone) t.plan(0, 'no file system can be mounted here');
+});
+
+t.test('what a full disk has no room for is on the other disk while it is leased', async (t) => {
+  await onSmallDisk(t, 25, async (root) => {
+    const cache = await openDiskCache({ root, maxBytes: 1_000_000, overflow, blobs: store });
+    const [a, b] = [await storeBlob(BLOCK * 15), await storeBlob(BLOCK * 15)];
+    const leaseA = await cache.lease(a.sha256, a.size);
+    const leases = await Promise.all([1, 2].map(() => cache.lease(b.sha256, b.size)));
+    for (const lease of leases) {
+      t.equal(path.dirname(lease.path), overflow.path);
+      t.ok((await readFile(lease.path)).equals(b.bytes));
+    }
+    t.equal(cache.bytes, BLOCK * 15, 'it does not count');
+    for (const lease of leases) lease.release();
+    await sleep(30);
+    t.strictSame(await readdir(overflow.path), []);
+    leaseA.release();
+    await cache.close();
+  });
+});
+
+t.test('if both disks are full, there is no room to store', async (t) => {
+  await onSmallDisk(t, 10, async (root) => {
+    const full = { newPath: () => path.join(root, 'overflow') };
+    const cache = await openDiskCache({ root, maxBytes: 1_000_000, overflow: full, blobs: store });
+    const blob = await storeBlob(BLOCK * 15);
+    await t.rejects(cache.lease(blob.sha256, blob.size), { name: 'AppError', code: 'storage_unavailable' });
+    t.equal(cache.bytes, 0);
+    t.strictSame(
+      (await readdir(root)).filter((name) => name === 'overflow'),
+      [],
+      'nothing stays behind',
+    );
+    await cache.close();
+  });
+});
+
+t.test('a cache on a disk smaller than its limit learns how much it can keep', async (t) => {
+  await onSmallDisk(t, 100, async (root) => {
+    const cache = await openDiskCache({ root, maxBytes: 1_000_000_000, overflow, blobs: store });
+    const blobs = await Promise.all(Array.from({ length: 40 }, () => storeBlob(BLOCK * 5)));
+    let evictions = 0;
+    for (const blob of [...blobs, ...blobs]) {
+      const before = cache.bytes;
+      const lease = await cache.lease(blob.sha256, blob.size);
+      if (cache.bytes < before) evictions += 1;
+      t.ok((await readFile(lease.path)).equals(blob.bytes));
+      lease.release();
+    }
+    t.equal(evictions, 1, 'the disk was full once');
+    t.ok(cache.bytes > BLOCK * 50 && cache.bytes < BLOCK * 100, `${cache.bytes / BLOCK} blocks are kept`);
+    await cache.close();
+  });
 });

@@ -5,7 +5,7 @@ import { createMemoryCache } from '../../src/blobs/memory-cache.ts';
 const bytesOf = (size: number) => async () => Buffer.alloc(size);
 
 t.test('a blob is loaded once, however many ask for it at the same time', async (t) => {
-  const cache = createMemoryCache(100);
+  const cache = createMemoryCache(10_000);
   const key = randomBytes(32);
   let loads = 0;
   const load = async () => {
@@ -21,17 +21,17 @@ t.test('a blob is loaded once, however many ask for it at the same time', async 
 });
 
 t.test('the least recently used go first', async (t) => {
-  const cache = createMemoryCache(100);
+  const cache = createMemoryCache(10_000);
   const [a, b, c] = [randomBytes(32), randomBytes(32), randomBytes(32)];
-  await cache.get(a, bytesOf(40));
-  await cache.get(b, bytesOf(40));
-  await cache.get(a, bytesOf(40));
-  await cache.get(c, bytesOf(40));
+  await cache.get(a, bytesOf(4000));
+  await cache.get(b, bytesOf(4000));
+  await cache.get(a, bytesOf(4000));
+  await cache.get(c, bytesOf(4000));
   const { misses } = cache;
-  await cache.get(a, bytesOf(40));
-  await cache.get(c, bytesOf(40));
+  await cache.get(a, bytesOf(4000));
+  await cache.get(c, bytesOf(4000));
   t.equal(cache.misses, misses);
-  await cache.get(b, bytesOf(40));
+  await cache.get(b, bytesOf(4000));
   t.equal(cache.misses, misses + 1);
 });
 
@@ -39,6 +39,7 @@ for (const [limit, size] of [
   [0, 0],
   [0, 10],
   [100, 101],
+  [1000, 500],
 ] as const) {
   t.test(`${size} bytes are passed through with a limit of ${limit}`, async (t) => {
     const cache = createMemoryCache(limit);
@@ -50,7 +51,7 @@ for (const [limit, size] of [
 }
 
 t.test('a failed load is tried again by the next one', async (t) => {
-  const cache = createMemoryCache(100);
+  const cache = createMemoryCache(10_000);
   const key = randomBytes(32);
   await t.rejects(
     cache.get(key, async () => {
@@ -62,7 +63,7 @@ t.test('a failed load is tried again by the next one', async (t) => {
 });
 
 t.test('a forgotten blob is not kept, even if it was being loaded', async (t) => {
-  const cache = createMemoryCache(100);
+  const cache = createMemoryCache(10_000);
   const key = randomBytes(32);
   const loading = cache.get(key, bytesOf(3));
   cache.forget(key);

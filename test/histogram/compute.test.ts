@@ -194,7 +194,31 @@ t.test('per_label, in a region, without transparent pixels', async (t) => {
   t.equal(result.pixels, levelsOf(rgba, 'blue', all).length);
 });
 
-t.test('more labels of a 16-bit picture than one pass holds', async (t) => {
+t.test('101 percentiles of thousands of labels took gigabytes; now such an answer is refused', async (t) => {
+  const width = 3000;
+  const labels = randomRaster({ width, height: 1, stride: 1, bitDepth: 16, alpha: null }, 8);
+  labels.samples.forEach((_, i) => {
+    labels.samples[i] = i + 1;
+  });
+  const picture = randomRaster({ width, height: 1, stride: 3, bitDepth: 8, alpha: null }, 9);
+  const file = await store('wide.png', picture);
+  const perLabel = { maskFile: await store('wide-labels.png', labels), per_label: true, bins: 1 };
+  const percentiles = Array.from({ length: 101 }, (_, percentile) => percentile);
+  const channels: Channel[] = ['red', 'green', 'blue', 'luminance', 'hue', 'saturation', 'value'];
+  await t.rejects(histogramOf(file, { ...perLabel, percentiles, channels }), {
+    code: 'validation_failed',
+    errors: [
+      {
+        path: '/per_label',
+        message: /at most 4194304 numbers .*7 channels × \(1 bins \+ 2 × 101 percentiles/,
+      },
+    ],
+  });
+  const some = await histogramOf(file, { ...perLabel, percentiles: percentiles.slice(0, 9) });
+  t.equal(some.labels?.length, width);
+});
+
+t.test('many labels of a 16-bit picture', async (t) => {
   const width = 300;
   const picture = randomRaster({ width, height: 2, stride: 1, bitDepth: 16, alpha: null }, 8);
   const each: Raster = {

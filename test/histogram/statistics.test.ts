@@ -1,19 +1,38 @@
 import t from 'tap';
 import { binEdges, binLevels, presentCounts } from '../../src/histogram/bins.ts';
+import { type Distribution, DistributionCounter, distributionOf } from '../../src/histogram/distribution.ts';
 import { measureLevels } from '../../src/histogram/statistics.ts';
 import { countInto, measure } from './reference.ts';
 import { randomNumbers } from './support.ts';
 
-function countsOf(levels: readonly number[], size: number): Uint32Array {
+function countsOf(levels: readonly number[], size: number): Distribution {
   const counts = new Uint32Array(size);
   for (const level of levels) counts[level] = (counts[level] ?? 0) + 1;
-  return counts;
+  return distributionOf(counts);
 }
 
 function randomLevels(n: number, size: number, seed: number): number[] {
   const random = randomNumbers(seed);
   return Array.from({ length: n }, () => random() % size);
 }
+
+t.test('pixels in any order have the distribution of their counts', async (t) => {
+  for (const [n, size] of [
+    [0, 256],
+    [1, 256],
+    [200, 256],
+    [300, 256],
+    [5000, 65_536],
+    [70_000, 65_536],
+  ] as const) {
+    const counter = new DistributionCounter(size);
+    const levels = randomLevels(n, size, n);
+    const expected = countsOf(levels, size);
+    t.same(counter.count(Uint16Array.from(levels)), expected, `${n} of ${size}`);
+    const withOthers = Uint16Array.from([size + 1, ...levels, size].map((level) => Math.min(level, 65_535)));
+    if (size < 65_535) t.same(counter.count(withOthers), expected, 'without those that are no levels');
+  }
+});
 
 t.test('statistics are those of the sorted values', async (t) => {
   const cases: [string, number[], number][] = [
@@ -53,7 +72,7 @@ t.test('the most frequent level is the lowest of several', async (t) => {
 });
 
 t.test('without pixels there are no statistics', async (t) => {
-  t.same(measureLevels(new Uint32Array(256), { percentiles: [5] }), {
+  t.same(measureLevels(distributionOf(new Uint32Array(256)), { percentiles: [5] }), {
     pixels: 0,
     min: null,
     max: null,

@@ -180,6 +180,12 @@ export async function multipartCases(newPicture: () => Promise<Buffer>): Promise
     post(join(file(await newPicture(), 'name="files"; filename*=nonsense\'\'a.png'), END)),
   );
   accept('an empty file name', post(join(file(await newPicture(), 'name="files"; filename=""'), END)));
+  for (const type of ['application/octet-stream', 'image/png']) {
+    accept(
+      `no file name, but the type ${type}, which was a 500 for application/octet-stream`,
+      post(join(file(await newPicture(), 'name="files"', type), END)),
+    );
+  }
   accept('a bare file name', post(join(file(await newPicture(), 'name=files; filename=a.png'), END)));
   accept(
     'name and filename twice',

@@ -309,6 +309,41 @@ t.test('deletion and eviction leave neither label map nor document', async (t) =
   t.equal(await countBlobs(testApp), 0, 'with their image');
 });
 
+t.test('a COCO document has the name that the picture has now', async (t) => {
+  const { send, id } = await appWithImage(t);
+  const url = `/images/${id}/segmentation/coco-rle`;
+  const nameIn = async () => (await send('GET', url)).json().images[0].file_name;
+  const { etag } = (await send('GET', url)).headers;
+  t.equal(await nameIn(), 'core.png');
+  await send('PATCH', `/images/${id}`, { filename: 'box 7.png' });
+  t.equal(await nameIn(), 'box 7.png');
+  const renamed = await send('GET', url, undefined, { 'if-none-match': String(etag) });
+  t.equal(renamed.statusCode, 200, 'another name is another document');
+});
+
+t.test('a mask that is evicted just as a form of it is to be made is made again', async (t) => {
+  const { send, id, services } = await appWithImage(t);
+  const { maker, database } = services;
+  const make = maker.make.bind(maker);
+  maker.make = async (...request) => {
+    maker.make = make;
+    const made = await make(...request);
+    await database.pool.query('DELETE FROM artifacts WHERE id = $1', [made.artifact.id]);
+    return made;
+  };
+  t.equal((await send('GET', `/images/${id}/segmentation/geojson`)).statusCode, 200);
+});
+
+t.test('forms go with their mask', async (t) => {
+  const { send, id } = await appWithImage(t);
+  await send('GET', `/images/${id}/segmentation/overlay`);
+  const { items } = (await send('GET', `/images/${id}/artifacts?kind=form`)).json();
+  t.equal(items.length, 1);
+  const mask = items[0].inputs[0].id;
+  t.equal((await send('DELETE', `/artifacts/${mask}`)).statusCode, 204);
+  t.equal((await send('GET', `/artifacts/${items[0].id}`)).statusCode, 404);
+});
+
 t.test('someone else’s mask is not there', async (t) => {
   const { send, id, services } = await appWithImage(t);
   const mask = (await send('POST', `/images/${id}/segmentation`)).json().id;

@@ -94,6 +94,6 @@ function toArtifact({ file, document, key: _key, ...artifact }: NewArtifact): Ar
     size: file.size,
     document,
     createdAt: new Date(0),
-    lastUsedAt: new Date(0),
+    idleMs: 0,
   };
 }

@@ -14,8 +14,22 @@ export interface KnownRowsOptions<Row> {
   lookUp(owner: string, id: string): Promise<Row | undefined>;
 }
 
+/**
+ * The row with buffers of its own. Node decodes short values into slabs of 64 KiB, and a slab stays in memory as long as one of
+ * its values.
+ */
+function withOwnBuffers<Row extends object>(row: Row): Row {
+  const own = Object.entries(row).map(([name, value]) => {
+    if (!Buffer.isBuffer(value)) return [name, value];
+    const copy = Buffer.alloc(value.length);
+    value.copy(copy);
+    return [name, copy];
+  });
+  return Object.fromEntries(own) as Row;
+}
+
 /** Keeps rows of a table in memory until they change, each for its owner only. See README.md. */
-export class KnownRows<Row extends object> {
+export class KnownRows<Row extends { id: string }> {
   readonly #options: KnownRowsOptions<Row>;
   readonly #rows: LRUCache<string, { owner: string; row: Row }>;
   /** Number of notifications so far. A row that was read while one arrived may be stale. */
@@ -47,7 +61,8 @@ export class KnownRows<Row extends object> {
     if (known?.owner === owner && changes.isCurrent) return known.row;
     const before = this.#changes;
     const row = await lookUp(owner, id);
-    if (row && this.#changes === before) this.#rows.set(id, { owner, row });
+    // The given id may be a part of a long URL, which it would keep in memory.
+    if (row && this.#changes === before) this.#rows.set(row.id, { owner, row: withOwnBuffers(row) });
     return row;
   }
 }

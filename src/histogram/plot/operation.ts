@@ -20,6 +20,7 @@ export const histogramPlot = defineOperation({
   params: PlotParamsSchema,
   result: Type.Object({}),
   subject: 'histogram',
+  stores: 'form',
   makes: ({ filename }, { format }) => ({
     filename: filename.replace(/\.json$/, `.${format}`),
     mediaType: MEDIA_TYPES[format],

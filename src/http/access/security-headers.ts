@@ -10,19 +10,25 @@ const CONTENT_SECURITY_POLICY = [
   "form-action 'none'",
 ].join(';');
 
+/** For answers that no hook reaches, too. */
+export const SECURITY_HEADERS = {
+  'content-security-policy': CONTENT_SECURITY_POLICY,
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'SAMEORIGIN',
+};
+
 /**
  * Security headers for an API: no answer may run scripts, be framed or be sniffed. Swagger UI sets its own policy. HSTS is left
  * to the proxy that terminates TLS: this server speaks plain HTTP.
  */
 export const securityHeaders = fp(async (app, { CORS_ORIGINS }: Pick<AccessSettings, 'CORS_ORIGINS'>) => {
   const origins = splitList(CORS_ORIGINS);
-  const headers = {
-    'content-security-policy': CONTENT_SECURITY_POLICY,
-    'cross-origin-resource-policy': origins.length > 0 ? 'cross-origin' : 'same-origin',
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
-    'x-frame-options': 'SAMEORIGIN',
-  };
+  const headers =
+    origins.length > 0
+      ? { ...SECURITY_HEADERS, 'cross-origin-resource-policy': 'cross-origin' }
+      : SECURITY_HEADERS;
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers);
     done();

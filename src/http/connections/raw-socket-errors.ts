@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { AppError } from '../../core/errors.ts';
+import { SECURITY_HEADERS } from '../access/security-headers.ts';
 import { PROBLEM_MEDIA_TYPE, toProblem } from '../problems/problems.ts';
 import { closeLingering } from './lingering-close.ts';
 
@@ -12,7 +13,11 @@ const LINGER_MS = 1_000;
  * Writes a problem to a connection on which no answer has begun, and closes it: for failures outside a request's handler. If an
  * answer has begun, the connection is destroyed, so that the answer cannot look complete.
  */
-export function answerOnSocket(socket: Socket, error: AppError, request: { id: string; url: string }): void {
+export function answerOnSocket(
+  socket: Socket,
+  error: AppError,
+  request: { id: string; url: string; method?: string },
+): void {
   // Node's own handler of malformed requests uses this field, too: there is no public one for the current answer.
   const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null };
   if (!socket.writable || response?.headersSent) {
@@ -21,10 +26,18 @@ export function answerOnSocket(socket: Socket, error: AppError, request: { id: s
   }
   const problem = toProblem(error, request);
   const body = JSON.stringify(problem);
-  socket.write(
-    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\n` +
-      `Content-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+  const headers = {
+    connection: 'close',
+    date: new Date().toUTCString(),
+    'cache-control': 'no-store',
+    'x-request-id': request.id,
+    ...SECURITY_HEADERS,
+    'content-type': PROBLEM_MEDIA_TYPE,
+    'content-length': Buffer.byteLength(body),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  const head = `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\n${lines.join('')}\r\n`;
+  socket.write(request.method === 'HEAD' ? head : head + body);
   closeLingering(socket, LINGER_MS);
 }
 
@@ -54,5 +67,6 @@ function toClientError({ code }: { code?: string }): AppError {
 /** Answers an `Expect` header that asks for anything but `100-continue` (RFC 9110, 10.1.1). */
 export function refuseExpectation(request: IncomingMessage, _response: ServerResponse): void {
   const error = new AppError('expectation_failed', 'Expect may only ask for 100-continue.');
-  answerOnSocket(request.socket, error, { id: randomUUID(), url: request.url ?? '/' });
+  const { method = '', url = '/' } = request;
+  answerOnSocket(request.socket, error, { id: randomUUID(), url, method });
 }

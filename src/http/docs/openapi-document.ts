@@ -25,7 +25,8 @@ interface Parameter {
 
 interface Operation {
   parameters?: Parameter[];
-  requestBody?: { content?: Record<string, { examples?: unknown }> };
+  requestBody?: { required?: boolean; content?: Record<string, { examples?: unknown }> };
+  'x-optional-body'?: boolean;
   'x-body-examples'?: unknown;
   'x-query-example'?: Record<string, unknown>;
 }
@@ -46,6 +47,8 @@ export function finishDocument(document: OpenApiDocument): OpenApiDocument {
   }
   for (const operations of Object.values(document.paths ?? {})) {
     for (const operation of Object.values(operations)) {
+      if (operation['x-optional-body'] && operation.requestBody) operation.requestBody.required = false;
+      delete operation['x-optional-body'];
       placeBodyExamples(operation);
       placeQueryExample(operation);
       operation.parameters?.sort((a, b) => Number(b.in === 'path') - Number(a.in === 'path'));

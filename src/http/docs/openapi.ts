@@ -12,6 +12,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** For the document: the multipart form that an upload route reads from the stream. */
     form?: TSchema;
+    /** For the document: a body that need not be sent, if the server completes it before it is validated. */
+    optionalBody?: TSchema;
     /** For the document: examples of the request's body by name. */
     bodyExamples?: Examples;
     /** For the document: query parameters that work together. Swagger UI fills them in. */
@@ -78,10 +80,12 @@ export const openapiPlugin = fp(async (app, { PUBLIC_URL }: Pick<AccessSettings,
       buildLocalReference: (json, _base, _fragment, index) => String(json.$id ?? `def-${index}`),
     },
     transform: ({ schema, url, route }) => {
-      const { form, bodyExamples, queryExample } = route.config ?? {};
+      const { form, optionalBody, bodyExamples, queryExample } = route.config ?? {};
+      const body = optionalBody ?? (schema?.body as TSchema | undefined);
       const described = {
         ...schema,
-        ...(schema?.body === undefined ? {} : { body: bodySchema(schema.body as TSchema) }),
+        ...(body === undefined ? {} : { body: bodySchema(body) }),
+        ...(optionalBody ? { 'x-optional-body': true } : {}),
         ...(form ? { consumes: ['multipart/form-data'], body: form } : {}),
         ...(bodyExamples ? { 'x-body-examples': bodyExamples } : {}),
         ...(queryExample ? { 'x-query-example': queryExample } : {}),

@@ -166,6 +166,11 @@ export const PROBLEMS = {
     title: 'Storage unavailable',
     when: 'A disk is full or failing; `Retry-After` says when to try again.',
   },
+  shutting_down: {
+    status: 503,
+    title: 'Shutting down',
+    when: 'The server is stopping and takes no new requests.',
+  },
 } as const satisfies Record<ErrorCode, { status: number; title: string; when: string }>;
 
 const WRONG_WIDTH: LocatedFault = {
@@ -292,7 +297,11 @@ const COMMON_CODES: readonly ErrorCode[] = [
   'malformed_request',
   'host_not_allowed',
   'cross_site_request',
+  'request_timeout',
+  'expectation_failed',
+  'headers_too_large',
   'internal_error',
+  'shutting_down',
 ];
 
 /** Example documents by code: each response of the OpenAPI document refers to the examples of its codes. */

@@ -16,7 +16,7 @@ export interface FormLimits {
 
 /** One file part of a form, as it arrives. */
 export interface FormFile {
-  /** As the client sent it: unsafe. */
+  /** As the client sent it: unsafe. Empty if it sent none. */
   filename: string;
   /** The bytes. The form does not end until they are read. Fails with the same errors as `receiveForm`. */
   chunks: AsyncIterable<Buffer>;
@@ -28,6 +28,10 @@ export interface FormFile {
 const MAX_OTHER_FIELDS = 20;
 
 const LIMIT_CODES = ['FST_PARTS_LIMIT', 'FST_FILES_LIMIT', 'FST_FIELDS_LIMIT'];
+
+/** A part is a file if it has a file name or a type other than that of plain fields (RFC 7578, 4.2 and 4.4). */
+const isPartAFile = (_field?: string, type?: string, filename?: string) =>
+  filename !== undefined || type !== 'text/plain';
 
 /** RFC 2046, 5.1.1. */
 const MAX_BOUNDARY_LENGTH = 70;
@@ -104,6 +108,7 @@ export async function* receiveForm(
   let isComplete = false;
   try {
     const parts = request.parts({
+      isPartAFile,
       limits: {
         fileSize: limits.maxFileBytes,
         files: limits.maxFiles,
@@ -118,7 +123,9 @@ export async function* receiveForm(
       tooLarge.throwIfAborted();
       if (part.type === 'file' && part.fieldname === field) {
         fileCount += 1;
-        const { file, filename } = part;
+        const { file } = part;
+        // Despite the parser's type, it is undefined if the part's header has none.
+        const filename: string = part.filename ?? '';
         const isTooLarge = () => file.truncated === true;
         yield { filename, chunks: readChunks(file, request, tooLarge), isTooLarge };
       } else {
@@ -127,7 +134,11 @@ export async function* receiveForm(
         const name: string = part.fieldname ?? '';
         addFault(
           name === field
-            ? parameterFault(`/${field}`, 'a file with a filename', new Words('a field without one'))
+            ? parameterFault(
+                `/${field}`,
+                'a file',
+                new Words('a field with neither filename nor Content-Type'),
+              )
             : {
                 path: `/${escapePointer(name.slice(0, 100))}`,
                 message: mismatch('', `${field} as the only field`, name),

@@ -23,7 +23,6 @@ import { clientSignal } from '../connections/client-signal.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../problems/problems.ts';
 import { parameterCompiler } from '../problems/validation.ts';
 import { acceptedTypes, varyByAccept } from '../requests/negotiation.ts';
-import { openComputedFile, removeWhenSent } from './computed-file.ts';
 import { REVALIDATED, sendContent, sendMadeContent, storedContent } from './content.ts';
 import {
   artifactResponses,
@@ -144,9 +143,16 @@ class OperationRoutes {
       const query = queryOf(request);
       const values = pick(query, shown.form.schema);
       const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
-      const { artifact } = await this.#make(request, reply, shownWork, 'cached');
-      const ref: StoredRef = { type: 'artifact', id: artifact.id };
-      return this.#sendView(request, reply, operation, view, ref, pick(query, view.form.schema));
+      const sendOnce = async () => {
+        const { artifact } = await this.#make(request, reply, shownWork, 'cached');
+        const ref: StoredRef = { type: 'artifact', id: artifact.id };
+        return this.#sendView(request, reply, operation, view, ref, pick(query, view.form.schema));
+      };
+      // What is shown may be evicted before its view is made.
+      return sendOnce().catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'not_found') return sendOnce();
+        throw error;
+      });
     });
   }
 
@@ -183,9 +189,13 @@ class OperationRoutes {
       url,
       {
         preValidation: async (request) => {
-          if (post.complete) request.body = post.complete(request.body);
+          if (post.shorthand) request.body = post.shorthand.complete(request.body);
         },
-        config: { scope: isKept ? 'images:write' : 'images:read', bodyExamples: post.examples },
+        config: {
+          scope: isKept ? 'images:write' : 'images:read',
+          bodyExamples: post.examples,
+          ...(post.shorthand ? { optionalBody: post.shorthand.schema } : {}),
+        },
         schema: { ...describe(post, tag, resource), body: bodySchema(post.form.schema), response },
       },
       async (request, reply) => {
@@ -247,7 +257,7 @@ class OperationRoutes {
     return sendContent(request, reply, storedContent(this.#options.blobs, stored, { cacheControl }));
   }
 
-  /** Sends a view of a stored artifact. It is computed for each answer; its ETag is the hash of the work. */
+  /** Makes a view of a stored artifact and sends it. Its ETag is the hash of the work, so a 304 needs no bytes. */
   async #sendView(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -256,16 +266,16 @@ class OperationRoutes {
     ref: StoredRef,
     values: Values,
   ): Promise<FastifyReply> {
-    const { maker } = this.#options;
+    const { maker, blobs } = this.#options;
     try {
       const work = await maker.plan(request.owner, operation, ref, form.read(values));
       const { filename, mediaType } = maker.fileOf(work);
       reply.header('content-location', locationOf(`/artifacts/${ref.id}/${artifactPath}`, work, form));
       const head = { sha256: workKey(work).toString('hex'), mediaType, filename, cacheControl: REVALIDATED };
       return await sendMadeContent(request, reply, head, async () => {
-        const file = await maker.compute(request.owner, work, clientSignal(reply));
-        removeWhenSent(request, reply, file);
-        return { size: file.size, open: (range) => openComputedFile(file, range) };
+        const options = { retention: 'cached', signal: clientSignal(reply) } as const;
+        const { artifact } = await maker.make(request.owner, work, options);
+        return { size: artifact.size, open: (range) => blobs.open(artifact, range) };
       });
     } catch (error) {
       throw withPathsOf(form, error);

@@ -105,8 +105,9 @@ function cocoForm<const Encoding extends CocoEncoding>(
       content: { 'application/json': { schema: Type.Ref(`${id}Document`) } },
     },
     schemas: [CocoRle, CocoUncompressedRle, CocoImage, CocoCategory, annotation, document],
-    render: async ({ labels, segments, filename }) =>
-      jsonBytes(toCoco(await labels(), await segments(), encoding, filename)),
+    showsName: true,
+    render: async ({ labels, segments }, { file_name = '' }) =>
+      jsonBytes(toCoco(await labels(), await segments(), encoding, file_name)),
   });
 }
 

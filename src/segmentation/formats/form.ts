@@ -14,8 +14,6 @@ interface FormSource {
   segments(): Promise<SegmentationResult>;
   /** The picture that was segmented, if the form `needsPicture`. */
   picture(): Promise<Picture>;
-  /** The picture's name. */
-  filename: string;
 }
 
 interface FormDefinition<Name extends string, Params extends TObject> {
@@ -31,6 +29,8 @@ interface FormDefinition<Name extends string, Params extends TObject> {
   params: Params;
   example?: Partial<Static<Params>>;
   needsPicture?: boolean;
+  /** Whether it shows the picture's name, which `render` then gets as a parameter. */
+  showsName?: boolean;
   /** Ends the filename, after the stem of the picture's. */
   suffix: (params: Static<Params>) => string;
   mediaType: (params: Static<Params>) => string;
@@ -38,7 +38,7 @@ interface FormDefinition<Name extends string, Params extends TObject> {
   /** Named schemas that `bytes` refers to. */
   schemas?: readonly TSchema[];
   /** @throws AppError `validation_failed` for parameters that do not fit the segments; `output_too_large` */
-  render(source: FormSource, params: Static<Params>): Promise<Uint8Array>;
+  render(source: FormSource, params: Static<Params> & NameOfPicture): Promise<Uint8Array>;
 }
 
 /** Added to the parameters of a form that shows the picture. */
@@ -46,16 +46,21 @@ interface PageOfPicture {
   page?: number;
 }
 
+/** Added to the parameters of a form that shows the picture's name. */
+interface NameOfPicture {
+  file_name?: string;
+}
+
 type Form<Name extends string, Params extends object> = Operation<Params> & {
   name: `mask-${Name}`;
   schemas: readonly TSchema[];
 };
 
-/** A form of a stored mask: an operation that stores nothing. */
+/** A form of a stored mask. */
 export function defineForm<const Name extends string, Params extends TObject>(
   definition: FormDefinition<Name, Params>,
 ): Form<Name, Static<Params> & object> {
-  const { name, id, title, description, params, needsPicture = false } = definition;
+  const { name, id, title, description, params, needsPicture = false, showsName = false } = definition;
   const operation = defineOperation({
     name: `mask-${name}`,
     version: definition.version,
@@ -63,7 +68,7 @@ export function defineForm<const Name extends string, Params extends TObject>(
     result: Type.Object({}),
     subject: 'mask',
     reads: { subject: ['content', 'document'], others: needsPicture ? ['content'] : [] },
-    // The picture: every form uses its name, and some show it.
+    // The picture: some forms show it or its name.
     inputs: (_params, { origin }) =>
       origin?.inputs.slice(0, 1).map((ref) => ({ ref, path: '', kind: 'picture' })) ?? [],
     canonicalize(given, { subject }) {
@@ -72,6 +77,8 @@ export function defineForm<const Name extends string, Params extends TObject>(
       const complete = given as Static<Params> & PageOfPicture;
       return needsPicture ? { ...complete, page } : complete;
     },
+    addFacts: (given, [, picture]) => (showsName ? { ...given, file_name: picture?.filename ?? '' } : given),
+    stores: 'form',
     makes: ({ filename }, given) => ({
       filename: filename.slice(0, -LABEL_MAP_SUFFIX.length) + definition.suffix(given),
       mediaType: definition.mediaType(given),
@@ -98,7 +105,7 @@ export function defineForm<const Name extends string, Params extends TObject>(
 
 /** Loads the code that reads a form's source only in the process that makes the form. */
 async function loadForm<Params extends object>(
-  render: (source: FormSource, params: Params) => Promise<Uint8Array>,
+  render: (source: FormSource, params: Params & NameOfPicture) => Promise<Uint8Array>,
 ): Promise<RunTask<Params>> {
   const [{ readLabelMap }, { readPicture }] = await Promise.all([
     import('../labels/label-map.ts'),
@@ -109,7 +116,6 @@ async function loadForm<Params extends object>(
       labels: () => readLabelMap(pictureFile(mask).path),
       segments: async () => JSON.parse(await readFile(documentFile(mask), 'utf8')) as SegmentationResult,
       picture: () => readPicture(pictureFile(picture), (params as PageOfPicture).page ?? 0, limits),
-      filename: picture?.filename ?? '',
     };
     return { content: await writeNewFile(outputPath, await render(source, params)), result: {} };
   };

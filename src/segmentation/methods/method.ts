@@ -114,6 +114,9 @@ const common = {
   }),
 };
 
+/** The method of parameters that do not name one. */
+export const DEFAULT_METHOD = 'otsu';
+
 /** The schema of a method's parameters: its own, then those that all methods have. */
 export function methodParams<const Name extends string, Own extends TProperties>(
   method: Name,

@@ -31,16 +31,16 @@ function keepThings(database: Database, changes = database.changes) {
   const keeper = {
     reads: 0,
     during: async () => {},
-    things: new KnownRows<{ name: string }>({
+    things: new KnownRows<{ id: string; name: string }>({
       table: 'things',
       max: 10,
       changes,
       async lookUp(owner, id) {
         keeper.reads += 1;
-        const { rows } = await database.pool.query('SELECT name FROM things WHERE owner = $1 AND id = $2', [
-          owner,
-          id,
-        ]);
+        const { rows } = await database.pool.query(
+          'SELECT id, name FROM things WHERE owner = $1 AND id = $2',
+          [owner, id],
+        );
         await keeper.during();
         return rows[0];
       },
@@ -74,13 +74,13 @@ t.test('the trigger of artifacts lists every column but the one that is only not
 t.test('a row is read once, until it changes', async (t) => {
   const { database, id, rename } = await openThings(t);
   const kept = keepThings(database);
-  t.same(await kept.things.get(ALICE, id), { name: 'first' });
+  t.match(await kept.things.get(ALICE, id), { name: 'first' });
   await untilCurrent(database.changes);
-  for (let i = 0; i < 5; i += 1) t.same(await kept.things.get(ALICE, id), { name: 'first' });
+  for (let i = 0; i < 5; i += 1) t.match(await kept.things.get(ALICE, id), { name: 'first' });
   t.equal(kept.reads, 2, 'before and after the feed could tell of changes');
   await rename('second');
   await database.changes.caughtUp();
-  for (let i = 0; i < 5; i += 1) t.same(await kept.things.get(ALICE, id), { name: 'second' });
+  for (let i = 0; i < 5; i += 1) t.match(await kept.things.get(ALICE, id), { name: 'second' });
   t.equal(kept.reads, 3);
   await database.pool.query('DELETE FROM things');
   await database.changes.caughtUp();
@@ -91,14 +91,14 @@ t.test('a kept row is given to its owner alone', async (t) => {
   const { database, id } = await openThings(t);
   const kept = keepThings(database);
   await untilCurrent(database.changes);
-  t.same(await kept.things.get(ALICE, id), { name: 'first' });
+  t.match(await kept.things.get(ALICE, id), { name: 'first' });
   t.equal(await kept.things.get(BOB, id), undefined);
-  t.same(await kept.things.get(ALICE, id), { name: 'first' });
+  t.match(await kept.things.get(ALICE, id), { name: 'first' });
   t.equal(kept.reads, 2);
   await database.pool.query('UPDATE things SET owner = $1', [BOB]);
   await database.changes.caughtUp();
   t.equal(await kept.things.get(ALICE, id), undefined);
-  t.same(await kept.things.get(BOB, id), { name: 'first' });
+  t.match(await kept.things.get(BOB, id), { name: 'first' });
 });
 
 t.test('a row that changes while it is read is not kept', async (t) => {
@@ -110,8 +110,8 @@ t.test('a row that changes while it is read is not kept', async (t) => {
     await rename('second');
     await database.changes.caughtUp();
   };
-  t.same(await kept.things.get(ALICE, id), { name: 'first' }, 'as it was when it was read');
-  t.same(await kept.things.get(ALICE, id), { name: 'second' });
+  t.match(await kept.things.get(ALICE, id), { name: 'first' }, 'as it was when it was read');
+  t.match(await kept.things.get(ALICE, id), { name: 'second' });
 });
 
 t.test('nothing kept is used after the connection was lost, until it stands again', async (t) => {
@@ -122,11 +122,11 @@ t.test('nothing kept is used after the connection was lost, until it stands agai
   await database.pool.query('SELECT pg_terminate_backend($1)', [await feedProcess(database)]);
   while (database.changes.isCurrent) await sleep(1);
   await rename('unheard');
-  t.same(await kept.things.get(ALICE, id), { name: 'unheard' });
+  t.match(await kept.things.get(ALICE, id), { name: 'unheard' });
   await untilCurrent(database.changes);
   await kept.things.get(ALICE, id);
   const { reads } = kept;
-  t.same(await kept.things.get(ALICE, id), { name: 'unheard' });
+  t.match(await kept.things.get(ALICE, id), { name: 'unheard' });
   t.equal(kept.reads, reads, 'kept again');
 });
 
@@ -144,7 +144,7 @@ t.test('a database that does not answer is not taken for one without changes', a
   const ms = performance.now() - start;
   t.ok(ms > 500 && ms < 5_000, `not trusted after ${Math.round(ms)} ms`);
   const { reads } = kept;
-  t.same(await kept.things.get(ALICE, id), { name: 'first' });
+  t.match(await kept.things.get(ALICE, id), { name: 'first' });
   t.equal(kept.reads, reads + 1);
 });
 
@@ -180,7 +180,7 @@ t.test('a connection that is lost while it is made is made again, and not truste
     }
     t.equal(wasTrusted, false, `lost ${name}`);
     await untilCurrent(changes);
-    for (let i = 0; i < 3; i += 1) t.same(await kept.things.get(ALICE, id), { name: 'first' });
+    for (let i = 0; i < 3; i += 1) t.match(await kept.things.get(ALICE, id), { name: 'first' });
     t.equal(kept.reads, 1);
     t.same(messages, []);
     await changes.close();
@@ -215,7 +215,7 @@ t.test('notifications that do not come through: every row is read each time', as
   const kept = keepThings(database, changes);
   for (const name of ['second', 'third', 'fourth']) {
     await rename(name);
-    t.same(await kept.things.get(ALICE, id), { name });
+    t.match(await kept.things.get(ALICE, id), { name });
   }
   let wasTrusted = false;
   while (messages.length === 0) {
@@ -226,6 +226,6 @@ t.test('notifications that do not come through: every row is read each time', as
   t.match(messages, [/does not forward notifications/]);
   t.equal(changes.isCurrent, false);
   await rename('fifth');
-  t.same(await kept.things.get(ALICE, id), { name: 'fifth' });
+  t.match(await kept.things.get(ALICE, id), { name: 'fifth' });
   t.equal(kept.reads, 4);
 });

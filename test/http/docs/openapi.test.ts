@@ -30,7 +30,7 @@ interface Operation {
     example?: unknown;
     schema?: { default?: unknown };
   }[];
-  requestBody?: { content: Record<string, Media> };
+  requestBody?: { required?: boolean; content: Record<string, Media> };
   responses: Record<string, { description: string; content?: Record<string, Media> }>;
 }
 interface Document {
@@ -186,16 +186,25 @@ t.test('its schemas are named components of JSON Schema alone', async (t) => {
   );
 });
 
-t.test('every example fits its schema', async (t) => {
+/** Gives a function that validates values by schemas of the document. */
+function documentValidator() {
   const ajv = new Ajv2020({ strict: false, validateFormats: false });
   ajv.addSchema(JSON.parse(text.replaceAll('"discriminator"', '"x-discriminator"')), 'openapi.json');
   const validators = new Map<string, ReturnType<typeof ajv.compile>>();
-  const misfits: string[] = [];
-  const check = (schema: unknown, value: unknown, name: string) => {
+  return (schema: unknown, value: unknown) => {
     const pointed = JSON.stringify(schema).replaceAll('"#/', '"openapi.json#/');
     const validate = validators.get(pointed) ?? ajv.compile(JSON.parse(pointed));
     validators.set(pointed, validate);
-    if (!validate(value)) misfits.push(`${name}: ${JSON.stringify(validate.errors)}`);
+    return validate(value) ? [] : (validate.errors ?? []);
+  };
+}
+
+t.test('every example fits its schema', async (t) => {
+  const errorsOf = documentValidator();
+  const misfits: string[] = [];
+  const check = (schema: unknown, value: unknown, name: string) => {
+    const errors = errorsOf(schema, value);
+    if (errors.length > 0) misfits.push(`${name}: ${JSON.stringify(errors)}`);
   };
   let checked = 0;
   for (const [key, object] of walk(document)) {
@@ -218,44 +227,58 @@ t.test('every example fits its schema', async (t) => {
   t.ok(checked > 100, `${checked} examples`);
 });
 
-t.test('every example of a body or a query works', async (t) => {
-  const sides = { width: 1200, height: 900, channels: 3 as const };
-  const noise = { type: 'gaussian' as const, mean: 128, sigma: 40 };
-  const bytes = await sharp({ create: { ...sides, background: '#000000', noise } })
-    .jpeg()
-    .toBuffer();
-  const uploaded = (await served.upload({ bytes, filename: 'photo.jpg' })).json();
-  const image: string = uploaded.results[0].image.id;
-  const made = await served.send('POST', `/images/${image}/resize`, { width: 600 });
-  const histogram = await served.send('POST', `/images/${image}/histogram`, {});
-  const mask = await served.send('POST', `/images/${image}/segmentation`, {});
-  /** Of the kind that the path is for. */
-  const idFor = (template: string): string => {
-    if (template.startsWith('/images')) return image;
-    if (template === '/artifacts/{id}/plot') return histogram.json().id;
-    return template.startsWith('/artifacts/{id}/segments') ? mask.json().id : made.json().id;
-  };
-  let sent = 0;
-  for (const [name, operation] of operations()) {
-    const [method = '', template = ''] = name.split(' ');
-    const url = template.replace('{id}', idFor(template));
-    for (const { examples = {} } of Object.values(operation.requestBody?.content ?? {})) {
-      for (const [example, { value }] of Object.entries(examples)) {
-        const answer = await served.send(method as 'POST', url, value as object);
-        t.ok([200, 201].includes(answer.statusCode), `${name}, ${example}: ${answer.body.slice(0, 300)}`);
-        sent += 1;
+t.test(
+  'every example of a body or a query works, and the server requires what the document requires',
+  async (t) => {
+    const errorsOf = documentValidator();
+    const sides = { width: 1200, height: 900, channels: 3 as const };
+    const noise = { type: 'gaussian' as const, mean: 128, sigma: 40 };
+    const bytes = await sharp({ create: { ...sides, background: '#000000', noise } })
+      .jpeg()
+      .toBuffer();
+    const uploaded = (await served.upload({ bytes, filename: 'photo.jpg' })).json();
+    const image: string = uploaded.results[0].image.id;
+    const made = await served.send('POST', `/images/${image}/resize`, { width: 600 });
+    const histogram = await served.send('POST', `/images/${image}/histogram`, {});
+    const mask = await served.send('POST', `/images/${image}/segmentation`, {});
+    /** Of the kind that the path is for. */
+    const idFor = (template: string): string => {
+      if (template.startsWith('/images')) return image;
+      if (template === '/artifacts/{id}/plot') return histogram.json().id;
+      return template.startsWith('/artifacts/{id}/segments') ? mask.json().id : made.json().id;
+    };
+    let sent = 0;
+    for (const [name, operation] of operations()) {
+      const [method = '', template = ''] = name.split(' ');
+      const url = template.replace('{id}', idFor(template));
+      for (const { schema, examples = {} } of Object.values(operation.requestBody?.content ?? {})) {
+        for (const [example, { value }] of Object.entries(examples)) {
+          const answer = await served.send(method as 'POST', url, value as object);
+          t.ok([200, 201].includes(answer.statusCode), `${name}, ${example}: ${answer.body.slice(0, 300)}`);
+          sent += 1;
+          for (const key of Object.keys(value as object)) {
+            const { [key]: _removed, ...rest } = value as Record<string, unknown>;
+            if (errorsOf(schema, rest).length === 0) continue;
+            const refused = await served.send(method as 'POST', url, rest);
+            t.equal(refused.statusCode, 422, `${name}, ${example} without ${key}`);
+          }
+        }
       }
+      if (operation.requestBody) {
+        const { statusCode } = await served.send(method as 'POST', url);
+        t.equal(statusCode >= 400, operation.requestBody.required === true, `${name} without a body`);
+      }
+      const filledIn = (operation.parameters ?? []).filter(({ example }) => example !== undefined);
+      if (filledIn.length === 0) continue;
+      const query = new URLSearchParams();
+      for (const parameter of filledIn) query.set(parameter.name, String(parameter.example));
+      const answer = await served.send('GET', `${url}?${query}`);
+      t.equal(answer.statusCode, 200, `${name} with ${query}`);
+      sent += 1;
     }
-    const filledIn = (operation.parameters ?? []).filter(({ example }) => example !== undefined);
-    if (filledIn.length === 0) continue;
-    const query = new URLSearchParams();
-    for (const parameter of filledIn) query.set(parameter.name, String(parameter.example));
-    const answer = await served.send('GET', `${url}?${query}`);
-    t.equal(answer.statusCode, 200, `${name} with ${query}`);
-    sent += 1;
-  }
-  t.ok(sent >= 20, `${sent} requests`);
-});
+    t.ok(sent >= 20, `${sent} requests`);
+  },
+);
 
 /** A program against the generated client: it compiles where operations and schemas have the names that it uses. */
 const PROGRAM = `
@@ -270,6 +293,7 @@ const body: ResizeRequest = { width: 800, fit: 'inside', format: 'webp', quality
 const artifact: PictureArtifact = (await images.resizeImage(image?.id ?? '', body)).data;
 const { format, pages }: PictureResult = artifact.result;
 const mask: MaskArtifact = (await images.segmentImage(image?.id ?? '', { method: 'otsu' })).data;
+await images.segmentImage(image?.id ?? '', { min_area: 5 });
 const any: Artifact = (await artifacts.getArtifact(mask.id)).data;
 const segments: number = any.kind === 'mask' ? any.result.segment_count : pages;
 const pipeline: Pipeline = { operations: [{ op: 'crop', aspect_ratio: '1:1' }, { op: 'resize', width: 256 }] };

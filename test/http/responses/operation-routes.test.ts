@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { LightMyRequestResponse } from 'fastify';
 import sharp from 'sharp';
@@ -261,6 +262,25 @@ async function testGet(t: Test, route: OperationRoute, get: BytesGet, index: num
   await refuses(t, 'GET', url, `${resource.missing}/${route.path}`, template);
 }
 
+/** Number of computations so far. */
+async function countRuns(): Promise<number> {
+  const { values } = await served.services.metrics.imageOperations.get();
+  return values.reduce((sum, { metricName, value }) => sum + (metricName?.endsWith('_count') ? value : 0), 0);
+}
+
+/** A view is kept as an artifact that is derived from what it shows. */
+async function isForm(t: Test, { artifactId, body }: { artifactId: string; body: Buffer }) {
+  const { send } = served;
+  const { items } = (await send('GET', `/artifacts/${artifactId}/artifacts?kind=form`)).json();
+  const sha256 = createHash('sha256').update(body).digest('hex');
+  const form = items.find((item: { sha256: string }) => item.sha256 === sha256);
+  t.match(form, { kind: 'form', retention: 'cached', result: {} });
+  fitsSchema(t, 'FormArtifact', form);
+  fitsSchema(t, 'Artifact', form);
+  const content = await send('GET', form.content_url);
+  t.ok(content.rawPayload.equals(body));
+}
+
 async function testView(t: Test, view: View) {
   const { send } = served;
   const [shown] = view.of.routes;
@@ -277,6 +297,7 @@ async function testView(t: Test, view: View) {
       template,
       view.bytes,
     );
+    const runs = await countRuns();
     const artifactPath = `/artifacts/${made.artifactId}/${view.artifactPath}`;
     const stored = await answersWithBytes(
       t,
@@ -285,6 +306,8 @@ async function testView(t: Test, view: View) {
       view.bytes,
     );
     t.strictSame(stored, made, 'a stored artifact shows the same');
+    t.equal(await countRuns(), runs, 'which is computed once');
+    await isForm(t, made);
     await isNotThere(t, 'GET', `${resource.missing}/${path}?${queryOf(values)}`, template);
     await refuses(t, 'GET', `${resource.path}/${path}`, `${resource.missing}/${path}`, template);
   }
