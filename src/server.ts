@@ -7,6 +7,7 @@ import { VERSION } from './core/version.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
 import { checkExposure } from './http/access/settings.ts';
 import { openServices } from './services.ts';
+import { onStopRequest } from './system/stop-requests.ts';
 
 /** @returns a function that stops the service */
 async function start(config: Config, log: Logger): Promise<() => Promise<void>> {
@@ -63,18 +64,21 @@ async function main(): Promise<void> {
   checkExposure(config);
   checkDatabaseUrl(config);
   const log = createLogger(config.LOG_LEVEL);
-  const close = await start(config, log);
 
+  const starting = start(config, log);
   let isStopping = false;
+  const cutOff = (exitCode: number) => {
+    log.warn('running requests took too long and were cut off');
+    process.exit(exitCode);
+  };
   const stop = async (reason: string, exitCode: number): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
     log.info({ reason }, 'stopping: finishing running requests');
-    const overdue = setTimeout(() => {
-      log.warn('running requests took too long and were cut off');
-      process.exit(exitCode);
-    }, config.SHUTDOWN_GRACE_MS);
-    overdue.unref();
+    setTimeout(cutOff, config.SHUTDOWN_GRACE_MS, exitCode).unref();
+    const close = await starting.catch(() => undefined);
+    // A start that has failed says why and ends the process.
+    if (close === undefined) return;
     try {
       await close();
       log.info('stopped');
@@ -83,14 +87,14 @@ async function main(): Promise<void> {
     }
     process.exit(exitCode);
   };
-  process.on('SIGTERM', () => void stop('SIGTERM', 0));
-  process.on('SIGINT', () => void stop('SIGINT', 0));
+  onStopRequest({ stop: (reason) => void stop(reason, 0), cutOff: () => cutOff(0) });
   // Only the request of the promise has failed, so the others go on.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'uncaught exception');
     void stop('uncaughtException', 1);
   });
+  await starting;
 }
 
 try {

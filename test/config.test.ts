@@ -60,5 +60,5 @@ t.test('every bad value is named, with what it was', async (t) => {
 t.test('a container starts the API as `npm start` does', async (t) => {
   const read = (name: string) => readFileSync(path.resolve(import.meta.dirname, '..', name), 'utf8');
   const command = /^CMD (\[.*\])$/m.exec(read('Dockerfile'))?.[1] ?? '';
-  t.equal(JSON.parse(command).join(' '), JSON.parse(read('package.json')).scripts.start);
+  t.equal(`exec ${JSON.parse(command).join(' ')}`, JSON.parse(read('package.json')).scripts.start);
 });
