@@ -12,7 +12,7 @@ import { ROOT, waitForUrl } from '../support/server.ts';
 import { onStage } from '../support/stage.ts';
 import type { Soak } from '../support/types.ts';
 
-const TIMES = 2;
+const TIMES = 20;
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 /** Who gets the signal. SIGHUP to the terminal is its end: the window was closed. */
 const TARGETS = ['npm', 'node', 'terminal'] as const;
