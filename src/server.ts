@@ -5,7 +5,7 @@ import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
 import { VERSION } from './core/version.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
-import { checkExposure } from './http/access/settings.ts';
+import { checkExposure, checkTrustedProxies } from './http/access/settings.ts';
 import { openServices } from './services.ts';
 import { onStopRequest } from './system/stop-requests.ts';
 
@@ -62,6 +62,7 @@ function explain(error: unknown): string {
 async function main(): Promise<void> {
   const config = loadConfig();
   checkExposure(config);
+  checkTrustedProxies(config);
   checkDatabaseUrl(config);
   const log = createLogger(config.LOG_LEVEL);
 

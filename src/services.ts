@@ -31,6 +31,9 @@ import { stagedFiles } from './work/staged-files.ts';
 /** Everything that the routes work with. `close` lets running work end, then closes everything in reverse order. */
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
+/** An upload may take hours, so one client does not get all places. */
+const MAX_UPLOAD_SHARE = 0.75;
+
 /** Opens one thing after the other; if one fails, those before it are closed. */
 class Opened {
   readonly #closers: (() => Promise<unknown>)[] = [];
@@ -95,7 +98,11 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     }),
   );
   const threads = opened.add(
-    new IngestThreads({ concurrency: config.CSV_CONCURRENCY, queue: config.CSV_QUEUE }),
+    new IngestThreads({
+      concurrency: config.CSV_CONCURRENCY,
+      queue: config.CSV_QUEUE,
+      maxPerClient: Math.ceil(config.CSV_CONCURRENCY * MAX_UPLOAD_SHARE),
+    }),
   );
   const frameSets = new FrameSetStore(database);
   const blobs = new BlobRegistry(blobStore);
@@ -110,6 +117,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     what: 'uploads',
     concurrency: config.UPLOAD_CONCURRENCY,
     queue: 0,
+    maxPerClient: Math.ceil(config.UPLOAD_CONCURRENCY * MAX_UPLOAD_SHARE),
   });
   /** All queues, by their names in metrics and readiness. */
   const queues: Record<string, () => QueueStats> = {
@@ -179,6 +187,8 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     }),
     logUploads: { database, frameSets, threads, settings: config },
     metrics,
+    areUploadsCrowded: () =>
+      [threads.stats(), uploadAdmission.stats()].some(({ waiting, hasRoom }) => waiting > 0 || !hasRoom),
     health: {
       isDatabaseReachable: () => database.isReachable(),
       isDatabaseLost: () => embedded?.isLost() ?? false,

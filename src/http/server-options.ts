@@ -3,6 +3,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyReply, LogController } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { SECURITY_HEADERS } from './access/security-headers.ts';
+import { type AccessSettings, splitList } from './access/settings.ts';
 import { answerClientError } from './connections/raw-socket-errors.ts';
 import { sendProblem } from './problem-handler.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
@@ -17,7 +18,11 @@ function requestId(request: { headers: IncomingMessage['headers'] }): string {
 }
 
 /** The Fastify options of the server and of all tests. */
-export function createServerOptions(logger: FastifyBaseLogger) {
+export function createServerOptions(
+  logger: FastifyBaseLogger,
+  { TRUSTED_PROXIES }: Pick<AccessSettings, 'TRUSTED_PROXIES'>,
+) {
+  const proxies = splitList(TRUSTED_PROXIES);
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -28,6 +33,7 @@ export function createServerOptions(logger: FastifyBaseLogger) {
       // How often Node checks for headers that take too long. Its default of 30 s is too rare.
       connectionsCheckingInterval: 1000,
     },
+    trustProxy: proxies.length > 0 ? proxies : false,
     bodyLimit: MAX_JSON_BYTES,
     schemaController,
     forceCloseConnections: 'idle',
