@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
@@ -14,17 +15,7 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
   const services = await openServices(config, log);
   try {
     const app = await createApp(config, services);
-    const data = config.DATABASE_URL
-      ? 'data in the PostgreSQL of DATABASE_URL'
-      : `data in ${config.DATA_DIR}`;
-    await app.listen({
-      host: config.HOST,
-      port: config.PORT,
-      listenTextResolver: (address) => {
-        const url = (config.PUBLIC_URL ?? address).replace(/\/$/, '');
-        return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; authentication is off`;
-      },
-    });
+    await listen(app, config, process.stdout);
     return async () => {
       await app.close();
       await services.close();
@@ -33,6 +24,33 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
     await services.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** Listens, and says where: in a few lines on a terminal, otherwise in the log. */
+async function listen(app: FastifyInstance, config: Config, output: NodeJS.WriteStream): Promise<void> {
+  const data = config.DATABASE_URL ? 'in the PostgreSQL of DATABASE_URL' : `in ${config.DATA_DIR}`;
+  const docsAt = (address: string) => `${(config.PUBLIC_URL ?? address).replace(/\/$/, '')}/docs`;
+  const { level } = app.log;
+  // Fastify always logs the address.
+  if (output.isTTY) app.log.level = 'silent';
+  const address = await app.listen({
+    host: config.HOST,
+    port: config.PORT,
+    listenTextResolver: (address) =>
+      `Coreframe ${VERSION} is ready: docs at ${docsAt(address)}, data ${data}; authentication is off`,
+  });
+  app.log.level = level;
+  if (!output.isTTY) return;
+  output.write(`
+Coreframe ${VERSION} is ready.
+
+  Docs  ${docsAt(address)}
+  Data  ${data}
+  Stop  Ctrl-C
+
+Nobody has to log in. The log follows, one JSON object per line.
+
+`);
 }
 
 /** @throws ConfigError if DATABASE_URL is not a PostgreSQL URL */
@@ -49,12 +67,9 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (['ConfigError', 'EmbeddedServerError', 'MigrationError', 'AppError'].includes(error.name))
     return error.message;
-  if ('syscall' in error && error.syscall === 'listen') {
+  if ('syscall' in error && (error.syscall === 'listen' || error.syscall === 'getaddrinfo')) {
     const taken = 'code' in error && error.code === 'EADDRINUSE' ? ' Another server uses this port.' : '';
     return `${error.message}.${taken} Choose another address with HOST and PORT.`;
-  }
-  if ('syscall' in error && 'path' in error) {
-    return `${error.message}. Choose another DATA_DIR or TEMP_IMAGE_DIR.`;
   }
   return error.stack ?? error.message;
 }

@@ -9,9 +9,12 @@ import { createMemoryCache } from './blobs/memory-cache.ts';
 import { BlobRegistry } from './blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from './blobs/postgres/postgres-blob-store.ts';
 import type { Config } from './config.ts';
+import { AppError } from './core/errors.ts';
+import { ConfigError } from './core/settings.ts';
 import { openDatabase, toAppError } from './db/database.ts';
 import { openSupervisedServer } from './db/embedded/supervisor.ts';
-import { migrate } from './db/migrate.ts';
+import { migrate, readMigrations } from './db/migrate.ts';
+import { checkDatabase, checkPrivileges } from './db/requirements.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
@@ -51,6 +54,25 @@ class Opened {
   }
 }
 
+/**
+ * Opens something in a folder that a setting names.
+ *
+ * @throws ConfigError if the folder cannot be used
+ */
+async function inFolder<T>(
+  folder: string,
+  settings: string,
+  open: (folder: string) => Promise<T>,
+): Promise<T> {
+  try {
+    return await open(folder);
+  } catch (error) {
+    const cause = error instanceof AppError ? error.cause : error;
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw new ConfigError(`The folder ${folder} cannot be used: ${reason}. Choose another ${settings}.`);
+  }
+}
+
 /** Opens everything that the routes work with. Without a DATABASE_URL, starts an embedded server; migrates the database. */
 export async function openServices(config: Config, log: FastifyBaseLogger) {
   const opened = new Opened();
@@ -70,19 +92,31 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       : undefined;
   const url = embedded?.url ?? config.DATABASE_URL ?? '';
   const database = opened.add(await openDatabase({ url, poolSize: config.DATABASE_POOL_SIZE, logger: log }));
+  await checkDatabase(database.pool);
   await migrate(database.pool);
+  await checkPrivileges(database.pool, await readMigrations());
   const blobStore = new PostgresBlobStore(database.pool);
-  const temporaryFolder = await openTemporaryFolder(config.TEMP_IMAGE_DIR);
+  const temporaryFolder = await inFolder(
+    config.TEMP_IMAGE_DIR,
+    'DATA_DIR or TEMP_IMAGE_DIR',
+    openTemporaryFolder,
+  );
   opened.add({ close: () => temporaryFolder.remove() });
-  const documentFolder = await openTemporaryFolder(config.TEMP_JSON_DIR);
+  const documentFolder = await inFolder(
+    config.TEMP_JSON_DIR,
+    'DATA_DIR or TEMP_JSON_DIR',
+    openTemporaryFolder,
+  );
   opened.add({ close: () => documentFolder.remove() });
   const diskCache = opened.add(
-    await openDiskCache({
-      root: path.join(config.DATA_DIR, 'cache'),
-      maxBytes: config.DISK_CACHE_BYTES,
-      overflow: temporaryFolder,
-      blobs: blobStore,
-    }),
+    await inFolder(path.join(config.DATA_DIR, 'cache'), 'DATA_DIR', (root) =>
+      openDiskCache({
+        root,
+        maxBytes: config.DISK_CACHE_BYTES,
+        overflow: temporaryFolder,
+        blobs: blobStore,
+      }),
+    ),
   );
   const memoryCache = createMemoryCache(config.MEMORY_CACHE_BYTES);
   const imageProcesses = opened.add(

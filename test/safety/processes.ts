@@ -59,17 +59,20 @@ export interface ServerProcess {
  * Runs `npm start`'s program with these settings alone, and gives it back without waiting. It is killed with the test.
  *
  * @param command what to run instead
+ * @param user id of another user to run it as
  */
 export function spawnServer(
   t: Test,
   settings: Record<string, string>,
   command: readonly [string, ...string[]] = [process.execPath, 'src/server.ts'],
+  user?: number,
 ): Omit<ServerProcess, 'port' | 'startMs'> {
   const [program, ...parameters] = command;
   const child = spawn(program, parameters, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
