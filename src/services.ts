@@ -15,6 +15,7 @@ import { openDatabase, toAppError } from './db/database.ts';
 import { openSupervisedServer } from './db/embedded/supervisor.ts';
 import { migrate, readMigrations } from './db/migrate.ts';
 import { checkDatabase, checkPrivileges } from './db/requirements.ts';
+import { readTableBytes } from './db/table-bytes.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
@@ -163,8 +164,14 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
   const metrics = createMetrics({
     queues,
     imageProcessRestarts: () => imageProcesses.stats().restarts,
-    diskCache,
-    memoryCache,
+    caches: { disk: diskCache, memory: memoryCache },
+    database: {
+      connections: () => {
+        const { totalCount, idleCount, waitingCount } = database.pool;
+        return { active: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+      },
+      tableBytes: () => readTableBytes(database),
+    },
   });
   const frameSetInputs = new FrameSetInputs({ frameSets, pool: database.pool, temporaryFolder });
   const stored = new StoredInputs(images, artifacts, diskCache, log);

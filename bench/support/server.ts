@@ -120,11 +120,14 @@ export async function waitForUrl(log: string, isAlive: () => boolean): Promise<s
 
 async function readCaches(url: string): Promise<CacheCounts> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+  const value = (name: string, cache: string) =>
+    Number(
+      new RegExp(`^coreframe_cache_${name}_total\\{cache="${cache}"\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0,
+    );
   return Object.fromEntries(
-    ['disk', 'memory'].map((name) => [
-      name,
-      { hits: value(`coreframe_${name}_cache_hits`), misses: value(`coreframe_${name}_cache_misses`) },
+    ['disk', 'memory'].map((cache) => [
+      cache,
+      { hits: value('hits', cache), misses: value('misses', cache) },
     ]),
   );
 }

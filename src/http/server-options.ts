@@ -5,7 +5,9 @@ import { AppError } from '../core/errors.ts';
 import { SECURITY_HEADERS } from './access/security-headers.ts';
 import { type AccessSettings, splitList } from './access/settings.ts';
 import { answerClientError } from './connections/raw-socket-errors.ts';
+import { logUnrouted } from './operators/request-log.ts';
 import { sendProblem } from './problem-handler.ts';
+import { PROBLEMS } from './problems/problems.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 import { schemaController } from './schema-compilers.ts';
 
@@ -40,11 +42,13 @@ export function createServerOptions(
     // `refuseWhileClosing` answers instead.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, logger),
     frameworkErrors: (error, request, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'malformed_request' : 'not_found';
       // No hook has run.
       const headed = (reply as FastifyReply).headers({ 'x-request-id': request.id, ...SECURITY_HEADERS });
+      const { id, ip: client, method, url } = request;
+      logUnrouted(logger, { request_id: id, client, method, url, status: PROBLEMS[code].status, code });
       sendProblem(request as never, headed, new AppError(code, error.message, { cause: error }));
     },
   } satisfies FastifyHttpOptions<Server>;

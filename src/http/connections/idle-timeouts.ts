@@ -3,6 +3,8 @@ import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
+import { noteProblem } from '../operators/request-log.ts';
+import { PROBLEMS } from '../problems/problems.ts';
 import { answerOnSocket } from './raw-socket-errors.ts';
 import type { ConnectionSettings } from './settings.ts';
 
@@ -100,7 +102,11 @@ export const idleTimeouts = fp(async (app, options: IdleTimeoutOptions) => {
 function endExchange({ request, reply, phase }: Exchange, reason: string): void {
   const { socket } = request.raw;
   if (phase === 'receiving' && !reply.raw.headersSent && socket.writable) {
-    answerOnSocket(socket, new AppError('request_timeout', `The client ${reason}.`), request);
+    const error = new AppError('request_timeout', `The client ${reason}.`);
+    // For the log; the answer itself is written to the socket.
+    reply.code(PROBLEMS[error.code].status);
+    noteProblem(reply.raw, error.code);
+    answerOnSocket(socket, error, request);
   } else {
     socket.destroy();
   }
