@@ -281,7 +281,8 @@ const KINDS: Readonly<Record<string, (random: Random) => Buffer | Promise<Buffer
   overwritten: async (random) => {
     const bytes = await encodeAny(random);
     const at = below(random, bytes.length);
-    return bytes.fill(pick(random, [0, 0x7f, 0xff]), at, at + between(random, 1, 200));
+    bytes.subarray(at, at + between(random, 1, 200)).fill(pick(random, [0, 0x7f, 0xff]));
+    return bytes;
   },
   'two files in one': async (random) => {
     const [first, second] = [await encodeAny(random), await encodeAny(random)];
