@@ -12,9 +12,10 @@ import { HISTOGRAM_SCHEMAS } from './histogram/schemas.ts';
 import { originGuard } from './http/access/origin-guard.ts';
 import { ownerPlugin } from './http/access/owner.ts';
 import { securityHeaders } from './http/access/security-headers.ts';
+import { closeConnections } from './http/connections/close-connections.ts';
+import { fairShare } from './http/connections/fair-share.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/connections/idle-timeouts.ts';
 import { refuseWhileClosing } from './http/connections/refuse-while-closing.ts';
-import { unusedConnections } from './http/connections/unused-connections.ts';
 import { openapiPlugin } from './http/docs/openapi.ts';
 import { swaggerUiPlugin } from './http/docs/swagger-ui.ts';
 import { healthRoutes } from './http/operators/health.ts';
@@ -35,7 +36,7 @@ import type { Services } from './services.ts';
 
 /** The HTTP application: first the plugins that all routes share, then a plugin for each slice. */
 export async function createApp(config: Config, services: Services): Promise<FastifyInstance> {
-  const app = Fastify(createServerOptions(services.log)).withTypeProvider<TypeBoxTypeProvider>();
+  const app = Fastify(createServerOptions(services.log, config)).withTypeProvider<TypeBoxTypeProvider>();
   setConnectionTimeouts(app.server, config);
   // Many clients send the content type of JSON with every request. A body of a deletion would mean nothing.
   app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true });
@@ -43,8 +44,8 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(requestLog);
   await app.register(problemHandler, { translate: services.translateError });
   await app.register(metricsPlugin, { metrics: services.metrics });
-  await app.register(idleTimeouts, config);
-  await app.register(unusedConnections);
+  await app.register(idleTimeouts, { ...config, areUploadsCrowded: services.areUploadsCrowded });
+  await app.register(closeConnections);
   await app.register(securityHeaders, config);
   await app.register(originGuard, config);
   await app.register(refuseWhileClosing);
@@ -55,6 +56,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(swaggerUiPlugin);
   await app.register(closedQueries);
   await app.register(ownerPlugin);
+  await app.register(fairShare);
 
   for (const schema of [
     ...IMAGE_SCHEMAS,

@@ -1,3 +1,4 @@
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
@@ -5,25 +6,16 @@ import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
 import { VERSION } from './core/version.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
-import { checkExposure } from './http/access/settings.ts';
+import { checkExposure, checkTrustedProxies } from './http/access/settings.ts';
 import { openServices } from './services.ts';
+import { onStopRequest } from './system/stop-requests.ts';
 
 /** @returns a function that stops the service */
 async function start(config: Config, log: Logger): Promise<() => Promise<void>> {
   const services = await openServices(config, log);
   try {
     const app = await createApp(config, services);
-    const data = config.DATABASE_URL
-      ? 'data in the PostgreSQL of DATABASE_URL'
-      : `data in ${config.DATA_DIR}`;
-    await app.listen({
-      host: config.HOST,
-      port: config.PORT,
-      listenTextResolver: (address) => {
-        const url = (config.PUBLIC_URL ?? address).replace(/\/$/, '');
-        return `Coreframe ${VERSION} is ready: docs at ${url}/docs, ${data}; authentication is off`;
-      },
-    });
+    await listen(app, config, process.stdout);
     return async () => {
       await app.close();
       await services.close();
@@ -32,6 +24,33 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
     await services.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** Listens, and says where: in a few lines on a terminal, otherwise in the log. */
+async function listen(app: FastifyInstance, config: Config, output: NodeJS.WriteStream): Promise<void> {
+  const data = config.DATABASE_URL ? 'in the PostgreSQL of DATABASE_URL' : `in ${config.DATA_DIR}`;
+  const docsAt = (address: string) => `${(config.PUBLIC_URL ?? address).replace(/\/$/, '')}/docs`;
+  const { level } = app.log;
+  // Fastify always logs the address.
+  if (output.isTTY) app.log.level = 'silent';
+  const address = await app.listen({
+    host: config.HOST,
+    port: config.PORT,
+    listenTextResolver: (address) =>
+      `Coreframe ${VERSION} is ready: docs at ${docsAt(address)}, data ${data}; authentication is off`,
+  });
+  app.log.level = level;
+  if (!output.isTTY) return;
+  output.write(`
+Coreframe ${VERSION} is ready.
+
+  Docs  ${docsAt(address)}
+  Data  ${data}
+  Stop  Ctrl-C
+
+Nobody has to log in. The log follows, one JSON object per line.
+
+`);
 }
 
 /** @throws ConfigError if DATABASE_URL is not a PostgreSQL URL */
@@ -48,12 +67,9 @@ function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (['ConfigError', 'EmbeddedServerError', 'MigrationError', 'AppError'].includes(error.name))
     return error.message;
-  if ('syscall' in error && error.syscall === 'listen') {
+  if ('syscall' in error && (error.syscall === 'listen' || error.syscall === 'getaddrinfo')) {
     const taken = 'code' in error && error.code === 'EADDRINUSE' ? ' Another server uses this port.' : '';
     return `${error.message}.${taken} Choose another address with HOST and PORT.`;
-  }
-  if ('syscall' in error && 'path' in error) {
-    return `${error.message}. Choose another DATA_DIR or TEMP_IMAGE_DIR.`;
   }
   return error.stack ?? error.message;
 }
@@ -61,20 +77,24 @@ function explain(error: unknown): string {
 async function main(): Promise<void> {
   const config = loadConfig();
   checkExposure(config);
+  checkTrustedProxies(config);
   checkDatabaseUrl(config);
   const log = createLogger(config.LOG_LEVEL);
-  const close = await start(config, log);
 
+  const starting = start(config, log);
   let isStopping = false;
+  const cutOff = (exitCode: number) => {
+    log.warn('running requests took too long and were cut off');
+    process.exit(exitCode);
+  };
   const stop = async (reason: string, exitCode: number): Promise<void> => {
     if (isStopping) return;
     isStopping = true;
     log.info({ reason }, 'stopping: finishing running requests');
-    const overdue = setTimeout(() => {
-      log.warn('running requests took too long and were cut off');
-      process.exit(exitCode);
-    }, config.SHUTDOWN_GRACE_MS);
-    overdue.unref();
+    setTimeout(cutOff, config.SHUTDOWN_GRACE_MS, exitCode).unref();
+    const close = await starting.catch(() => undefined);
+    // A start that has failed says why and ends the process.
+    if (close === undefined) return;
     try {
       await close();
       log.info('stopped');
@@ -83,14 +103,14 @@ async function main(): Promise<void> {
     }
     process.exit(exitCode);
   };
-  process.on('SIGTERM', () => void stop('SIGTERM', 0));
-  process.on('SIGINT', () => void stop('SIGINT', 0));
+  onStopRequest({ stop: (reason) => void stop(reason, 0), cutOff: () => cutOff(0) });
   // Only the request of the promise has failed, so the others go on.
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'uncaught exception');
     void stop('uncaughtException', 1);
   });
+  await starting;
 }
 
 try {

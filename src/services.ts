@@ -9,9 +9,13 @@ import { createMemoryCache } from './blobs/memory-cache.ts';
 import { BlobRegistry } from './blobs/postgres/blob-registry.ts';
 import { PostgresBlobStore } from './blobs/postgres/postgres-blob-store.ts';
 import type { Config } from './config.ts';
+import { AppError } from './core/errors.ts';
+import { ConfigError } from './core/settings.ts';
 import { openDatabase, toAppError } from './db/database.ts';
 import { openSupervisedServer } from './db/embedded/supervisor.ts';
-import { migrate } from './db/migrate.ts';
+import { migrate, readMigrations } from './db/migrate.ts';
+import { checkDatabase, checkPrivileges } from './db/requirements.ts';
+import { readTableBytes } from './db/table-bytes.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
@@ -31,6 +35,9 @@ import { stagedFiles } from './work/staged-files.ts';
 /** Everything that the routes work with. `close` lets running work end, then closes everything in reverse order. */
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
+/** An upload may take hours, so one client does not get all places. */
+const MAX_UPLOAD_SHARE = 0.75;
+
 /** Opens one thing after the other; if one fails, those before it are closed. */
 class Opened {
   readonly #closers: (() => Promise<unknown>)[] = [];
@@ -45,6 +52,25 @@ class Opened {
     const failures: unknown[] = [];
     for (const close of this.#closers.splice(0)) await close().catch((error) => failures.push(error));
     if (failures.length > 0) throw failures[0];
+  }
+}
+
+/**
+ * Opens something in a folder that a setting names.
+ *
+ * @throws ConfigError if the folder cannot be used
+ */
+async function inFolder<T>(
+  folder: string,
+  settings: string,
+  open: (folder: string) => Promise<T>,
+): Promise<T> {
+  try {
+    return await open(folder);
+  } catch (error) {
+    const cause = error instanceof AppError ? error.cause : error;
+    const reason = cause instanceof Error ? cause.message : cause;
+    throw new ConfigError(`The folder ${folder} cannot be used: ${reason}. Choose another ${settings}.`);
   }
 }
 
@@ -67,19 +93,31 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       : undefined;
   const url = embedded?.url ?? config.DATABASE_URL ?? '';
   const database = opened.add(await openDatabase({ url, poolSize: config.DATABASE_POOL_SIZE, logger: log }));
+  await checkDatabase(database.pool);
   await migrate(database.pool);
+  await checkPrivileges(database.pool, await readMigrations());
   const blobStore = new PostgresBlobStore(database.pool);
-  const temporaryFolder = await openTemporaryFolder(config.TEMP_IMAGE_DIR);
+  const temporaryFolder = await inFolder(
+    config.TEMP_IMAGE_DIR,
+    'DATA_DIR or TEMP_IMAGE_DIR',
+    openTemporaryFolder,
+  );
   opened.add({ close: () => temporaryFolder.remove() });
-  const documentFolder = await openTemporaryFolder(config.TEMP_JSON_DIR);
+  const documentFolder = await inFolder(
+    config.TEMP_JSON_DIR,
+    'DATA_DIR or TEMP_JSON_DIR',
+    openTemporaryFolder,
+  );
   opened.add({ close: () => documentFolder.remove() });
   const diskCache = opened.add(
-    await openDiskCache({
-      root: path.join(config.DATA_DIR, 'cache'),
-      maxBytes: config.DISK_CACHE_BYTES,
-      overflow: temporaryFolder,
-      blobs: blobStore,
-    }),
+    await inFolder(path.join(config.DATA_DIR, 'cache'), 'DATA_DIR', (root) =>
+      openDiskCache({
+        root,
+        maxBytes: config.DISK_CACHE_BYTES,
+        overflow: temporaryFolder,
+        blobs: blobStore,
+      }),
+    ),
   );
   const memoryCache = createMemoryCache(config.MEMORY_CACHE_BYTES);
   const imageProcesses = opened.add(
@@ -95,7 +133,11 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     }),
   );
   const threads = opened.add(
-    new IngestThreads({ concurrency: config.CSV_CONCURRENCY, queue: config.CSV_QUEUE }),
+    new IngestThreads({
+      concurrency: config.CSV_CONCURRENCY,
+      queue: config.CSV_QUEUE,
+      maxPerClient: Math.ceil(config.CSV_CONCURRENCY * MAX_UPLOAD_SHARE),
+    }),
   );
   const frameSets = new FrameSetStore(database);
   const blobs = new BlobRegistry(blobStore);
@@ -110,6 +152,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     what: 'uploads',
     concurrency: config.UPLOAD_CONCURRENCY,
     queue: 0,
+    maxPerClient: Math.ceil(config.UPLOAD_CONCURRENCY * MAX_UPLOAD_SHARE),
   });
   /** All queues, by their names in metrics and readiness. */
   const queues: Record<string, () => QueueStats> = {
@@ -121,8 +164,14 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
   const metrics = createMetrics({
     queues,
     imageProcessRestarts: () => imageProcesses.stats().restarts,
-    diskCache,
-    memoryCache,
+    caches: { disk: diskCache, memory: memoryCache },
+    database: {
+      connections: () => {
+        const { totalCount, idleCount, waitingCount } = database.pool;
+        return { active: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
+      },
+      tableBytes: () => readTableBytes(database),
+    },
   });
   const frameSetInputs = new FrameSetInputs({ frameSets, pool: database.pool, temporaryFolder });
   const stored = new StoredInputs(images, artifacts, diskCache, log);
@@ -179,6 +228,8 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     }),
     logUploads: { database, frameSets, threads, settings: config },
     metrics,
+    areUploadsCrowded: () =>
+      [threads.stats(), uploadAdmission.stats()].some(({ waiting, hasRoom }) => waiting > 0 || !hasRoom),
     health: {
       isDatabaseReachable: () => database.isReachable(),
       isDatabaseLost: () => embedded?.isLost() ?? false,

@@ -13,6 +13,12 @@ t.test('an empty environment gives the documented defaults', async (t) => {
   t.match(config.TEMP_IMAGE_DIR, /\.coreframe\/temp_images$/);
 });
 
+t.test('relative folders for temporary files are in DATA_DIR', async (t) => {
+  const config = loadConfig({ DATA_DIR: '/data', TEMP_IMAGE_DIR: 'temp_images', TEMP_JSON_DIR: '/tmp/json' });
+  t.equal(config.TEMP_IMAGE_DIR, '/data/temp_images');
+  t.equal(config.TEMP_JSON_DIR, '/tmp/json');
+});
+
 t.test('text is converted to the type that the setting has; an empty value counts as unset', async (t) => {
   const config = loadConfig({ PORT: '9000', ALLOW_UNAUTHENTICATED: 'true', HOST: ' ' });
   t.equal(config.PORT, 9000);
@@ -60,5 +66,15 @@ t.test('every bad value is named, with what it was', async (t) => {
 t.test('a container starts the API as `npm start` does', async (t) => {
   const read = (name: string) => readFileSync(path.resolve(import.meta.dirname, '..', name), 'utf8');
   const command = /^CMD (\[.*\])$/m.exec(read('Dockerfile'))?.[1] ?? '';
-  t.equal(JSON.parse(command).join(' '), JSON.parse(read('package.json')).scripts.start);
+  t.equal(`exec ${JSON.parse(command).join(' ')}`, JSON.parse(read('package.json')).scripts.start);
+});
+
+t.test('several containers of the API can run beside each other', async (t) => {
+  const text = readFileSync(path.resolve(import.meta.dirname, '../docker-compose.yml'), 'utf8');
+  const [, api = ''] = text.split(/^ {2}api:$/m);
+  const [, first = '', last = ''] = /"127\.0\.0\.1:(\d+)-(\d+):8000"/.exec(api) ?? [];
+  t.equal(first, '8000');
+  t.ok(Number(last) > Number(first), 'each gets a port of a range');
+  t.notMatch(api, /container_name/);
+  t.match(api, /ALLOWED_HOSTS: \$\{ALLOWED_HOSTS:-api\}/, 'other containers may name it');
 });

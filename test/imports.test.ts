@@ -259,12 +259,18 @@ t.test('the API process loads no native image code', async (t) => {
   );
 });
 
+/** They pass on a few variables of the system (PATH, TMPDIR) to child processes, or read what npm says about itself. */
+const NOT_SETTINGS = [
+  'processes/child.ts',
+  'db/embedded/cluster.ts',
+  'db/embedded/postmaster.ts',
+  'system/stop-requests.ts',
+];
+
 t.test('only config.ts reads the environment of the process as settings', async (t) => {
   for (const { file, text } of modules) {
     if (file === 'config.ts') continue;
-    // Child processes are given a few variables of the system (PATH, TMPDIR); they are no settings.
-    if (['processes/child.ts', 'db/embedded/cluster.ts', 'db/embedded/postmaster.ts'].includes(file))
-      continue;
+    if (NOT_SETTINGS.includes(file)) continue;
     t.notMatch(text, /process\.env/, file);
   }
 });

@@ -11,7 +11,7 @@ const COLUMNS = 200;
 const WIDTH = 150;
 
 /** Rows of an image log as text, 0.1 depth units apart: beds of rock with deterministic noise. */
-function* logText(rows: number): Generator<string> {
+export function* logText(rows: number): Generator<string> {
   yield `depth,${Array.from({ length: COLUMNS }, (_, column) => `col${column + 1}`).join(',')}\n`;
   let state = 1;
   let text = '';

@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { processTree, treeCpu, treeMemory } from './processes.ts';
 import type { CacheCounts, CpuSeconds } from './types.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Node's options and the module, as in `npm start`. */
-const [, ...START] = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).scripts.start.split(
+const [, , ...START] = JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')).scripts.start.split(
   ' ',
 );
 const START_TIMEOUT_MS = 30_000;
@@ -103,11 +103,12 @@ export async function startServer(dataDir: string, env: NodeJS.ProcessEnv): Prom
   };
 }
 
-async function waitForUrl(log: string, isAlive: () => boolean): Promise<string> {
+/** Waits for the address of the docs in the log. */
+export async function waitForUrl(log: string, isAlive: () => boolean): Promise<string> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   for (;;) {
     for await (const line of createInterface({ input: createReadStream(log) })) {
-      const url = /docs at (http:\S+)\/docs/.exec(line)?.[1];
+      const url = /(http:\S+)\/docs\b/.exec(line)?.[1];
       if (url) return url;
     }
     if (!isAlive() || performance.now() > deadline) {
@@ -119,11 +120,14 @@ async function waitForUrl(log: string, isAlive: () => boolean): Promise<string> 
 
 async function readCaches(url: string): Promise<CacheCounts> {
   const text = await (await fetch(`${url}/metrics`)).text();
-  const value = (name: string) => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1] ?? 0);
+  const value = (name: string, cache: string) =>
+    Number(
+      new RegExp(`^coreframe_cache_${name}_total\\{cache="${cache}"\\} (\\S+)$`, 'm').exec(text)?.[1] ?? 0,
+    );
   return Object.fromEntries(
-    ['disk', 'memory'].map((name) => [
-      name,
-      { hits: value(`coreframe_${name}_cache_hits`), misses: value(`coreframe_${name}_cache_misses`) },
+    ['disk', 'memory'].map((cache) => [
+      cache,
+      { hits: value('hits', cache), misses: value('misses', cache) },
     ]),
   );
 }

@@ -3,6 +3,7 @@ import type { BlobRef } from '../blobs/blob-store.ts';
 import type { DiskCache, Lease } from '../blobs/disk-cache.ts';
 import type { ImageStore } from '../images/store.ts';
 import { formatOfMediaType } from '../pictures/formats.ts';
+import type { Size } from '../pictures/types.ts';
 import type { Input, InputSource, OpenedInputs, OpenOptions, StoredRef } from '../work/inputs.ts';
 import type { ArtifactStore, UseLog } from './store.ts';
 
@@ -22,12 +23,13 @@ export class StoredInputs implements InputSource<StoredRef> {
 
   async find(owner: OwnerId, ref: StoredRef): Promise<Input> {
     if (ref.type === 'image') {
-      const { id, sha256, size, format, filename } = await this.#images.source(owner, ref.id);
+      const { id, sha256, size, format, filename, width, height } = await this.#images.source(owner, ref.id);
       return {
         ref: { type: 'image', id },
         kind: 'image',
         format,
         filename,
+        dimensions: { width, height },
         content: { sha256, size },
         document: null,
         origin: null,
@@ -35,12 +37,13 @@ export class StoredInputs implements InputSource<StoredRef> {
     }
     const artifact = await this.#artifacts.get(owner, ref.id);
     this.#artifacts.noteUse(artifact, this.#log);
-    const { id, kind, mediaType, sha256, size, filename, document, inputs, parameters } = artifact;
+    const { id, kind, mediaType, sha256, size, filename, document, inputs, parameters, result } = artifact;
     return {
       ref: { type: 'artifact', id },
       kind,
       format: formatOfMediaType(mediaType) ?? null,
       filename,
+      dimensions: sizeIn(result),
       content: { sha256, size },
       document,
       origin: { inputs, parameters },
@@ -73,6 +76,12 @@ export class StoredInputs implements InputSource<StoredRef> {
       throw error;
     }
   }
+}
+
+/** The size in the facts about a picture or a mask. */
+function sizeIn(result: object): Size | null {
+  const { width, height } = result as Partial<Size>;
+  return width === undefined || height === undefined ? null : { width, height };
 }
 
 /** Like `Promise.all`, but settles only after all have ended, so that everything they hold can be released. */

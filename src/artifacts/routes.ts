@@ -1,30 +1,54 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BlobReader } from '../blobs/blob-reader.ts';
+import type { Page } from '../core/cursor.ts';
 import { LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
 import { linkNextPage } from '../http/responses/next-page.ts';
 import { RESOURCES } from '../http/responses/operation-documents.ts';
 import { IdParamsSchema, jsonResponse, pageResponse, plainJson } from '../http/responses/responses.ts';
 import { storedRoutes } from '../http/responses/stored-routes.ts';
 import type { ImageStore } from '../images/store.ts';
+import type { Artifact } from '../work/artifact.ts';
+import type { Operation } from '../work/operation.ts';
 import { toArtifactResponse } from './response.ts';
-import { ArtifactListQuerySchema } from './schemas.ts';
+import { artifactListQuery } from './schemas.ts';
 import type { ArtifactStore } from './store.ts';
 
 export interface ArtifactRoutesOptions {
   artifacts: ArtifactStore;
   images: ImageStore;
   blobs: BlobReader;
+  operations: ReadonlyMap<string, Operation>;
 }
 
 const tags = ['artifacts'];
 const [, resource] = RESOURCES;
 
-/** `/artifacts`: lists by input, one artifact, its bytes, delete. */
+/** `/artifacts`: lists of all and by input, one artifact, its bytes, delete. */
 export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = async (
   app,
-  { artifacts, images, blobs },
+  { artifacts, images, blobs, operations },
 ) => {
   app.setSerializerCompiler(plainJson);
+  const querystring = artifactListQuery(operations.values());
+  app.get(
+    '/artifacts',
+    {
+      schema: {
+        operationId: 'listArtifacts',
+        tags,
+        summary: 'List artifacts',
+        description: 'Everything that was derived, newest first, one page at a time.',
+        querystring,
+        response: {
+          200: pageResponse('ArtifactPage', 'A page of artifacts.'),
+          ...problemResponses('validation_failed', 'database_unavailable'),
+        },
+      },
+    },
+    async (request, reply) => sendPage(request, reply, await artifacts.list(request.owner, request.query)),
+  );
+
   for (const { name, type, path } of RESOURCES) {
     app.get(
       `${path}/artifacts`,
@@ -35,7 +59,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
           summary: `List artifacts made from an ${type}`,
           description: `Artifacts that have the ${type} as a direct input, newest first, one page at a time.`,
           params: IdParamsSchema,
-          querystring: ArtifactListQuerySchema,
+          querystring,
           response: {
             200: pageResponse('ArtifactPage', 'A page of artifacts.'),
             ...problemResponses(...LOOKUP_CODES),
@@ -45,9 +69,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
       async (request, reply) => {
         const { owner, params, query } = request;
         await (type === 'image' ? images.source(owner, params.id) : artifacts.get(owner, params.id));
-        const { items, nextCursor } = await artifacts.listByInput(owner, { type, id: params.id }, query);
-        if (nextCursor) linkNextPage(request, reply, nextCursor);
-        return { items: items.map(toArtifactResponse), next_cursor: nextCursor };
+        return sendPage(request, reply, await artifacts.list(owner, query, { type, id: params.id }));
       },
     );
   }
@@ -82,3 +104,8 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
     delete: (owner, id) => artifacts.delete(owner, id),
   });
 };
+
+function sendPage(request: FastifyRequest, reply: FastifyReply, { items, nextCursor }: Page<Artifact>) {
+  if (nextCursor) linkNextPage(request, reply, nextCursor);
+  return { items: items.map(toArtifactResponse), next_cursor: nextCursor };
+}

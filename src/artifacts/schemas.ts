@@ -1,6 +1,7 @@
 import { type Static, type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../core/cursor.ts';
 import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion, Timestamp, Uuid } from '../core/schema.ts';
+import { RETENTIONS } from '../work/artifact.ts';
 import { ARTIFACT_KINDS, type ArtifactKind, type Operation } from '../work/operation.ts';
 
 const id = '0b9f1f86-6f3c-4d4e-8f0e-3a3b6c1c2d11';
@@ -33,7 +34,7 @@ const COMMON = {
     pattern: '^[0-9a-f]{64}$',
     description: 'SHA-256 of the content, hexadecimal.',
   }),
-  retention: StringEnum(['kept', 'cached'], {
+  retention: StringEnum(RETENTIONS, {
     description:
       '`kept`: stays until it is deleted. `cached`: made by a `GET`, may be evicted if it is not used.',
   }),
@@ -129,8 +130,23 @@ const PICTURE_EXAMPLE = {
 
 const ArtifactPageSchema = PageOf('Artifact', 'A page of artifacts.');
 
-export const ArtifactListQuerySchema = ObjectWithDefaults({
-  ...PageQuery,
-  kind: Type.Optional(StringEnum(ARTIFACT_KINDS, { description: 'Only artifacts of this kind.' })),
-});
-export type ArtifactListQuery = Static<typeof ArtifactListQuerySchema>;
+/** The parameters of lists of artifacts. */
+export function artifactListQuery(operations: Iterable<Operation>) {
+  const makers = [...operations].filter(({ stores }) => stores !== null);
+  return ObjectWithDefaults({
+    ...PageQuery,
+    kind: Type.Optional(StringEnum(ARTIFACT_KINDS, { description: 'Only artifacts of this kind.' })),
+    operation: Type.Optional(
+      StringEnum(
+        makers.map(({ name }) => name),
+        { description: 'Only artifacts that this operation has made.' },
+      ),
+    ),
+    retention: Type.Optional(
+      StringEnum(RETENTIONS, { description: 'Only artifacts that are kept like this.' }),
+    ),
+    created_after: Type.Optional(Timestamp({ description: 'Only artifacts made at or after this time.' })),
+    created_before: Type.Optional(Timestamp({ description: 'Only artifacts made before this time.' })),
+  });
+}
+export type ArtifactListQuery = Static<ReturnType<typeof artifactListQuery>>;

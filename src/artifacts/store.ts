@@ -127,19 +127,39 @@ export class ArtifactStore implements ArtifactRepository {
     return { artifact: stored, isNew: false };
   }
 
-  /** Artifacts with this image or artifact as a direct input, newest first. */
-  async listByInput(owner: OwnerId, input: StoredRef, query: ArtifactListQuery): Promise<Page<Artifact>> {
-    const column = input.type === 'image' ? 'image_id' : 'input_artifact_id';
+  /**
+   * Artifacts, newest first.
+   *
+   * @param input only artifacts that have this image or artifact as a direct input
+   */
+  async list(owner: OwnerId, query: ArtifactListQuery, input?: StoredRef): Promise<Page<Artifact>> {
     const [createdAt, after] =
       query.cursor === undefined ? [null, null] : decodeCursor(query.cursor, CursorSchema);
+    const { kind, operation, retention, created_after: from, created_before: before, limit } = query;
+    const column = input?.type === 'artifact' ? 'input_artifact_id' : 'image_id';
+    const ofInput = `EXISTS (SELECT FROM artifact_inputs i WHERE i.artifact_id = a.id AND i.${column} = $10)`;
     const { rows } = await this.#database.pool.query<Row>(
       `SELECT ${COLUMNS} FROM artifacts a
-       WHERE a.owner_id = $1 AND EXISTS (SELECT FROM artifact_inputs i WHERE i.artifact_id = a.id AND i.${column} = $2)
-         AND ($3::timestamptz IS NULL OR (a.created_at, a.id) < ($3, $4)) AND ($5::text IS NULL OR a.kind = $5)
-       ORDER BY a.created_at DESC, a.id DESC LIMIT $6`,
-      [owner, input.id, createdAt && new Date(createdAt), after, query.kind ?? null, query.limit + 1],
+       WHERE a.owner_id = $1 AND ($2::timestamptz IS NULL OR (a.created_at, a.id) < ($2, $3::uuid))
+         AND ($4::text IS NULL OR a.kind = $4) AND ($5::text IS NULL OR a.operation = $5)
+         AND ($6::text IS NULL OR a.retention = $6)
+         AND ($7::timestamptz IS NULL OR a.created_at >= $7) AND ($8::timestamptz IS NULL OR a.created_at < $8)
+         ${input === undefined ? '' : `AND ${ofInput}`}
+       ORDER BY a.created_at DESC, a.id DESC LIMIT $9`,
+      [
+        owner,
+        createdAt,
+        after,
+        kind,
+        operation,
+        retention,
+        from,
+        before,
+        limit + 1,
+        ...(input ? [input.id] : []),
+      ],
     );
-    return toPage(rows.map(toArtifact), query.limit, ({ createdAt, id }) => [createdAt.toISOString(), id]);
+    return toPage(rows.map(toArtifact), limit, ({ createdAt, id }) => [createdAt.toISOString(), id]);
   }
 
   /** @returns false if the artifact no longer exists */

@@ -6,7 +6,7 @@ import { BackupError } from './backup-error.ts';
 import { type BlobCounts, listBlobs, writeBlobFiles } from './blobs.ts';
 import { readSequences, readTables } from './catalog.ts';
 import { withClient } from './connect.ts';
-import { type BackupFolder, makeFolder, nameOf, syncFolder } from './folder.ts';
+import { type BackupFolder, makePrivateFolder, nameOf, syncFolder } from './folder.ts';
 import { type Manifest, type TableFile, writeManifest } from './manifest.ts';
 import type { Progress } from './progress.ts';
 import { writeTableFile } from './tables.ts';
@@ -35,7 +35,7 @@ export interface BackupResult {
  * @throws BackupError if another backup is running, the database has no data of Coreframe, or a blob is damaged
  */
 export async function backUp(folder: BackupFolder, options: BackupOptions): Promise<BackupResult> {
-  await makeFolder(folder.backups);
+  await makePrivateFolder(folder.backups);
   const lock = folder.lock('exclusive');
   try {
     await folder.sweep();
@@ -67,7 +67,7 @@ async function write(client: pg.Client, folder: BackupFolder, options: BackupOpt
   }
   const name = nameOf(time);
   const partial = folder.partialPathOf(name);
-  await makeFolder(partial);
+  await makePrivateFolder(partial);
   try {
     const files: TableFile[] = [];
     for (const table of tables) {

@@ -8,7 +8,7 @@ import type { ClientBase } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { type BinaryRow, readBinaryRows } from '../db/binary-copy.ts';
 import { BackupError } from './backup-error.ts';
-import { type BackupFolder, makeFolder, syncFolder, writeDurably } from './folder.ts';
+import { type BackupFolder, makePrivateFolder, syncFolder, writeDurably } from './folder.ts';
 import { type Manifest, tablePath } from './manifest.ts';
 import type { Progress } from './progress.ts';
 
@@ -87,7 +87,7 @@ export async function writeBlobFiles(
         }
         if (written !== blob.size || !hash.digest().equals(blob.sha256)) throw damagedBlob(blob);
       });
-      await makeFolder(path.dirname(file));
+      await makePrivateFolder(path.dirname(file));
       await rename(temporary, file);
       changed.add(path.dirname(file));
       counts.newCount += 1;
@@ -107,7 +107,7 @@ export async function writeBlobFiles(
   }
   if (batch.length > 0) await writeBatch();
   for (const changedFolder of changed) await syncFolder(changedFolder);
-  await makeFolder(folder.blobs);
+  await makePrivateFolder(folder.blobs);
   await syncFolder(folder.blobs);
   return counts;
 }

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type FileLock, type LockMode, tryLock } from '../system/file-lock.ts';
+import { makeFolder } from '../system/make-folder.ts';
 import { BackupError } from './backup-error.ts';
 
 /** A backup is named for the time of its start, so names sort by time. */
@@ -119,8 +120,8 @@ export function nameOf(time: Date): string {
 }
 
 /** Creates a folder that only its owner may enter, and its parents, if they are missing. */
-export async function makeFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+export async function makePrivateFolder(folder: string): Promise<void> {
+  await makeFolder(folder, 0o700);
 }
 
 /** Creates a file that only its owner may read; it is on the disk when this returns. Refuses an existing file. */

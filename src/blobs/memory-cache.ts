@@ -6,6 +6,8 @@ type Load = () => Promise<Buffer>;
 export interface MemoryCache {
   hits: number;
   misses: number;
+  /** What all blobs take. */
+  readonly bytes: number;
   /** The blob's bytes, loaded once however many callers ask for them at the same time. They are shared: do not change them. */
   get(sha256: Buffer, load: Load): Promise<Buffer>;
   /** Drops a blob, even one that is being loaded. */
@@ -28,6 +30,9 @@ export function createMemoryCache(maxBytes: number): MemoryCache {
   return {
     hits: 0,
     misses: 0,
+    get bytes() {
+      return cached.calculatedSize;
+    },
     get(sha256, load) {
       const status: LRUCache.Status<string, Buffer, Load> = {};
       const bytes = cached.forceFetch(sha256.toString('hex'), { context: load, status });

@@ -1,3 +1,5 @@
+import pg from 'pg';
+
 /** Values of SQLAlchemy's and asyncpg's `ssl`, each with the equivalent `sslmode` of libpq. */
 const SSL_MODES: Readonly<Record<string, string>> = {
   true: 'require',
@@ -28,5 +30,16 @@ export function normalizeDatabaseUrl(text: string): string {
   if (parameters.has('sslmode') && !parameters.has('uselibpqcompat'))
     parameters.set('uselibpqcompat', 'true');
   const suffix = parameters.size === 0 ? '' : `?${parameters}`;
-  return `postgresql://${base}${suffix}`;
+  const url = `postgresql://${base}${suffix}`;
+  requireValid(url);
+  return url;
+}
+
+/** @throws Error if the driver cannot read the URL */
+function requireValid(url: string): void {
+  try {
+    new pg.Client({ connectionString: url });
+  } catch {
+    throw new Error('This is not a valid URL; it has the form postgresql://user:password@host:5432/database');
+  }
 }

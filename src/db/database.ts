@@ -104,7 +104,8 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
     await close();
     const { host, port } = new pg.Client(client);
     const address = host.startsWith('/') ? host : `${host}:${port}`;
-    const reason = error instanceof AggregateError ? error.errors.map(String).join(', ') : String(error);
+    const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+    const reason = errors.map((one) => (one instanceof Error ? one.message : one)).join(', ');
     throw new AppError(
       'database_unavailable',
       `The database at ${address} cannot be used: ${reason}. Is it running, and is DATABASE_URL right?`,

@@ -138,13 +138,26 @@ async function apply(client: PoolClient, migration: Migration): Promise<void> {
   }
 }
 
+/** @throws MigrationError if the role may not create tables */
+async function requireCreate(client: ClientBase): Promise<void> {
+  const { rows } = await client.query<{ role: string; schema: string | null; may: boolean | null }>(
+    "SELECT current_user AS role, current_schema() AS schema, has_schema_privilege(current_schema(), 'CREATE') AS may",
+  );
+  const { role, schema, may } = rows[0] as (typeof rows)[0];
+  if (may) return;
+  throw new MigrationError(
+    `The role ${role} has no permission to create tables in the schema ${schema ?? 'public'}, which this version needs. Grant it CREATE, or apply the migrations as another role (\`npx prisma migrate deploy\`).`,
+  );
+}
+
 /**
  * Brings the database to this version's schema. Processes that start at the same time take turns. The records are those of
  * `prisma migrate deploy`, which can be used instead. A migration runs in a transaction, so it must not contain statements that
  * refuse one (`CREATE INDEX CONCURRENTLY`).
  *
  * @returns the names of the newly applied migrations
- * @throws MigrationError if the database is newer than the code, or an applied migration has failed or was changed
+ * @throws MigrationError if the database is newer than the code, an applied migration has failed or was changed, or the role may not
+ *   create tables
  */
 export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string } = {}): Promise<string[]> {
   const migrations = await readMigrations(folder);
@@ -160,6 +173,7 @@ export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string
     await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0');
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const pending = await findPending();
+    await requireCreate(client);
     for (const migration of pending) await apply(client, migration);
     return pending.map(({ name }) => name);
   } finally {

@@ -3,7 +3,7 @@ import { AppError } from '../core/errors.ts';
 import { sanitizeFilename, stemOf } from '../core/filename.ts';
 import type { Database } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
-import type { FormFile, FormLimits } from '../http/requests/multipart-form.ts';
+import type { Form, FormFile, FormLimits } from '../http/requests/multipart-form.ts';
 import { compileNullValues } from './csv/null-values.ts';
 import { ingestLog } from './ingest/ingest.ts';
 import type { IngestOptions } from './ingest/messages.ts';
@@ -43,9 +43,6 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
   };
 }
 
-/** A multipart form as it arrives. */
-export type Form = AsyncGenerator<FormFile, void, undefined>;
-
 /**
  * The file's bytes. They end after the form, so that nothing of an incomplete body is kept. A file that is too long fails, so
  * that its cut end is not reported as a fault of a row.
@@ -78,9 +75,10 @@ export async function uploadLog(
 ): Promise<{ frameSet: FrameSet; isNew: boolean }> {
   try {
     const options = toIngestOptions(query);
+    // Before it takes a place, because a client may send nothing for long.
+    const { value: file } = await form.next();
+    if (!file) throw new Error('The form has no file.');
     const stored = await threads.use(signal, async (thread) => {
-      const { value: file } = await form.next();
-      if (!file) throw new Error('The form has no file.');
       const filename = sanitizeFilename(file.filename, 'image-log.csv');
       const frameSet = {
         name: query.name ?? stemOf(filename),

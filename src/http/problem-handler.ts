@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { ErrorObject } from 'ajv';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -6,6 +7,7 @@ import { AppError, type ErrorCode } from '../core/errors.ts';
 import { ClientGone } from './connections/client-signal.ts';
 import { lingerAfterAnswer } from './connections/lingering-close.ts';
 import { refuseExpectation } from './connections/raw-socket-errors.ts';
+import { noteProblem } from './operators/request-log.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems/problems.ts';
 import { toValidationError } from './problems/validation.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
@@ -63,6 +65,7 @@ export function sendProblem(
   extensions: Record<string, unknown> = {},
 ): FastifyReply {
   const problem = { ...toProblem(error, request), ...extensions };
+  noteProblem(reply.raw, error.code);
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
   // These belong to the answer that failed.
   for (const name of ['etag', 'content-location', 'content-disposition']) reply.removeHeader(name);
@@ -100,7 +103,7 @@ function collectMethods(app: FastifyInstance): (path: string) => string[] {
 export const problemHandler = fp(async (app, { translate }: { translate: ErrorTranslator }) => {
   const methodsOf = collectMethods(app);
 
-  app.server.on('checkExpectation', refuseExpectation);
+  app.server.on('checkExpectation', (request: IncomingMessage) => refuseExpectation(request, app.log));
 
   app.setErrorHandler((error, request, reply) => {
     const publicError = toPublicError(error, request, translate);

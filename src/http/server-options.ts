@@ -3,8 +3,11 @@ import type { IncomingMessage, Server } from 'node:http';
 import { type FastifyBaseLogger, type FastifyHttpOptions, type FastifyReply, LogController } from 'fastify';
 import { AppError } from '../core/errors.ts';
 import { SECURITY_HEADERS } from './access/security-headers.ts';
+import { type AccessSettings, splitList } from './access/settings.ts';
 import { answerClientError } from './connections/raw-socket-errors.ts';
+import { logUnrouted } from './operators/request-log.ts';
 import { sendProblem } from './problem-handler.ts';
+import { PROBLEMS } from './problems/problems.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 import { schemaController } from './schema-compilers.ts';
 
@@ -17,7 +20,11 @@ function requestId(request: { headers: IncomingMessage['headers'] }): string {
 }
 
 /** The Fastify options of the server and of all tests. */
-export function createServerOptions(logger: FastifyBaseLogger) {
+export function createServerOptions(
+  logger: FastifyBaseLogger,
+  { TRUSTED_PROXIES }: Pick<AccessSettings, 'TRUSTED_PROXIES'>,
+) {
+  const proxies = splitList(TRUSTED_PROXIES);
   return {
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
@@ -28,17 +35,20 @@ export function createServerOptions(logger: FastifyBaseLogger) {
       // How often Node checks for headers that take too long. Its default of 30 s is too rare.
       connectionsCheckingInterval: 1000,
     },
+    trustProxy: proxies.length > 0 ? proxies : false,
     bodyLimit: MAX_JSON_BYTES,
     schemaController,
     forceCloseConnections: 'idle',
     // `refuseWhileClosing` answers instead.
     return503OnClosing: false,
     routerOptions: { maxParamLength: 200 },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, logger),
     frameworkErrors: (error, request, reply) => {
       const code = error.code === 'FST_ERR_BAD_URL' ? 'malformed_request' : 'not_found';
       // No hook has run.
       const headed = (reply as FastifyReply).headers({ 'x-request-id': request.id, ...SECURITY_HEADERS });
+      const { id, ip: client, method, url } = request;
+      logUnrouted(logger, { request_id: id, client, method, url, status: PROBLEMS[code].status, code });
       sendProblem(request as never, headed, new AppError(code, error.message, { cause: error }));
     },
   } satisfies FastifyHttpOptions<Server>;

@@ -28,6 +28,8 @@ export interface ImageSource {
   size: number;
   format: ImageFormat;
   filename: string;
+  width: number;
+  height: number;
   mediaType: string;
 }
 
@@ -198,7 +200,7 @@ export class ImageStore {
   async #findSource(owner: string, id: string): Promise<ImageSource | undefined> {
     const { rows } = await this.#database.pool.query<Omit<ImageSource, 'mediaType'>>({
       name: 'image-source',
-      text: 'SELECT id, sha256, size::float8 AS size, format, filename FROM images WHERE id = $1 AND owner_id::text = $2',
+      text: 'SELECT id, sha256, size::float8 AS size, format, filename, width, height FROM images WHERE id = $1 AND owner_id::text = $2',
       values: [id, owner],
     });
     const [source] = rows;

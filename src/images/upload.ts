@@ -4,7 +4,7 @@ import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../core/errors.ts';
 import { sanitizeFilename } from '../core/filename.ts';
 import type { Image } from '../db/generated/client.ts';
-import type { FormFile, FormLimits } from '../http/requests/multipart-form.ts';
+import { type Form, type FormFile, type FormLimits, waitForFile } from '../http/requests/multipart-form.ts';
 import { FORMATS, type ImageFormat, sniffImageFormat } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import type { Admission } from '../processes/admission.ts';
@@ -88,43 +88,55 @@ async function store(
  * Receives a batch of pictures, inspects each in an image process while the next ones arrive, and stores them after the
  * whole body has arrived. If the body is cut off or too long, nothing is stored; a bad file fails alone.
  *
- * @param files of a form; they are read once the upload has its place
+ * @param form with one or more files; it is closed at the end. The upload takes its place when the first file begins to arrive
  * @param signal aborted when the client disconnects; what is not stored by then is dropped
  * @returns one outcome per file, in the order of the request
  */
 export async function uploadImages(
   owner: OwnerId,
+  form: Form,
+  services: UploadServices,
+  signal: AbortSignal,
+): Promise<UploadOutcome[]> {
+  try {
+    const files = await waitForFile(form);
+    return await services.admission.run(signal, () => receiveImages(owner, files, services, signal));
+  } finally {
+    await form.return();
+  }
+}
+
+async function receiveImages(
+  owner: OwnerId,
   files: AsyncIterable<FormFile>,
   services: UploadServices,
   signal: AbortSignal,
 ): Promise<UploadOutcome[]> {
-  return services.admission.run(signal, async () => {
-    const limit = pLimit(services.settings.IMAGE_CONCURRENCY);
-    const failed = new AbortController();
-    const received: { file: ReceivedFile; checked: Promise<Checked> }[] = [];
-    try {
-      for await (const part of files) {
-        const file = await receiveFile(part, services.temporaryFolder.newPath());
-        const checked = limit(() => check(owner, file, services, AbortSignal.any([signal, failed.signal])));
-        checked.catch(() => undefined);
-        received.push({ file, checked });
-      }
-      const outcomes: UploadOutcome[] = [];
-      for (const { file, checked } of received) {
-        try {
-          outcomes.push(await store(owner, file, await checked, services));
-        } catch (error) {
-          signal.throwIfAborted();
-          outcomes.push({ status: 'failed', filename: file.filename, error });
-        }
-      }
-      return outcomes;
-    } catch (error) {
-      failed.abort(error);
-      throw error;
-    } finally {
-      await Promise.allSettled(received.map(({ checked }) => checked));
-      await Promise.all(received.map(({ file }) => removeFile(file.path)));
+  const limit = pLimit(services.settings.IMAGE_CONCURRENCY);
+  const failed = new AbortController();
+  const received: { file: ReceivedFile; checked: Promise<Checked> }[] = [];
+  try {
+    for await (const part of files) {
+      const file = await receiveFile(part, services.temporaryFolder.newPath());
+      const checked = limit(() => check(owner, file, services, AbortSignal.any([signal, failed.signal])));
+      checked.catch(() => undefined);
+      received.push({ file, checked });
     }
-  });
+    const outcomes: UploadOutcome[] = [];
+    for (const { file, checked } of received) {
+      try {
+        outcomes.push(await store(owner, file, await checked, services));
+      } catch (error) {
+        signal.throwIfAborted();
+        outcomes.push({ status: 'failed', filename: file.filename, error });
+      }
+    }
+    return outcomes;
+  } catch (error) {
+    failed.abort(error);
+    throw error;
+  } finally {
+    await Promise.allSettled(received.map(({ checked }) => checked));
+    await Promise.all(received.map(({ file }) => removeFile(file.path)));
+  }
 }

@@ -5,6 +5,7 @@ import { PictureResultSchema } from '../pictures/metadata.ts';
 import type { NamedInput } from '../work/operation.ts';
 import { defineOperation } from '../work/operation.ts';
 import { type BytesAnswer, type OperationRoute, plainForm } from '../work/routes.ts';
+import { pipelineCost } from './cost.ts';
 import { QUERY_EXAMPLES, SINGLE_OPERATION_EXAMPLES, TRANSFORM_EXAMPLES } from './examples.ts';
 import { pointerAt, type Reference, referenceKey } from './operations/operation.ts';
 import { OPERATIONS } from './operations/registry.ts';
@@ -133,6 +134,7 @@ export const transform = defineOperation({
       },
     },
   ],
+  cost: pipelineCost,
   label: (pipeline) => labelOf((pipeline as Pipeline).operations),
   async load() {
     const { runTransform } = await import('./run-pipeline.ts');

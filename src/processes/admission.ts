@@ -1,4 +1,6 @@
 import { AppError } from '../core/errors.ts';
+import { currentClient } from './client.ts';
+import { FairQueue, type Waiting } from './fair-queue.ts';
 
 /** How full a queue is. */
 export interface QueueStats {
@@ -6,6 +8,8 @@ export interface QueueStats {
   waiting: number;
   /** Maximum number running or waiting; beyond that, work is refused. */
   capacity: number;
+  /** Whether there is a place, running or waiting, for a client that has none yet. */
+  hasRoom: boolean;
 }
 
 export interface AdmissionOptions {
@@ -15,94 +19,153 @@ export interface AdmissionOptions {
   concurrency: number;
   /** Maximum number waiting. */
   queue: number;
+  /** Maximum number that runs for one client. By default all. */
+  maxPerClient?: number;
+}
+
+/** A place, or the wait for one. */
+interface Place extends Waiting {
+  /** By `performance.now()`. */
+  startedAt: number;
+  start(): void;
+  refuse(reason: unknown): void;
 }
 
 /** Until the first work has ended, the duration of the queue is unknown. */
-const FIRST_RETRY_AFTER_S = 5;
+const FIRST_RETRY_AFTER_MS = 5_000;
 const MAX_RETRY_AFTER_S = 60;
+/** Weight of ended work in the average, after each further one. */
+const DECAY = 15 / 16;
 
-/** A bounded number of places with a bounded queue. */
+/** A bounded number of places with a bounded queue. Clients share both fairly. */
 export class Admission {
-  readonly #options: AdmissionOptions;
-  readonly #waiting: { resolve: () => void; reject: (reason: unknown) => void }[] = [];
-  #running = 0;
-  /** Moving average of how long work takes. */
-  #meanMs: number | undefined;
+  readonly #options: Required<AdmissionOptions>;
+  readonly #waiting = new FairQueue<Place>();
+  readonly #running = new Set<Place>();
+  /** Time and cost of work that has ended, whether it succeeded or not; recent work counts most. */
+  #ended = { ms: 0, cost: 0 };
   #isClosed = false;
 
   constructor(options: AdmissionOptions) {
-    this.#options = options;
+    this.#options = { maxPerClient: options.concurrency, ...options };
   }
 
   /**
-   * Runs work as soon as a place is free.
+   * Runs work for the current client as soon as there is a place for it. If the queue is full, a client that has more in it than
+   * this one loses its most expensive work, which is refused as `overloaded`.
    *
-   * @throws AppError `overloaded` at once if the queue is full
+   * @param cost of the work in comparison with other work, in any unit
+   * @throws AppError `overloaded`: at once if there is no room, or later if the work has to give way to another client's
    * @throws the signal's reason if it aborts while the work waits
    */
-  async run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    const turn = this.#enter(signal);
+  async run<T>(signal: AbortSignal, work: () => Promise<T>, cost = 1): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const place: Place = { client: currentClient(), cost, startedAt: 0, start: resolve, refuse: reject };
     // If it need not wait, it starts synchronously.
-    if (turn !== undefined) await turn;
-    const start = performance.now();
+    if (!this.#enter(place, signal)) await this.#wait(place, promise, signal);
     try {
       return await work();
     } finally {
-      const ms = performance.now() - start;
-      this.#meanMs = this.#meanMs === undefined ? ms : this.#meanMs + (ms - this.#meanMs) / 16;
-      this.#leave();
+      this.#leave(place);
     }
   }
 
   stats(): QueueStats {
     const { concurrency, queue } = this.#options;
-    return { running: this.#running, waiting: this.#waiting.length, capacity: concurrency + queue };
+    const running = this.#running.size;
+    return {
+      running,
+      waiting: this.#waiting.size,
+      capacity: concurrency + queue,
+      hasRoom: running < concurrency || this.#waiting.hasRoom(queue),
+    };
   }
 
   /** Refuses waiting and new work. Running work continues. */
   close(): void {
     this.#isClosed = true;
-    for (const { reject } of this.#waiting.splice(0)) reject(this.overloaded('The service is shutting down'));
+    for (const place of this.#waiting.clear())
+      place.refuse(this.overloaded('The service is shutting down', place.client));
   }
 
-  /** The error for refused work, with the time after which to try again. */
-  overloaded(why: string): AppError {
-    const { concurrency } = this.#options;
-    const turns = (this.#waiting.length + concurrency) / concurrency;
-    const seconds =
-      this.#meanMs === undefined ? FIRST_RETRY_AFTER_S : Math.ceil((turns * this.#meanMs) / 1000);
+  /** The error for refused work of a client, with the time after which to try again. */
+  overloaded(why: string, client = currentClient()): AppError {
+    const seconds = Math.ceil(this.#waitMs(client) / 1000);
     const retryAfter = Math.min(Math.max(seconds, 1), MAX_RETRY_AFTER_S);
     return new AppError('overloaded', `${why}; try again in ${retryAfter} s.`, { retryAfter });
   }
 
-  /** Takes a place, or returns a promise of one if all are taken. */
-  #enter(signal: AbortSignal): Promise<void> | undefined {
+  /** Takes a place, or a place in the queue; true if it can start at once. */
+  #enter(place: Place, signal: AbortSignal): boolean {
     signal.throwIfAborted();
     const { what, concurrency, queue } = this.#options;
     if (this.#isClosed) throw this.overloaded('The service is shutting down');
-    if (this.#running < concurrency) {
-      this.#running += 1;
-      return undefined;
+    if (this.#running.size < concurrency && this.#mayRun(place.client)) {
+      this.#start(place);
+      return true;
     }
-    if (this.#waiting.length >= queue) {
-      throw this.overloaded(`Too many ${what} are running or waiting (${concurrency + queue})`);
+    const full = `Too many ${what} are running or waiting (${concurrency + queue})`;
+    if (this.#waiting.size >= queue) {
+      const other = this.#waiting.displaceFor(place.client);
+      if (other === undefined) throw this.overloaded(full);
+      other.refuse(this.overloaded(full, other.client));
     }
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const entry = { resolve, reject };
-    const abort = () => {
-      const at = this.#waiting.indexOf(entry);
-      if (at >= 0) this.#waiting.splice(at, 1);
-      reject(signal.reason);
-    };
-    this.#waiting.push(entry);
-    signal.addEventListener('abort', abort, { once: true });
-    return promise.finally(() => signal.removeEventListener('abort', abort));
+    this.#waiting.add(place, costOf(this.#runningOf(place.client)));
+    return false;
   }
 
-  /** Hands the place to the one that has waited longest. */
-  #leave(): void {
-    const next = this.#waiting.shift();
-    if (next) next.resolve();
-    else this.#running -= 1;
+  async #wait(place: Place, turn: Promise<void>, signal: AbortSignal): Promise<void> {
+    const abort = () => {
+      this.#waiting.remove(place);
+      place.refuse(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    try {
+      await turn;
+    } finally {
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  #start(place: Place): void {
+    place.startedAt = performance.now();
+    this.#running.add(place);
+    place.start();
+  }
+
+  #leave(place: Place): void {
+    this.#running.delete(place);
+    const ms = performance.now() - place.startedAt;
+    this.#ended = { ms: this.#ended.ms * DECAY + ms, cost: this.#ended.cost * DECAY + place.cost };
+    const next = this.#waiting.next((client) => this.#mayRun(client));
+    if (next !== undefined) this.#start(next);
+  }
+
+  #mayRun(client: string): boolean {
+    const { concurrency, maxPerClient } = this.#options;
+    return maxPerClient >= concurrency || this.#runningOf(client).length < maxPerClient;
+  }
+
+  #runningOf(client: string): Place[] {
+    return [...this.#running].filter((place) => place.client === client);
+  }
+
+  /** Estimated time until everything that runs, and everything that the client waits for, has ended. */
+  #waitMs(client: string): number {
+    const now = performance.now();
+    const places = [...this.#running];
+    const running = {
+      ms: places.reduce((sum, { startedAt }) => sum + now - startedAt, 0),
+      cost: costOf(places),
+    };
+    // Work that has run for longer than usual will not end sooner than usual.
+    const perCost = Math.max(ratio(running), ratio(this.#ended));
+    const { cost, clients } = this.#waiting.load(client);
+    const estimate = ((running.cost + cost * Math.max(clients, 1)) * perCost) / this.#options.concurrency;
+    return this.#ended.cost === 0 ? Math.max(estimate, FIRST_RETRY_AFTER_MS) : estimate;
   }
 }
+
+const costOf = (places: readonly Place[]): number => places.reduce((sum, { cost }) => sum + cost, 0);
+
+const ratio = ({ ms, cost }: { ms: number; cost: number }): number => (cost === 0 ? 0 : ms / cost);

@@ -18,6 +18,11 @@ export interface PoolOptions extends AdmissionOptions {
   log?: { warn(details: object, message: string): void };
 }
 
+export interface PoolRunOptions extends RunOptions {
+  /** Estimated work of the task in comparison with others, in any unit. */
+  cost?: number;
+}
+
 export interface PoolStats extends QueueStats {
   /** Processes that were replaced, after a crash, a timeout or an abort, or routinely. */
   restarts: number;
@@ -63,8 +68,8 @@ export class ProcessPool<Task, Result> {
    * @throws the signal's reason, at once if it aborts while the task is waiting
    * @throws what `Child.run` throws
    */
-  run(name: string, task: Task, options: RunOptions): Promise<Result> {
-    return this.#admission.run(options.signal, async () => {
+  run(name: string, task: Task, options: PoolRunOptions): Promise<Result> {
+    const run = async () => {
       let child = this.#findIdle();
       for (; child === undefined; child = this.#findIdle()) {
         await once(this.#events, 'change', options).catch(() => options.signal.throwIfAborted());
@@ -75,7 +80,8 @@ export class ProcessPool<Task, Result> {
       } finally {
         this.#release(child);
       }
-    });
+    };
+    return this.#admission.run(options.signal, run, options.cost);
   }
 
   stats(): PoolStats {

@@ -1,7 +1,8 @@
 import { Type } from '@sinclair/typebox';
 import { stemOf } from '../core/filename.ts';
 import { bytesContent } from '../core/schema.ts';
-import { defineOperation } from '../work/operation.ts';
+import type { Input } from '../work/inputs.ts';
+import { decodeCost, defineOperation, megapixels } from '../work/operation.ts';
 import { type BytesAnswer, plainForm } from '../work/routes.ts';
 import { SEGMENTATION_EXAMPLES, SEGMENTATION_QUERY_EXAMPLE } from './examples.ts';
 import { completeParams, nameMethod } from './params.ts';
@@ -33,6 +34,15 @@ const LABEL_MAP: BytesAnswer = {
   content: bytesContent('image/png'),
 };
 
+/** Milliseconds for a million pixels: of a cut, and of every other method with the measurement of its segments. */
+const GRABCUT_MS = 225;
+const OTHER_MS = 40;
+
+function segmentationCost(params: SegmentationParams, [subject]: readonly Input[]): number {
+  const perMegapixel = params.method === 'grabcut' ? GRABCUT_MS : OTHER_MS;
+  return decodeCost(subject) + perMegapixel * megapixels(subject?.dimensions);
+}
+
 /**
  * Divides a picture into segments. The artifact's bytes are the label map; its document is a `SegmentationResult`.
  */
@@ -44,6 +54,7 @@ export const segmentation = defineOperation({
   subject: 'picture',
   // Validated against the schema.
   canonicalize: (given) => completeParams(given as SegmentationParams),
+  cost: segmentationCost,
   stores: 'mask',
   makes: ({ filename }) => ({ filename: `${stemOf(filename)}${LABEL_MAP_SUFFIX}`, mediaType: 'image/png' }),
   documentName: (filename) => `${filename.slice(0, -LABEL_MAP_SUFFIX.length)}-segments.json`,

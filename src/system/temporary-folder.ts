@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type FileLock, tryLock } from './file-lock.ts';
+import { makeFolder } from './make-folder.ts';
 import { removeFile } from './remove-file.ts';
 import { toStorageError } from './storage-errors.ts';
 
@@ -26,7 +27,7 @@ const NAME = /^(process-[0-9a-f]{16})(?:\.lock)?$/;
  */
 export async function openTemporaryFolder(root: string): Promise<TemporaryFolder> {
   try {
-    await mkdir(root, { recursive: true, mode: 0o700 });
+    await makeFolder(root, 0o700);
     await sweep(root);
     const { name, lock } = claimName(root);
     const folder = path.join(root, name);

@@ -2,7 +2,8 @@ import type { BlobRef, StagedFile } from '../blobs/blob-store.ts';
 import type { StoredRef } from './inputs.ts';
 
 /** `kept` until it is deleted; `cached` may be evicted, the owner's least recently used first. */
-export type Retention = 'kept' | 'cached';
+export const RETENTIONS = ['kept', 'cached'] as const;
+export type Retention = (typeof RETENTIONS)[number];
 
 /** A stored result, with the work that made it. */
 export interface Artifact {

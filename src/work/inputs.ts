@@ -1,6 +1,7 @@
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRef } from '../blobs/blob-store.ts';
 import type { ImageFormat } from '../pictures/formats.ts';
+import type { Size } from '../pictures/types.ts';
 
 /** An input with its own row, which an artifact can name. */
 export type StoredRef = { type: 'image'; id: string } | { type: 'artifact'; id: string };
@@ -22,6 +23,8 @@ export interface Input {
   /** The format of its bytes; null if they are not a picture. */
   format: ImageFormat | null;
   filename: string;
+  /** Size of its picture; null if it is not known, or if it is not a picture. */
+  dimensions: Size | null;
   content: BlobRef | null;
   document: BlobRef | null;
   /** The work that made it, if it is an artifact. */

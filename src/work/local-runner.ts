@@ -1,7 +1,7 @@
 import { imageLimits, type PictureSettings } from '../pictures/settings.ts';
 import { removeFile } from '../system/remove-file.ts';
 import type { Operation, Outcome, Task } from './operation.ts';
-import type { Attempt, Runner } from './runner.ts';
+import type { Attempt, Runner, RunOptions } from './runner.ts';
 import type { WorkSettings } from './settings.ts';
 import type { Work } from './work.ts';
 
@@ -11,7 +11,7 @@ type ObserveWork = (operation: string, outcome: string, seconds: number) => void
 interface LocalRunnerOptions {
   operations: ReadonlyMap<string, Operation>;
   pool: {
-    run(name: string, task: Task, options: { timeoutMs: number; signal: AbortSignal }): Promise<Outcome>;
+    run(name: string, task: Task, options: RunOptions & { timeoutMs: number }): Promise<Outcome>;
   };
   settings: PictureSettings & Pick<WorkSettings, 'OPERATION_TIMEOUT_MS'>;
   observe: ObserveWork;
@@ -25,7 +25,7 @@ export class LocalRunner implements Runner {
     this.#options = options;
   }
 
-  async run(work: Work, attempt: Attempt, signal: AbortSignal): Promise<Outcome> {
+  async run(work: Work, attempt: Attempt, options: RunOptions): Promise<Outcome> {
     const { operations, settings, observe } = this.#options;
     const operation = operations.get(work.operation);
     if (operation === undefined) throw new Error(`The operation ${work.operation} does not exist.`);
@@ -34,7 +34,7 @@ export class LocalRunner implements Runner {
     const start = performance.now();
     const report = (outcome: string) => observe(label, outcome, (performance.now() - start) / 1000);
     try {
-      const outcome = await this.#runTask(operation, task, signal);
+      const outcome = await this.#runTask(operation, task, options);
       report('ok');
       return outcome;
     } catch (error) {
@@ -45,11 +45,14 @@ export class LocalRunner implements Runner {
     }
   }
 
-  async #runTask(operation: Operation, task: Task, signal: AbortSignal): Promise<Outcome> {
+  async #runTask(operation: Operation, task: Task, options: RunOptions): Promise<Outcome> {
     const { pool, settings } = this.#options;
     if (!operation.isLight(task.params))
-      return pool.run(operation.name, task, { timeoutMs: settings.OPERATION_TIMEOUT_MS, signal });
-    signal.throwIfAborted();
+      return pool.run(operation.name, task, {
+        ...options,
+        timeoutMs: settings.OPERATION_TIMEOUT_MS,
+      });
+    options.signal.throwIfAborted();
     const runTask = await operation.load();
     return runTask(task);
   }

@@ -271,7 +271,9 @@ export class Maker {
       signal,
     });
     try {
-      const outcome = await runner.run(work, { inputs: opened.files, outputPath, documentPath }, signal);
+      const cost = operation.cost(params, inputs);
+      const files = { inputs: opened.files, outputPath, documentPath };
+      const outcome = await runner.run(work, files, { cost, signal });
       return { outcome, file: operation.makes?.(subject, params), inputs };
     } catch (error) {
       if (!signal.aborted && isOurFailure(error))

@@ -1,5 +1,5 @@
 import type { Static, TObject, TSchema } from '@sinclair/typebox';
-import type { ImageLimits } from '../pictures/types.ts';
+import type { ImageLimits, Size } from '../pictures/types.ts';
 import type { Input, InputFiles, InputPart, StoredRef } from './inputs.ts';
 import type { OperationRoute, StoredPartRoute, ViewRoute } from './routes.ts';
 
@@ -116,10 +116,30 @@ export interface Operation<Params extends object = object, Result extends object
   view: View | null;
   /** Its name in metrics; the number of different names must be small. By default its own name. */
   label(params: Params): string;
+  /**
+   * Estimated milliseconds of work of one core, so that cheap work need not wait for expensive work. By default, those of decoding all
+   * inputs.
+   */
+  cost(params: Params, inputs: readonly Input[]): number;
   /** Whether it takes less time than a message to another process, and does not read untrusted bytes. */
   isLight(params: Params): boolean;
   /** Loads its code in the process that runs it: the API process never loads native code. */
   load(): Promise<RunTask<Params, Result>>;
+}
+
+/** Milliseconds to decode a million pixels of a JPEG file. */
+const DECODE_MS = 5;
+/** Megapixels of an input whose size is not known. */
+const USUAL_MEGAPIXELS = 4;
+
+/** Estimated milliseconds to decode an input. */
+export function decodeCost(input: Input | undefined): number {
+  return 1 + DECODE_MS * megapixels(input?.dimensions);
+}
+
+/** Width times height in millions; an estimate if they are not known. */
+export function megapixels(size: Size | null | undefined): number {
+  return size ? (size.width * size.height) / 1e6 : USUAL_MEGAPIXELS;
 }
 
 const DEFAULTS = {
@@ -132,6 +152,8 @@ const DEFAULTS = {
   routes: [],
   parts: [],
   view: null,
+  cost: (_params: object, inputs: readonly Input[]) =>
+    inputs.reduce((sum, input) => sum + decodeCost(input), 0),
   isLight: () => false,
 } satisfies Partial<Operation>;
 

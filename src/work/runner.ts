@@ -4,6 +4,13 @@ import type { Work } from './work.ts';
 /** The files that an attempt at work reads and writes. */
 export type Attempt = Omit<Task, 'params' | 'limits'>;
 
+export interface RunOptions {
+  /** Estimated milliseconds of work. Cheap work does not wait for expensive work. */
+  cost: number;
+  /** Aborted when nobody waits for the work. */
+  signal: AbortSignal;
+}
+
 /** Runs work, here or elsewhere. */
 export interface Runner {
   /**
@@ -13,5 +20,5 @@ export interface Runner {
    *   `decoder_crashed` if the process died by itself; `internal_error`, with the cause for the log
    * @throws the signal's reason, once the work has stopped
    */
-  run(work: Work, attempt: Attempt, signal: AbortSignal): Promise<Outcome>;
+  run(work: Work, attempt: Attempt, options: RunOptions): Promise<Outcome>;
 }

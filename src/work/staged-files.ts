@@ -11,6 +11,7 @@ export const stagedFiles: InputSource<StagedFileRef> = {
       kind: ref.type,
       format: ref.format,
       filename: path.basename(ref.path),
+      dimensions: null,
       content: null,
       document: null,
       origin: null,

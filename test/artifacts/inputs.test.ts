@@ -22,6 +22,7 @@ t.test('if one part of an input cannot be opened, no file of it stays in use', a
     kind: 'mask',
     format: 'png',
     filename: 'core-labels.png',
+    dimensions: null,
     content,
     document: missing,
     origin: null,

@@ -71,7 +71,7 @@ t.test('failures are one sentence and exit code 1', async (t) => {
       'a folder that cannot be',
       ['backup', '/dev/null/x'],
       { DATABASE_URL: (await createTestDatabase(t)).url },
-      /ENOTDIR/,
+      /EEXIST/,
     ],
   ];
   for (const [what, args, settings, says] of cases) {

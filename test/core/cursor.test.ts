@@ -73,6 +73,7 @@ function listsOf(image: string, artifact: string): List[] {
     ...sorts.flatMap(([sort, impossible]) =>
       [sort, `-${sort}`].map((order) => ({ url: `/images?sort=${order}&`, kind: sort, impossible })),
     ),
+    { url: '/artifacts?', kind: 'artifacts', impossible: byTime() },
     { url: `/images/${image}/artifacts?`, kind: 'artifacts', impossible: byTime() },
     { url: `/artifacts/${artifact}/artifacts?`, kind: 'artifacts', impossible: byTime() },
     { url: '/frame-sets?', kind: 'frame-sets', impossible: byTime('frame-sets') },

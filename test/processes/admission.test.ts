@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { AppError } from '../../src/core/errors.ts';
 import { Admission } from '../../src/processes/admission.ts';
+import { actAs } from '../../src/processes/client.ts';
 
 const never = new AbortController().signal;
 
@@ -23,7 +24,7 @@ t.test(
     const all = Array.from({ length: 4 }, work);
     const done = all.map(({ run }) => admission.run(never, run));
     await sleep(0);
-    t.strictSame(admission.stats(), { running: 2, waiting: 2, capacity: 4 });
+    t.strictSame(admission.stats(), { running: 2, waiting: 2, capacity: 4, hasRoom: true });
     t.strictSame(
       all.map(({ isStarted }) => isStarted()),
       [true, true, false, false],
@@ -47,7 +48,7 @@ t.test(
     all[2]?.resolve('third');
     all[3]?.resolve('fourth');
     t.strictSame(await Promise.all([done[2], done[3]]), ['third', 'fourth']);
-    t.strictSame(admission.stats(), { running: 0, waiting: 0, capacity: 4 });
+    t.strictSame(admission.stats(), { running: 0, waiting: 0, capacity: 4, hasRoom: true });
   },
 );
 
@@ -60,7 +61,7 @@ t.test('who leaves while waiting gives up the place in the queue; what runs is n
   const gone = admission.run(waiting.signal, second.run);
   waiting.abort(new Error('gone'));
   await t.rejects(gone, { message: 'gone' });
-  t.strictSame(admission.stats(), { running: 1, waiting: 0, capacity: 2 });
+  t.strictSame(admission.stats(), { running: 1, waiting: 0, capacity: 2, hasRoom: true });
   const next = admission.run(never, third.run);
   running.abort(new Error('too late'));
   first.resolve('done');
@@ -85,4 +86,83 @@ t.test('closing refuses what waits and what comes', async (t) => {
   await t.rejects(admission.run(never, work().run), { code: 'overloaded' });
   first.resolve('done');
   t.equal(await done, 'done');
+});
+
+t.test('a client with little to do is next, and takes the place of one that fills the queue', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 1, queue: 3 });
+  const greedy = Array.from({ length: 4 }, work);
+  const ordered = greedy.map(({ run }) => actAs('greedy', () => admission.run(never, run, 10)));
+  t.match(admission.stats(), { running: 1, waiting: 3, hasRoom: true });
+  await t.rejects(
+    actAs('greedy', () => admission.run(never, work().run, 10)),
+    { code: 'overloaded' },
+  );
+  const modest = work();
+  const asked = actAs('modest', () => admission.run(never, modest.run, 10));
+  await t.rejects(ordered[3] as Promise<string>, { code: 'overloaded' }, 'the newest of the greedy client');
+  greedy[0]?.resolve('first');
+  await ordered[0];
+  modest.resolve('next');
+  t.equal(await asked, 'next');
+  await sleep(0);
+  t.ok(greedy[1]?.isStarted());
+  greedy[1]?.resolve('second');
+  greedy[2]?.resolve('third');
+  t.strictSame(await Promise.all(ordered.slice(0, 3)), ['first', 'second', 'third']);
+});
+
+t.test('a queue that many clients fill has no room', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 1, queue: 2 });
+  const all = Array.from({ length: 3 }, work);
+  const done = all.map(({ run }, index) => actAs(`client ${index}`, () => admission.run(never, run)));
+  t.equal(admission.stats().hasRoom, false);
+  await t.rejects(
+    actAs('another', () => admission.run(never, work().run)),
+    { code: 'overloaded' },
+  );
+  for (const { resolve } of all) resolve('done');
+  await Promise.all(done);
+});
+
+t.test('one client cannot have all places if its share is limited', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 3, queue: 2, maxPerClient: 2 });
+  const greedy = Array.from({ length: 3 }, work);
+  const ordered = greedy.map(({ run }) => actAs('greedy', () => admission.run(never, run)));
+  t.match(admission.stats(), { running: 2, waiting: 1 });
+  const modest = work();
+  const asked = actAs('modest', () => admission.run(never, modest.run));
+  t.ok(modest.isStarted(), 'a place is kept for others');
+  modest.resolve('done');
+  t.equal(await asked, 'done');
+  t.notOk(greedy[2]?.isStarted());
+  greedy[0]?.resolve('first');
+  await ordered[0];
+  await sleep(0);
+  t.ok(greedy[2]?.isStarted());
+  greedy[1]?.resolve('second');
+  greedy[2]?.resolve('third');
+  await Promise.all(ordered);
+});
+
+t.test('Retry-After counts what runs, what waits, and work that failed', async (t) => {
+  let now = 0;
+  t.intercept(performance, 'now', { value: () => now });
+  const admission = new Admission({ what: 'cakes', concurrency: 1, queue: 2 });
+  const refusal = () =>
+    actAs('a', () => admission.run(never, work().run, 2)).then(
+      () => undefined,
+      (error: AppError) => error.retryAfter,
+    );
+  const killed = work();
+  const done = actAs('a', () => admission.run(never, killed.run, 1));
+  now += 3000;
+  killed.reject(new Error('killed'));
+  await t.rejects(done);
+  const all = Array.from({ length: 3 }, work);
+  const waiting = all.map(({ run }) => actAs('a', () => admission.run(never, run, 2)));
+  t.equal(await refusal(), 18, 'one runs and two wait, 6 s each');
+  now += 20_000;
+  t.equal(await refusal(), 60, 'what runs takes longer than expected');
+  for (const { resolve } of all) resolve('done');
+  await Promise.all(waiting);
 });

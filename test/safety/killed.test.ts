@@ -102,7 +102,7 @@ t.test('past the line the answer is 503, at once', async (t) => {
     'all places are taken',
   );
   const ready = await exchange(port, 'GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n');
-  t.equal(ready.status, 503, 'ready says so');
+  t.equal(ready.status, 200, 'another client would be served');
   for (const [name, answer] of [
     ['a resize', await exchange(port, postJson(`/images/${id}/resize`, { width: 9 }))],
     ['an upload', await uploadOver(port, await newPicture())],

@@ -55,15 +55,24 @@ export interface ServerProcess {
   startMs: number;
 }
 
-/** Runs `npm start`'s program with these settings alone, and gives it back without waiting. It is killed with the test. */
+/**
+ * Runs `npm start`'s program with these settings alone, and gives it back without waiting. It is killed with the test.
+ *
+ * @param command what to run instead
+ * @param user id of another user to run it as
+ */
 export function spawnServer(
   t: Test,
   settings: Record<string, string>,
+  command: readonly [string, ...string[]] = [process.execPath, 'src/server.ts'],
+  user?: number,
 ): Omit<ServerProcess, 'port' | 'startMs'> {
-  const child = spawn(process.execPath, ['src/server.ts'], {
+  const [program, ...parameters] = command;
+  const child = spawn(program, parameters, {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
+    ...(user === undefined ? {} : { uid: user, gid: user }),
   });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
@@ -80,9 +89,13 @@ export function spawnServer(
 }
 
 /** The same, once it is ready. */
-export async function startServer(t: Test, settings: Record<string, string>): Promise<ServerProcess> {
+export async function startServer(
+  t: Test,
+  settings: Record<string, string>,
+  command?: readonly [string, ...string[]],
+): Promise<ServerProcess> {
   const start = performance.now();
-  const server = spawnServer(t, settings);
+  const server = spawnServer(t, settings, command);
   const port = () => Number(/is ready: docs at http:\/\/[^:]+:(\d+)\/docs/.exec(server.output())?.[1] ?? 0);
   await Promise.race([eventually(() => port() !== 0, 60_000), server.ended]);
   if (port() === 0) throw new Error(`The server has not started: ${server.output()}`);

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
@@ -9,7 +8,7 @@ import { allowedMs } from '../support/time.ts';
 import { exchange, openConnection, readAnswer } from './connection.ts';
 import { filesLeftIn, head, newPicture, uploadOver } from './listening.ts';
 import { jsonOf, noise, postJson, uploadId } from './operations.ts';
-import { eventually, isAlive, spawnServer, startServer } from './processes.ts';
+import { eventually, isAlive, startServer } from './processes.ts';
 
 const isClosed = async (port: number) => {
   try {
@@ -26,36 +25,6 @@ async function settingsFor(
   const database = await createTestDatabase(t);
   return { DATABASE_URL: database.url, DATA_DIR: await makeReachableFolder(t) };
 }
-
-t.test('bad settings stop the start with one clear line', async (t) => {
-  const taken = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => taken.once('listening', resolve));
-  t.teardown(() => taken.close());
-  const { port } = taken.address() as { port: number };
-  const working = await settingsFor(t);
-  const cases: [string, Record<string, string>, RegExp][] = [
-    ['a port that is no number', { PORT: 'x' }, /PORT/],
-    ['an address that is not loopback', { HOST: '0.0.0.0' }, /ALLOW_UNAUTHENTICATED/],
-    ['a port in use', { ...working, PORT: String(port) }, /PORT/],
-    [
-      'a database that is not there',
-      { ...working, DATABASE_URL: 'postgresql://u:s3cret@127.0.0.1:1/x' },
-      /127\.0\.0\.1:1/,
-    ],
-    ['a database URL that is none', { ...working, DATABASE_URL: 'nonsense' }, /DATABASE_URL/],
-    ['a data folder that is a file', { ...working, DATA_DIR: '/etc/hostname' }, /hostname/],
-  ];
-  const servers = cases.map(([name, settings, says]) => ({ name, says, server: spawnServer(t, settings) }));
-  for (const { name, says, server } of servers) {
-    t.equal(await server.ended, 1, `${name}: exit code`);
-    const output = server.output().trim();
-    t.match(output, says, `${name}: ${output}`);
-    t.match(output, /^Coreframe cannot start\./, `${name}: says what is the matter`);
-    t.notMatch(output, /^\s+at /m, `${name}: no stack`);
-    t.ok(output.split('\n').length <= 2, `${name}: ${output.split('\n').length} lines`);
-    t.notMatch(output, /s3cret/, `${name}: no password`);
-  }
-});
 
 t.test('SIGTERM lets a running resize end, takes no more, and exits with 0', async (t) => {
   const settings = { ...(await settingsFor(t)), SHUTDOWN_GRACE_MS: '60000' };

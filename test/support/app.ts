@@ -39,17 +39,21 @@ export interface UploadFile {
  * At its end, every artifact that the test has made is made again from what is stored of it.
  *
  * @param settings environment variables; with DATABASE_URL, a database that is the caller's
- * @param options `hasForeignRows`: the test writes artifacts by SQL, which no operation can make again
+ * @param options `hasForeignRows`: the test writes artifacts by SQL, which no operation can make again; `logLines` gets the log
  */
 export async function createTestApp(
   t: Test,
   settings: Record<string, string> = {},
-  { hasForeignRows = false }: { hasForeignRows?: boolean } = {},
+  { hasForeignRows = false, logLines }: { hasForeignRows?: boolean; logLines?: string[] } = {},
 ): Promise<TestApp> {
   const databaseUrl = settings.DATABASE_URL ?? (await createTestDatabase(t)).url;
   const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-test-'));
   const config = loadConfig({ DATA_DIR: folder, ...settings, DATABASE_URL: databaseUrl });
-  const services = await openServices(config, pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }));
+  const log =
+    logLines === undefined
+      ? pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' })
+      : pino({ base: null }, { write: (line) => void logLines.push(line) });
+  const services = await openServices(config, log);
   let app: FastifyInstance | undefined;
   t.teardown(async () => {
     try {

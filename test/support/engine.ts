@@ -60,7 +60,7 @@ export function createEngine({ limits, timeoutMs, ...options }: EngineOptions): 
         outputPath,
         documentPath: nowhere(),
       },
-      signal,
+      { cost: 1, signal },
     );
   return {
     inspect: async (file, { signal } = {}) =>

@@ -9,7 +9,9 @@ import { createServerOptions } from '../../src/http/server-options.ts';
 
 /** A Fastify instance with the service's own options and problem handler, and no routes. */
 export async function createBareApp(t: Test) {
-  const app = Fastify(createServerOptions(pino({ level: 'silent' }))).withTypeProvider<TypeBoxTypeProvider>();
+  const app = Fastify(
+    createServerOptions(pino({ level: 'silent' }), { TRUSTED_PROXIES: '' }),
+  ).withTypeProvider<TypeBoxTypeProvider>();
   app.addSchema(FaultSchema);
   app.addSchema(ProblemSchema);
   await app.register(problemHandler, { translate: toAppError });

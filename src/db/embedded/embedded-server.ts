@@ -1,6 +1,7 @@
-import { chmod, mkdir, rename, stat } from 'node:fs/promises';
+import { chmod, rename, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type FileLock, lockFile, tryLock } from '../../system/file-lock.ts';
+import { makeFolder } from '../../system/make-folder.ts';
 import { type ClusterPaths, clusterPaths, ensureCluster, handOver, readPassword } from './cluster.ts';
 import { EmbeddedServerError } from './embedded-server-error.ts';
 import { findPostgresBinaries } from './postgres-binaries.ts';
@@ -39,15 +40,11 @@ export interface EmbeddedServer {
 /** Creates the folder for everything and makes sure that the server's user can reach it. */
 async function prepareFolder(paths: ClusterPaths, user: ServerUser | undefined): Promise<void> {
   try {
-    const created = await mkdir(paths.root, { recursive: true });
-    if (created !== undefined && user) {
-      // The umask of root may keep the server's user out of the new folders.
-      for (let folder = paths.root; folder.length >= created.length; folder = path.dirname(folder)) {
-        await chmod(folder, 0o755);
-      }
-    }
+    const created = await makeFolder(paths.root);
+    // The umask of root may keep the server's user out of the new folders.
+    if (user) for (const folder of created) await chmod(folder, 0o755);
     requireReachable(paths.root, user);
-    await mkdir(paths.sockets, { recursive: true });
+    await makeFolder(paths.sockets);
     await handOver(paths.sockets, 0o700, user);
   } catch (error) {
     if (error instanceof EmbeddedServerError) throw error;

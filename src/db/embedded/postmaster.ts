@@ -91,6 +91,9 @@ export async function startPostmaster(
 ): Promise<{ postmaster: Postmaster } | { failure: string }> {
   const settings = Object.entries(options.settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const log = openSync(options.logFile, 'a+');
+  let pid: number | undefined;
+  const stopOnExit = () => pid !== undefined && signal(pid, 'SIGINT');
+  process.once('exit', stopOnExit);
   try {
     const logStart = fstatSync(log).size;
     const child = spawn(options.program, ['-D', options.dataFolder, ...settings], {
@@ -108,20 +111,22 @@ export async function startPostmaster(
       endMessage ??= error.message;
     });
     child.unref();
+    pid = child.pid;
     const deadline = performance.now() + options.timeoutMs;
     while (endMessage === undefined && performance.now() < deadline) {
       const postmaster = await readPostmaster(options.dataFolder);
-      if (postmaster?.pid === child.pid && postmaster?.status === 'ready') return { postmaster };
+      if (postmaster?.pid === pid && postmaster?.status === 'ready') return { postmaster };
       await sleep(5);
     }
     if (endMessage === undefined) {
-      if (child.pid !== undefined) await stopPostmaster(child.pid, options.dataFolder);
+      if (pid !== undefined) await stopPostmaster(pid, options.dataFolder);
       return { failure: `It was not ready within ${options.timeoutMs / 1000} s.` };
     }
     const text = Buffer.alloc(Math.min(fstatSync(log).size - logStart, 16_384));
     readSync(log, text, 0, text.length, logStart);
     return { failure: endMessage || text.toString('utf8').trim() || 'It ended without a message.' };
   } finally {
+    process.off('exit', stopOnExit);
     closeSync(log);
   }
 }

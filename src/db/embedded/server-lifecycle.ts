@@ -87,6 +87,19 @@ async function ensureDatabase(postmaster: Postmaster, password: string): Promise
   }
 }
 
+/** Messages of a server's log that say nothing about its failure. */
+const ROUTINE = /^(starting|listening|creating|database system)/;
+
+/** What ended a server, from its log, in one line: its messages up to the first one of severity FATAL or PANIC. */
+function reasonIn(log: string): string {
+  const messages: string[] = [];
+  for (const [, severity, message = ''] of log.matchAll(/ (LOG|FATAL|PANIC): +(.*)/g)) {
+    if (!ROUTINE.test(message)) messages.push(message);
+    if (severity !== 'LOG') break;
+  }
+  return (messages.length > 0 ? messages.join('; ') : log.replaceAll('\n', ' ')).replace(/\.$/, '');
+}
+
 /**
  * Waits for the server that already runs on this data. A server that does not answer is stopped if nobody uses it; a stale
  * `postmaster.pid` is made harmless. Returns undefined if a server must be started.
@@ -139,7 +152,12 @@ export async function startServer(
     await ensureDatabase(postmaster, password);
   } catch (error) {
     await stopPostmaster(postmaster.pid, cluster.paths.data);
-    throw error;
+    if (error instanceof EmbeddedServerError) throw error;
+    const reason = error instanceof Error ? error.message : error;
+    throw new EmbeddedServerError(
+      `The data of the embedded PostgreSQL cannot be used: ${reason}. Its log is ${cluster.paths.log}; a backup can be restored into another DATA_DIR.`,
+      { cause: error },
+    );
   }
   return postmaster;
 }
@@ -173,7 +191,7 @@ async function launch(
     const transient = /in use|already exists/.test(result.failure);
     if (!transient || attempt >= 20 || performance.now() > deadline) {
       throw new EmbeddedServerError(
-        `The embedded PostgreSQL did not start (its log is ${paths.log}): ${result.failure}`,
+        `The embedded PostgreSQL did not start: ${reasonIn(result.failure)}. Its log is ${paths.log}; a backup can be restored into another DATA_DIR.`,
       );
     }
     await sleep(250);

@@ -77,6 +77,7 @@ function toInput(frameSet: FrameSet): FrameSetInput {
     kind: 'frame_set',
     format: null,
     filename: frameSet.filename,
+    dimensions: null,
     content: null,
     document: null,
     origin: null,

@@ -2,17 +2,9 @@ import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
-import type { AccessSettings } from './settings.ts';
+import { type AccessSettings, splitList } from './settings.ts';
 
 type OriginGuardOptions = Pick<AccessSettings, 'HOST' | 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'CORS_ORIGINS'>;
-
-/** Splits a comma-separated setting, in lower case; blanks are trimmed and empty entries dropped. */
-export function splitList(value: string): string[] {
-  return value
-    .split(',')
-    .map((entry) => entry.trim().toLowerCase())
-    .filter((entry) => entry !== '');
-}
 
 /** The host name in a `Host` header, without port and brackets, in lower case; undefined if the header is malformed. */
 function hostNameOf(header: string): string | undefined {

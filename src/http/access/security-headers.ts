@@ -1,7 +1,7 @@
 import cors from '@fastify/cors';
 import fp from 'fastify-plugin';
-import { splitList } from './origin-guard.ts';
 import type { AccessSettings } from './settings.ts';
+import { splitList } from './settings.ts';
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",

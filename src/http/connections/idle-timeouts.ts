@@ -3,6 +3,8 @@ import { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
+import { noteProblem } from '../operators/request-log.ts';
+import { PROBLEMS } from '../problems/problems.ts';
 import { answerOnSocket } from './raw-socket-errors.ts';
 import type { ConnectionSettings } from './settings.ts';
 
@@ -24,6 +26,14 @@ interface Exchange {
   last: Mark;
 }
 
+/** The idle timeout of uploads while others wait for their places. */
+const CROWDED_IDLE_MS = 5_000;
+
+export interface IdleTimeoutOptions extends ConnectionSettings {
+  /** Whether uploads wait for a place. */
+  areUploadsCrowded: () => boolean;
+}
+
 function phaseOf({ request, reply }: Exchange): Phase {
   if (!request.raw.complete) return 'receiving';
   return reply.raw.headersSent ? 'sending' : 'working';
@@ -38,10 +48,11 @@ function movedBytes(phase: Phase, socket: Socket): number {
  * server's own time does not count, nor does the length of an exchange that moves. Fastify's and Node's own timeouts limit
  * the whole body or answer and would cut off long streams.
  *
- * A client that is still sending gets a 408; one that does not read is cut off.
+ * A client that is still sending gets a 408; one that does not read is cut off. While uploads wait for a place, one that has
+ * stopped gives up its own sooner.
  */
-export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
-  const { IDLE_TIMEOUT_MS: idleMs, MIN_TRANSFER_RATE: minRate } = settings;
+export const idleTimeouts = fp(async (app, options: IdleTimeoutOptions) => {
+  const { IDLE_TIMEOUT_MS, MIN_TRANSFER_RATE: minRate, areUploadsCrowded } = options;
   const exchanges = new Set<Exchange>();
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -56,10 +67,12 @@ export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
 
   const check = (): void => {
     const time = performance.now();
+    const receivingMs = areUploadsCrowded() ? Math.min(IDLE_TIMEOUT_MS, CROWDED_IDLE_MS) : IDLE_TIMEOUT_MS;
     for (const exchange of exchanges) {
       const { request, reply, start, last } = exchange;
       const { socket } = request.raw;
       const phase = phaseOf(exchange);
+      const idleMs = phase === 'receiving' ? receivingMs : IDLE_TIMEOUT_MS;
       const now = { bytes: movedBytes(phase, socket), time };
       // The server may have nothing to send right now; only buffered bytes wait for the client.
       const isServersTurn = phase === 'sending' && socket.writableLength === 0 && !reply.raw.writableEnded;
@@ -80,7 +93,7 @@ export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
     }
   };
 
-  const timer = setInterval(check, Math.min(1000, idleMs / 4));
+  const timer = setInterval(check, Math.min(1000, IDLE_TIMEOUT_MS / 4));
   timer.unref();
   app.addHook('onClose', async () => clearInterval(timer));
 });
@@ -89,7 +102,11 @@ export const idleTimeouts = fp(async (app, settings: ConnectionSettings) => {
 function endExchange({ request, reply, phase }: Exchange, reason: string): void {
   const { socket } = request.raw;
   if (phase === 'receiving' && !reply.raw.headersSent && socket.writable) {
-    answerOnSocket(socket, new AppError('request_timeout', `The client ${reason}.`), request);
+    const error = new AppError('request_timeout', `The client ${reason}.`);
+    // For the log; the answer itself is written to the socket.
+    reply.code(PROBLEMS[error.code].status);
+    noteProblem(reply.raw, error.code);
+    answerOnSocket(socket, error, request);
   } else {
     socket.destroy();
   }

@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { FastifyBaseLogger } from 'fastify';
 import { AppError } from '../../core/errors.ts';
 import { SECURITY_HEADERS } from '../access/security-headers.ts';
-import { PROBLEM_MEDIA_TYPE, toProblem } from '../problems/problems.ts';
+import { logUnrouted } from '../operators/request-log.ts';
+import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from '../problems/problems.ts';
 import { closeLingering } from './lingering-close.ts';
 
 /** Short, because the request's handler and its temporary files stay until the connection closes. */
 const LINGER_MS = 1_000;
+
+/** Connections that have had their last answer. */
+const answered = new WeakSet<Socket>();
 
 /**
  * Writes a problem to a connection on which no answer has begun, and closes it: for failures outside a request's handler. If an
@@ -18,6 +23,7 @@ export function answerOnSocket(
   error: AppError,
   request: { id: string; url: string; method?: string },
 ): void {
+  answered.add(socket);
   // Node's own handler of malformed requests uses this field, too: there is no public one for the current answer.
   const { _httpMessage: response } = socket as { _httpMessage?: ServerResponse | null };
   if (!socket.writable || response?.headersSent) {
@@ -41,14 +47,15 @@ export function answerOnSocket(
   closeLingering(socket, LINGER_MS);
 }
 
-const answered = new WeakSet<Socket>();
-
 /** Answers bytes that are not HTTP, and headers that are too long or too slow: there is no complete request for a handler. */
-export function answerClientError(error: Error & { code?: string }, socket: Socket): void {
-  // The parser fails again for every further chunk.
+export function answerClientError(
+  error: Error & { code?: string },
+  socket: Socket,
+  log: FastifyBaseLogger,
+): void {
+  // The parser fails again for every further chunk, and if the client closes its side after an answer.
   if (error.code === 'ECONNRESET' || socket.destroyed || answered.has(socket)) return;
-  answered.add(socket);
-  answerOnSocket(socket, toClientError(error), { id: randomUUID(), url: '/' });
+  answerUnrouted(socket, toClientError(error), { method: undefined, url: undefined }, log);
 }
 
 function toClientError({ code }: { code?: string }): AppError {
@@ -65,8 +72,19 @@ function toClientError({ code }: { code?: string }): AppError {
 }
 
 /** Answers an `Expect` header that asks for anything but `100-continue` (RFC 9110, 10.1.1). */
-export function refuseExpectation(request: IncomingMessage, _response: ServerResponse): void {
+export function refuseExpectation(request: IncomingMessage, log: FastifyBaseLogger): void {
   const error = new AppError('expectation_failed', 'Expect may only ask for 100-continue.');
-  const { method = '', url = '/' } = request;
-  answerOnSocket(request.socket, error, { id: randomUUID(), url, method });
+  answerUnrouted(request.socket, error, request, log);
+}
+
+function answerUnrouted(
+  socket: Socket,
+  error: AppError,
+  { method, url }: Pick<IncomingMessage, 'method' | 'url'>,
+  log: FastifyBaseLogger,
+): void {
+  const id = randomUUID();
+  const { status } = PROBLEMS[error.code];
+  logUnrouted(log, { request_id: id, client: socket.remoteAddress, method, url, status, code: error.code });
+  answerOnSocket(socket, error, { id, url: url ?? '/', ...(method === undefined ? {} : { method }) });
 }

@@ -24,7 +24,7 @@ const ReadySchema = Type.Object(
     checks: Type.Object({
       database: StringEnum(['ok', 'unreachable']),
       queues: Type.Record(Type.String(), StringEnum(['ok', 'full']), {
-        description: 'Whether each queue has room, by its name.',
+        description: 'Whether each queue has room for another client, by its name.',
         examples: [{ images: 'ok', image_logs: 'ok', frame_pictures: 'ok', uploads: 'ok' }],
       }),
     }),
@@ -69,7 +69,7 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
         tags: ['operations'],
         summary: 'Check that the service is ready',
         description:
-          'Checks that the database answers and that there is room for more image operations, image logs, pictures of frames and uploads.',
+          'Checks that the database answers and that there is room for image operations, image logs, pictures of frames and uploads of another client. A queue that one client has filled is not full.',
         response: {
           200: jsonResponse('Readiness', 'The service is ready.'),
           ...problemResponses(),
@@ -80,8 +80,7 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
     async (_request, reply) => {
       const isReachable = await sources.isDatabaseReachable();
       const queues = Object.entries(sources.queues).map(([name, stats]): [string, 'ok' | 'full'] => {
-        const { running, waiting, capacity } = stats();
-        return [name, running + waiting < capacity ? 'ok' : 'full'];
+        return [name, stats().hasRoom ? 'ok' : 'full'];
       });
       const isReady = isReachable && queues.every(([, state]) => state === 'ok');
       return reply.code(isReady ? 200 : 503).send({

@@ -1,12 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import fp from 'fastify-plugin';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { VERSION } from '../../core/version.ts';
 import type { QueueStats } from '../../processes/admission.ts';
 import { problemResponses } from '../problems/problems.ts';
 
-interface CacheCounters {
+interface Cache {
   hits: number;
   misses: number;
+  readonly bytes: number;
 }
 
 /** The parts of the running service that metrics are read from. */
@@ -14,8 +16,13 @@ interface MetricSources {
   /** All queues by name. */
   queues: Record<string, () => QueueStats>;
   imageProcessRestarts: () => number;
-  diskCache: CacheCounters & { bytes: number };
-  memoryCache: CacheCounters;
+  /** All caches by name. */
+  caches: Record<string, Cache>;
+  database: {
+    connections: () => { active: number; idle: number; waiting: number };
+    /** Bytes of the tables that hold the data, by name; undefined if the database does not answer soon. */
+    tableBytes: () => Promise<Record<string, number> | undefined>;
+  };
 }
 
 /** The metrics that the slices write, and the registry of all. */
@@ -34,45 +41,97 @@ export function createMetrics(sources: MetricSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
-  const gauge = (name: string, help: string, read: () => number) =>
-    new Gauge({
+  /** A metric that is read when it is scraped. */
+  const gauge = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    read: (set: (labels: Partial<Record<Label, string>>, value: number) => void) => void | Promise<void>,
+  ) =>
+    new Gauge<Label>({
       name,
       help,
+      labelNames,
       registers,
-      collect() {
-        this.set(read());
+      async collect() {
+        this.reset();
+        await read((labels, value) => this.set(labels, value));
       },
     });
+  /** A count that another part of the service keeps. */
+  const counter = <Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    read: (set: (labels: Partial<Record<Label, string>>, value: number) => void) => void,
+  ) =>
+    new Counter<Label>({
+      name,
+      help,
+      labelNames,
+      registers,
+      collect() {
+        this.reset();
+        read((labels, value) => this.inc(labels, value));
+      },
+    });
+  gauge('coreframe_build_info', 'Always 1; the labels are the versions.', ['version', 'node'], (set) =>
+    set({ version: VERSION, node: process.version }, 1),
+  );
   for (const [name, help] of [
     ['running', 'Running image operations, image logs, pictures of frames and uploads.'],
     ['waiting', 'Requests that wait for a place.'],
     ['capacity', 'Maximum number running or waiting at once; further requests get a 503.'],
-  ] as const) {
-    new Gauge({
-      name: `coreframe_queue_${name}`,
-      help,
-      labelNames: ['queue'],
-      registers,
-      collect() {
-        for (const [queue, stats] of Object.entries(sources.queues)) this.set({ queue }, stats()[name]);
-      },
+  ] as const)
+    gauge(`coreframe_queue_${name}`, help, ['queue'], (set) => {
+      for (const [queue, stats] of Object.entries(sources.queues)) set({ queue }, stats()[name]);
     });
-  }
-  gauge(
-    'coreframe_image_process_restarts',
-    'Restarts of image processes since the service started.',
-    sources.imageProcessRestarts,
+  counter(
+    'coreframe_image_process_restarts_total',
+    'Image processes that were replaced, after a crash, a timeout or an abort, or routinely.',
+    [],
+    (set) => set({}, sources.imageProcessRestarts()),
   );
-  gauge('coreframe_disk_cache_bytes', 'Bytes in the disk cache.', () => sources.diskCache.bytes);
-  for (const name of ['disk', 'memory'] as const) {
-    const cache = sources[`${name}Cache`];
-    gauge(`coreframe_${name}_cache_hits`, `Reads served from the ${name} cache.`, () => cache.hits);
-    gauge(
-      `coreframe_${name}_cache_misses`,
-      `Reads that the ${name} cache could not serve.`,
-      () => cache.misses,
-    );
-  }
+  for (const [name, help] of [
+    ['hits', 'Reads served from a cache.'],
+    ['misses', 'Reads that a cache could not serve.'],
+  ] as const)
+    counter(`coreframe_cache_${name}_total`, help, ['cache'], (set) => {
+      for (const [cache, counts] of Object.entries(sources.caches)) set({ cache }, counts[name]);
+    });
+  gauge('coreframe_cache_bytes', 'Bytes in a cache.', ['cache'], (set) => {
+    for (const [cache, { bytes }] of Object.entries(sources.caches)) set({ cache }, bytes);
+  });
+  gauge('coreframe_database_connections', 'Connections of the pool to PostgreSQL.', ['state'], (set) => {
+    const { active, idle } = sources.database.connections();
+    set({ state: 'active' }, active);
+    set({ state: 'idle' }, idle);
+  });
+  gauge(
+    'coreframe_database_connections_waiting',
+    'Queries that wait for a connection of the pool.',
+    [],
+    (set) => set({}, sources.database.connections().waiting),
+  );
+  // Two metrics of one scrape come from one reading.
+  let reading: Promise<Record<string, number> | undefined> | undefined;
+  const readTables = () => {
+    reading ??= sources.database.tableBytes().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+  gauge('coreframe_database_up', 'Whether the database answers: 1 or 0.', [], async (set) =>
+    set({}, (await readTables()) === undefined ? 0 : 1),
+  );
+  gauge(
+    'coreframe_stored_table_bytes',
+    'Bytes on disk of the tables that hold the data: bytes of images and artifacts (`blob_chunks`), and frames. Missing if the database is down.',
+    ['table'],
+    async (set) => {
+      for (const [table, bytes] of Object.entries((await readTables()) ?? {})) set({ table }, bytes);
+    },
+  );
   return {
     registry,
     requests: new Histogram({
@@ -91,7 +150,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     }),
     storedBytes: new Counter({
       name: 'coreframe_stored_bytes_total',
-      help: 'Bytes of uploaded files that were stored.',
+      help: 'Bytes of uploaded files that this process has stored.',
       registers,
     }),
     sentBytes: new Counter({

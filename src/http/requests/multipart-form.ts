@@ -24,6 +24,9 @@ export interface FormFile {
   isTooLarge(): boolean;
 }
 
+/** A multipart form as it arrives. */
+export type Form = AsyncGenerator<FormFile, void, undefined>;
+
 /** Fields that are not files. Each of them becomes a fault. */
 const MAX_OTHER_FIELDS = 20;
 
@@ -100,7 +103,7 @@ async function* readChunks(
 export async function* receiveForm(
   request: FastifyRequest,
   { field, limits }: { field: string; limits: FormLimits },
-): AsyncGenerator<FormFile, void, undefined> {
+): Form {
   const tooLarge = watchBodySize(request, limits);
   const faults: LocatedFault[] = [];
   const addFault = (fault: Fault) => faults.push({ location: 'body', ...fault });
@@ -163,6 +166,16 @@ export async function* receiveForm(
     addFault(parameterFault(`/${field}`, what, undefined));
   }
   if (faults.length > 0) throw parameterErrors(faults);
+}
+
+/** Waits until the first file begins to arrive. The result yields it and the others. */
+export async function waitForFile(form: Form): Promise<Form> {
+  const first = await form.next();
+  return (async function* () {
+    if (first.done) return;
+    yield first.value;
+    yield* form;
+  })();
 }
 
 function toLimitError(error: unknown, { maxFiles }: FormLimits): AppError | undefined {

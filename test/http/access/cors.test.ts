@@ -59,6 +59,6 @@ t.test('health and metrics tell what they should', async (t) => {
   for (const queue of ['images', 'image_logs', 'frame_pictures', 'uploads']) {
     t.match(text, new RegExp(`coreframe_queue_waiting\\{queue="${queue}"\\} 0`));
   }
-  t.match(text, /coreframe_disk_cache_hits \d+/);
+  t.match(text, /coreframe_cache_hits_total\{cache="disk"\} \d+/);
   t.match(text, /process_resident_memory_bytes/);
 });

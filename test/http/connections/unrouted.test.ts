@@ -1,6 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import t, { type Test } from 'tap';
-import { type Answer, exchange, openConnection, readAnswer } from '../../safety/connection.ts';
+import { type Answer, exchange } from '../../safety/connection.ts';
 import { head, type ListeningApp, listen, problemOf } from '../../safety/listening.ts';
 
 let app: ListeningApp;
@@ -139,19 +138,3 @@ for (const [type, body] of [
     }
   });
 }
-
-t.test('a request on an open connection while the server stops', async (t) => {
-  const stopping = await listen(t);
-  const socket = await openConnection(stopping.port);
-  // Its answer comes after the server has begun to stop, so that the connection stays open.
-  socket.write(
-    `${head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'transfer-encoding': 'chunked' })}`,
-  );
-  await sleep(100);
-  const closed = stopping.app.close();
-  await sleep(100);
-  const answering = readAnswer(socket, { answers: 2 });
-  socket.write(`5\r\n--b--\r\n0\r\n\r\n${head('GET', '/health/live')}`);
-  isWholeProblem(t, { ...(await answering), ms: 0 }, 503, 'shutting_down', 'GET /health/live');
-  await closed;
-});
