@@ -15,8 +15,8 @@ const MAX_REQUEST_MS = 5_000;
 /** Maximum growth of the API from the most after any quarter before to the end. */
 const MAX_API_GROWTH = 1.1;
 /**
- * Maximum resident memory of all idle image processes, for each of them. malloc keeps freed memory for later, up to 200 MB and
- * more after some pictures than after others.
+ * Maximum resident memory of an idle image process, on average. malloc keeps up to 200 MB of freed memory for later, more after
+ * some pictures than after others.
  */
 const MAX_IMAGE_PROCESS_BYTES = 400_000_000;
 /** Time after which processes have given back the memory of their last task. */

@@ -19,7 +19,7 @@ export interface HostilePicture {
 }
 
 /** Maximum pixels of a picture whose pixels all exist. The service accepts 50,000,000 in one page. */
-const MAX_PIXELS = 20_000_000;
+const MAX_PIXELS = 10_000_000;
 /** Maximum pixels in all pages that the service accepts. */
 const MAX_TOTAL_PIXELS = 200_000_000;
 
