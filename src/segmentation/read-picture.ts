@@ -3,7 +3,7 @@ import { decoding } from '../pictures/decode-failure.ts';
 import { openDisplayed, openPicture } from '../pictures/open.ts';
 import { toPixels } from '../pictures/pixels.ts';
 import { releaseArray } from '../pictures/release-array.ts';
-import type { ImageLimits, SourceFile } from '../pictures/types.ts';
+import type { ImageLimits, Size, SourceFile } from '../pictures/types.ts';
 import { colorChannels, type Picture } from './labels/picture.ts';
 
 /**
@@ -22,12 +22,17 @@ export async function readPicture(source: SourceFile, page: number, limits: Imag
   return isGrey ? withoutRepeats(picture) : picture;
 }
 
-/** The picture scaled down so that its longer side is at most `size`; the picture itself if it already is. */
-export async function reducePicture(picture: Picture, size: number): Promise<Picture> {
-  const longer = Math.max(picture.width, picture.height);
-  if (longer <= size) return picture;
-  const width = Math.max(1, Math.round((picture.width * size) / longer));
-  const height = Math.max(1, Math.round((picture.height * size) / longer));
+/** The size of a picture scaled down so that its longer side is at most `longest`; its own size if it already is. */
+export function reducedSize({ width, height }: Size, longest: number | undefined): Size {
+  const longer = Math.max(width, height);
+  if (longest === undefined || longer <= longest) return { width, height };
+  const scale = (side: number) => Math.max(1, Math.round((side * longest) / longer));
+  return { width: scale(width), height: scale(height) };
+}
+
+/** The picture scaled down to this size; the picture itself if it already has it. */
+export async function reducePicture(picture: Picture, { width, height }: Size): Promise<Picture> {
+  if (width === picture.width && height === picture.height) return picture;
   const { data, channels } = await toPixels(
     sharp(picture.data, { raw: picture, limitInputPixels: false }).resize(width, height, {
       fit: 'fill',

@@ -7,7 +7,7 @@ import { closeMask, fillHoles, openMask } from './labels/morphology.ts';
 import { colorChannels, type Picture, transparentPixels } from './labels/picture.ts';
 import { METHODS } from './methods/index.ts';
 import { enlarge, type Method } from './methods/method.ts';
-import { readPicture, reducePicture } from './read-picture.ts';
+import { readPicture, reducedSize, reducePicture } from './read-picture.ts';
 import type { SegmentationParams, SegmentationResult } from './schemas.ts';
 
 export interface Segmentation {
@@ -38,8 +38,9 @@ export async function segmentPicture(original: Picture, params: SegmentationPara
   const { width, height } = original;
   const method: Method = METHODS[params.method];
   method.checkCoordinates?.(params, original);
-  const picture =
-    params.working_size === undefined ? original : await reducePicture(original, params.working_size);
+  const size = reducedSize(original, params.working_size);
+  method.checkSize?.(params, size);
+  const picture = await reducePicture(original, size);
   const isAlpha = 'channel' in params && params.channel === 'alpha';
   const hidden = isAlpha ? null : transparentPixels(picture);
 
@@ -53,6 +54,7 @@ export async function segmentPicture(original: Picture, params: SegmentationPara
 
   const segmentedBy = params.segments ?? 'components';
   const runs = extractRuns(classes, width, height);
+  releaseArray(classes);
   const components = connectRuns(runs, params.connectivity);
   const labelling = chooseLabels(runs, components, segmentedBy, params.min_area, params.max_segments);
   const segments = measureSegments(runs, labelling, original, params.connectivity);

@@ -78,11 +78,32 @@ t.test('intact files of every kind are read by all', async (t) => {
 
 t.test('a file cut off anywhere is refused by all', async () => {
   for (const [name, format, bytes] of FILES) {
-    for (const part of [0.2, 0.4, 0.6, 0.8, 0.9, 0.97]) {
+    for (const part of [0.2, 0.25, 0.4, 0.5, 0.6, 0.8, 0.9, 0.97]) {
       const file = save('cut', bytes.subarray(0, Math.floor(bytes.length * part)));
       await isUndecodable(file, format, `${name} to ${part}`);
     }
   }
+});
+
+t.test('a file without its last byte is refused at its upload, or read by all', async (t) => {
+  const accepted: string[] = [];
+  for (const [name, format, bytes] of FILES) {
+    const file = { path: save('cut', bytes.subarray(0, -1)), format };
+    const refusal = await inspectImage(file, LIMITS).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    if (refusal === undefined) {
+      accepted.push(name);
+      for (const user of users) await t.resolves(user.read(file), `${name}, ${user.name}`);
+    } else t.match(refusal, { code: 'undecodable_image' }, name);
+  }
+  // The last byte of these belongs to the end of the file, not to a pixel.
+  const complete = ['JPEG', 'progressive JPEG', 'PNG', 'interlaced PNG', 'GIF'];
+  t.strictSame(
+    accepted.filter((name) => !complete.includes(name)),
+    [],
+  );
 });
 
 t.test('a TIFF whose last page or last text is cut off is refused at its upload', async (t) => {

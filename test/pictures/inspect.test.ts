@@ -192,6 +192,12 @@ t.test('sizes over the limits are refused from the header', async (t) => {
     ],
     ['PNG of 49,000,000 × 1', makePng(49_000_000, 1, Buffer.alloc(10)), {}, /which needs about \d+ MiB/],
     ['PNG of 1 × 49,000,000', makePng(1, 49_000_000, Buffer.alloc(10)), {}, /at most 10000000 rows/],
+    [
+      'GIF of 1,400 pages of 2 × 1439',
+      makeGif(1400, 2, 1439),
+      {},
+      /at most 2000000 rows .* received 2014600/,
+    ],
     ['TIFF in one strip', ONE_STRIP, { maxDecodeBytes: 600 * 1024 ** 2 }, /a TIFF of 7000×7000 .* MiB/],
     ['GIF of 2000 × 2000', makeGif(1, 2000, 2000), { maxPixels: 1_000_000 }, /2000×2000/],
     [

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import t from 'tap';
+import { MASK_FORMS } from '../../src/segmentation/formats/index.ts';
 import { multipartBody } from '../support/app.ts';
 import { withSmallDisk } from '../support/small-disk.ts';
 import { allowedMs } from '../support/time.ts';
@@ -59,10 +60,20 @@ t.test('a full disk is 503 until there is room, and nothing stays behind', async
       const full = await uploadOver(port, await newPicture());
       t.equal(problemOf(full)?.code, 'storage_unavailable', `upload: ${full.status}`);
       // A small result is written by Node, a large one by libvips.
-      for (const width of [250, 3000]) {
-        const resize = await exchange(port, postJson(`/images/${id}/resize`, { width }));
-        t.equal(problemOf(resize)?.code, 'storage_unavailable', `${width}: ${resize.status} ${resize.body}`);
-        t.match(resize.headers['retry-after'], /^[1-9]\d*$/);
+      for (const [operation, params] of [
+        ['resize', { width: 250 }],
+        ['resize', { width: 3000 }],
+        ['crop', { left: 0, top: 0, width: 250, height: 150 }],
+        ['convert', { format: 'webp' }],
+        ['transform', { operations: [{ op: 'flip' }] }],
+        ['render', { operations: [{ op: 'flop' }] }],
+        ['segmentation', { method: 'kmeans' }],
+        ['histogram', { bins: 19 }],
+      ] as const) {
+        const made = await exchange(port, postJson(`/images/${id}/${operation}`, params));
+        const name = `${operation} ${JSON.stringify(params)}: ${made.status} ${made.body}`;
+        t.equal(problemOf(made)?.code, 'storage_unavailable', name);
+        t.match(made.headers['retry-after'], /^[1-9]\d*$/);
       }
       await writeFile(ballast, '');
       t.ok(await works(), 'works when there is room again');
@@ -102,13 +113,13 @@ t.test('full folders for temporary files are 503 for whatever is written there',
       ] as const) {
         requests[`POST ${url}`] = () => exchange(port, postJson(`/images/${id}/${url}`, body));
       }
+      const forms = Object.keys(MASK_FORMS).map((name) => name.slice('mask-'.length));
       for (const url of [
         `/images/${id}/segmentation?method=multi_otsu`,
-        `/images/${id}/segmentation/overlay?method=multi_otsu`,
+        ...forms.map((form) => `/images/${id}/segmentation/${form}?method=multi_otsu`),
         `/images/${id}/histogram?bins=18`,
         `/images/${id}/histogram/plot?bins=18`,
-        `/artifacts/${mask}/segments/geojson`,
-        `/artifacts/${mask}/segments/overlay`,
+        ...forms.map((form) => `/artifacts/${mask}/segments/${form}`),
         `/artifacts/${histogram}/plot`,
         `/artifacts/${histogram}/plot?format=png`,
         '/frames/picture?height=100',

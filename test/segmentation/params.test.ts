@@ -1,5 +1,6 @@
 import t from 'tap';
 import { AppError } from '../../src/core/errors.ts';
+import type { Picture } from '../../src/segmentation/labels/picture.ts';
 import { METHOD_NAMES } from '../../src/segmentation/methods/index.ts';
 import { drawing, resolveParams, segmentPixels } from './support.ts';
 
@@ -151,6 +152,62 @@ t.test('faults that show with the picture', async (t) => {
     t.match(error, { code: 'validation_failed' }, JSON.stringify(params));
     t.same(pathsOf(error), [path], JSON.stringify(params));
   }
+});
+
+t.test('work that would take too long for the size or the colours of the picture', async (t) => {
+  const grey = (width: number, height: number): Picture => ({
+    width,
+    height,
+    channels: 1,
+    data: new Uint8Array(width * height),
+  });
+  const box = { x: 0, y: 0, width: 9, height: 9 };
+  // 2^21 colours.
+  const colorful: Picture = { width: 2048, height: 1024, channels: 3, data: new Uint8Array(3 * 2 ** 21) };
+  for (let i = 0; i < 2 ** 21; i++) colorful.data.set([i >> 16, (i >> 8) & 255, i & 255], 3 * i);
+  for (const [picture, params, message] of [
+    [
+      grey(4000, 4000),
+      { method: 'grabcut', box, working_size: 3000 },
+      'Expected a size that leaves at most 2500000 pixels for working_size but received 3000, which leaves 3000×3000 pixels',
+    ],
+    [
+      grey(1600, 1600),
+      { method: 'grabcut', box, working_size: 5000 },
+      'Expected a size that leaves at most 2500000 pixels for working_size but received 5000, which leaves 1600×1600 pixels',
+    ],
+    [
+      grey(3000, 2000),
+      { method: 'grabcut', box, working_size: 1500, iterations: 9 },
+      'Expected an integer from 1 to 8 with 1500×1000 pixels for iterations but received 9',
+    ],
+    [
+      grey(5000, 5000),
+      { method: 'threshold', adaptive: 'gaussian', block_size: 401 },
+      'Expected an odd integer from 3 to 400 for gaussian with 5000×5000 pixels for block_size but received 401',
+    ],
+    [
+      colorful,
+      { method: 'kmeans', clusters: 16, max_iterations: 137 },
+      'Expected an integer from 1 to 136 with 2097152 colours and 16 clusters for max_iterations but received 137',
+    ],
+  ] as const) {
+    const error = await segmentPixels(picture, params).catch((thrown: unknown) => thrown);
+    t.match(error, { code: 'validation_failed', message }, JSON.stringify(params));
+  }
+  t.test('a smaller copy is allowed', async (t) => {
+    await t.resolves(
+      segmentPixels(grey(5000, 5000), {
+        method: 'threshold',
+        adaptive: 'gaussian',
+        block_size: 401,
+        working_size: 100,
+      }),
+    );
+    await t.resolves(
+      segmentPixels(grey(5000, 5000), { method: 'threshold', adaptive: 'mean', block_size: 999 }),
+    );
+  });
 });
 
 t.test('faults say what was expected and what was received', async (t) => {

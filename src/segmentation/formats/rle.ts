@@ -27,7 +27,8 @@ export function columnRuns({ width, height, data }: LabelMap): ColumnRuns {
     }
   }
   const runs = extractRuns(transposed, height, width);
-  const labels = runs.value.reduce((a, b) => Math.max(a, b), 0);
+  let labels = 0;
+  for (const label of runs.value) labels = Math.max(labels, label);
   const first = new Int32Array(labels + 2);
   for (const label of runs.value) first[label + 1] = (first[label + 1] as number) + 1;
   for (let label = 0; label <= labels; label++) {

@@ -11,12 +11,15 @@ export interface Runs {
   /** Index of each row's first run, and of the end (height + 1 items). */
   rows: Int32Array;
   /** First column of each run. */
-  start: Int32Array;
+  start: Columns;
   /** Column after each run's last one. */
-  end: Int32Array;
+  end: Columns;
   /** Class or label of each run. */
-  value: Int32Array;
+  value: ClassMap;
 }
+
+/** Noise has nearly as many runs as pixels, so they are kept small. */
+type Columns = Uint16Array | Int32Array;
 
 /** Writes the value of each run into its pixels; a run of value 0 is left as it is. */
 export function paintRuns(
@@ -44,9 +47,9 @@ export type Connectivity = 4 | 8;
 export function extractRuns(map: ClassMap, width: number, height: number): Runs {
   const count = countRuns(map, width, height);
   const rows = new Int32Array(height + 1);
-  const start = new Int32Array(count);
-  const end = new Int32Array(count);
-  const value = new Int32Array(count);
+  const newColumns = () => (width <= 65_535 ? new Uint16Array(count) : new Int32Array(count));
+  const [start, end] = [newColumns(), newColumns()] as const;
+  const value = newMapLike(map, count);
   let run = 0;
   for (let y = 0; y < height; y++) {
     rows[y] = run;
@@ -67,6 +70,12 @@ export function extractRuns(map: ClassMap, width: number, height: number): Runs 
   }
   rows[height] = run;
   return { width, height, rows, start, end, value };
+}
+
+/** Zeros of the map's type. (`slice` would not copy a Buffer.) */
+function newMapLike(map: ClassMap, length: number): ClassMap {
+  if (map instanceof Uint8Array) return new Uint8Array(length);
+  return map instanceof Uint16Array ? new Uint16Array(length) : new Int32Array(length);
 }
 
 function countRuns(map: ClassMap, width: number, height: number): number {
@@ -135,8 +144,9 @@ function unite(parent: Int32Array, a: number, b: number): void {
   else parent[rootA] = rootB;
 }
 
+/** The labels take the place of the parents. */
 function numberComponents(parent: Int32Array, { start, end }: Runs): Components {
-  const label = new Int32Array(parent.length);
+  const label = parent;
   let count = 0;
   for (let run = 0; run < parent.length; run++) {
     // A parent always precedes its child, so it already has its label.

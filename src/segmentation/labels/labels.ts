@@ -1,3 +1,4 @@
+import { releaseArray } from '../../pictures/release-array.ts';
 import { type Components, paintRuns, type Runs } from './components.ts';
 
 /** Labels of an oriented picture, row-major; 0 is background. */
@@ -19,7 +20,8 @@ export interface Labelling {
 
 /**
  * Labels for runs: components that are large enough, numbered from 1 in raster order (`components`), or the class of
- * each (`classes`). If there are more than `maxSegments`, the largest are kept (the earlier one of equals).
+ * each (`classes`). If there are more than `maxSegments`, the largest are kept (the earlier one of equals). The labels take
+ * the place of the components.
  */
 export function chooseLabels(
   runs: Runs,
@@ -35,7 +37,7 @@ export function chooseLabels(
     const component = components.label[run] as number;
     groupOf[component] = isRenumbered ? component : (runs.value[run] as number);
   }
-  const areas = new Float64Array(groupOf.reduce((a, b) => Math.max(a, b), 0) + 1);
+  const areas = new Int32Array(groupOf.reduce((a, b) => Math.max(a, b), 0) + 1);
   let small = 0;
   for (let component = 1; component <= components.count; component++) {
     const area = components.areas[component] as number;
@@ -47,9 +49,9 @@ export function chooseLabels(
     }
   }
   const { labelOf, count, beyond } = numberGroups(areas, maxSegments, isRenumbered);
-  const label = new Int32Array(runs.value.length);
+  const { label } = components;
   for (let run = 0; run < label.length; run++) {
-    label[run] = labelOf[groupOf[components.label[run] as number] as number] as number;
+    label[run] = labelOf[groupOf[label[run] as number] as number] as number;
   }
   const componentsOf = new Int32Array(count + 1);
   for (let component = 1; component <= components.count; component++) {
@@ -60,20 +62,44 @@ export function chooseLabels(
 }
 
 /** Labels of the largest groups; components are renumbered without gaps, classes keep their numbers. */
-function numberGroups(areas: Float64Array, maxSegments: number, isRenumbered: boolean) {
-  const present: number[] = [];
-  for (let group = 1; group < areas.length; group++) if ((areas[group] as number) > 0) present.push(group);
-  const beyond = Math.max(0, present.length - maxSegments);
-  const kept =
-    beyond === 0
-      ? present
-      : present
-          .sort((a, b) => (areas[b] as number) - (areas[a] as number) || a - b)
-          .slice(0, maxSegments)
-          .sort((a, b) => a - b);
+function numberGroups(areas: Int32Array, maxSegments: number, isRenumbered: boolean) {
+  const { least, ofLeast, beyond } = largestAreas(areas, maxSegments);
   const labelOf = new Int32Array(areas.length);
-  for (const [i, group] of kept.entries()) labelOf[group] = isRenumbered ? i + 1 : group;
-  return { labelOf, count: labelOf[kept.at(-1) ?? 0] as number, beyond };
+  let equals = 0;
+  let kept = 0;
+  let count = 0;
+  for (let group = 1; group < areas.length; group++) {
+    const area = areas[group] as number;
+    if (area < least || (area === least && ++equals > ofLeast)) continue;
+    kept++;
+    count = isRenumbered ? kept : group;
+    labelOf[group] = count;
+  }
+  return { labelOf, count, beyond };
+}
+
+/**
+ * The smallest of the `most` largest areas, and how many equal ones belong to them. Noise has tens of millions of areas, so they
+ * are sorted in an array of their own type.
+ *
+ * @param areas 0 if there is no such group
+ */
+function largestAreas(areas: Int32Array, most: number) {
+  const present = countPresent(areas);
+  if (present <= most) return { least: 1, ofLeast: present, beyond: 0 };
+  const ascending = areas.slice().sort();
+  const first = ascending.length - most;
+  const least = ascending[first] as number;
+  let end = first;
+  while (ascending[end] === least) end++;
+  releaseArray(ascending);
+  return { least, ofLeast: end - first, beyond: present - most };
+}
+
+function countPresent(areas: Int32Array): number {
+  let count = 0;
+  for (const area of areas) if (area > 0) count++;
+  return count;
 }
 
 /** The label map of labelled runs: 8 bits a pixel for up to 255 labels, else 16. */

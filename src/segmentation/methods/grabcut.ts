@@ -16,17 +16,26 @@ import {
 } from './method.ts';
 import { type Mat, type OpenCv, openCv, withMats } from './opencv.ts';
 
+/**
+ * Maximum pixels of the copy that is cut. The graph of a cut takes at least 300 bytes for each, and OpenCV's WebAssembly has
+ * 2 GB. What it throws when it has no more memory cannot be told from other failures.
+ */
+const MAX_PIXELS = 2_500_000;
+
+/** Maximum pixels × iterations: 18 s for noise, which has no object. */
+const MAX_WORK = MAX_PIXELS * 5;
+
 const params = methodParams(
   'grabcut',
   'Grabcut',
-  'The object in a box, by iterated graph cuts with colour models: on a reduced copy, then refined at full size.',
+  `The object in a box, by iterated graph cuts with colour models: on a reduced copy of up to ${MAX_PIXELS} pixels, then refined at full size.`,
   {
     invert,
     box: SchemaRef(Box),
     foreground: points('Points that are certainly part of the object.'),
     background: points('Points that are certainly not part of it.'),
     iterations: Type.Integer({
-      description: 'Number of rounds of learning the colours and cutting.',
+      description: `Number of rounds of learning the colours and cutting. Multiplied by the pixels of the reduced copy, it is at most ${MAX_WORK}.`,
       default: 5,
       minimum: 1,
       maximum: 20,
@@ -60,6 +69,17 @@ export const grabcut: Method<typeof params> = {
     }
     checkPoints('/foreground', foreground, size);
     checkPoints('/background', background, size);
+  },
+  checkSize({ working_size, iterations }, { width, height }) {
+    const pixels = width * height;
+    const copy = `${width}×${height} pixels`;
+    if (pixels > MAX_PIXELS) {
+      const expected = `a size that leaves at most ${MAX_PIXELS} pixels`;
+      throw parameterError('/working_size', expected, new Words(`${working_size}, which leaves ${copy}`));
+    }
+    const most = Math.floor(MAX_WORK / pixels);
+    if (iterations > most)
+      throw parameterError('/iterations', `an integer from 1 to ${most} with ${copy}`, iterations);
   },
   async classify(input, given) {
     const cv = await openCv();

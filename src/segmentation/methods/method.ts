@@ -151,6 +151,11 @@ export interface Method<Schema extends TObject = TObject, Params = Static<Schema
   check?(params: Params): void;
   /** @throws AppError `validation_failed` for coordinates outside the picture */
   checkCoordinates?(params: Params, size: Size): void;
+  /**
+   * @param size of the picture that the method works on
+   * @throws AppError `validation_failed` for parameters that would take too much time or memory at this size
+   */
+  checkSize?(params: Params, size: Size): void;
   classify(input: MethodInput, params: Params): Classification | Promise<Classification>;
 }
 

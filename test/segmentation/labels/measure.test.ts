@@ -137,6 +137,9 @@ t.test('of more than max_segments the smallest are dropped and counted', async (
   );
   t.equal(result.dropped.max_segments, 2);
   t.same([...labels.data.slice(0, 8)], [1, 1, 0, 0, 0, 2, 2, 2]);
+  const equal = await segmentPixels(drawing('#.##.##.##'), { max_segments: 2 });
+  t.same([...equal.labels.data], [0, 0, 1, 1, 0, 2, 2, 0, 0, 0], 'the earlier of equals are kept');
+  t.equal(equal.result.dropped.max_segments, 2);
 });
 
 t.test('a map of more than 255 labels has 16 bits, and 65,535 labels at most', async (t) => {
@@ -149,4 +152,15 @@ t.test('a map of more than 255 labels has 16 bits, and 65,535 labels at most', a
   t.equal(result.segment_count, 65_535);
   t.equal(result.dropped.max_segments, 80_000 - 65_535);
   t.ok(labels.data instanceof Uint16Array);
+});
+
+t.test('the labels of a row of more than 65,535 pixels', async (t) => {
+  const width = 70_000;
+  const data = new Uint8Array(2 * width);
+  data.fill(255, width - 3, width);
+  const { result } = await segmentPixels({ width, height: 2, channels: 1, data }, {});
+  t.same(
+    result.segments.map(({ bounding_box }) => bounding_box),
+    [{ x: width - 3, y: 0, width: 3, height: 1 }],
+  );
 });

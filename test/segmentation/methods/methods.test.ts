@@ -199,6 +199,7 @@ t.test('adaptive thresholds against OpenCV', { skip: oracleSkip }, async (t) => 
       [11, 2.5],
       [31, -4],
       [101, 7],
+      [251, 3],
     ].map(([block_size = 3, offset = 0]) => ({ kind, block_size, offset, plane: blobs(83, 59, block_size) })),
   );
   const answers = askOracle(
