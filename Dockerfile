@@ -12,7 +12,8 @@ RUN npm ci --ignore-scripts && npx prisma generate
 FROM node:24-bookworm-slim
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 # jemalloc keeps the memory of long-running image processes from fragmenting, and lets libvips use its threads.
-# hadolint ignore=DL3008 -- Debian removes old versions of packages, so a pinned version could not be installed for long.
+# Debian removes old versions of packages, so a pinned version could not be installed for long.
+# hadolint ignore=DL3008
 RUN apt-get update \
   && apt-get install -y --no-install-recommends libjemalloc2 tini \
   && rm -rf /var/lib/apt/lists/* \

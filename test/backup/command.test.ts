@@ -157,7 +157,8 @@ t.test('a full disk ends the backup with a clear sentence and without a backup',
     const { backups } = await checkFiles(new BackupFolder(disk), QUIET);
     t.equal(backups, 0, 'and every blob that was written is whole');
   });
-  if (!isMounted) t.pass('no small disk can be mounted here', { skip: 'mounting needs a privilege' });
+  if (!isMounted)
+    t.pass('no small disk can be mounted here', { skip: 'needs the privilege to mount a file system' });
 });
 
 t.test('--keep removes old backups, and the blobs that no other backup has', async (t) => {

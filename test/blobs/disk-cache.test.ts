@@ -159,7 +159,7 @@ t.test('a file on another file system is moved, too', async (t) => {
   const { cache } = await open(t, BLOCK * 10);
   const other = await mkdtemp('/dev/shm/coreframe-test-').catch(() => undefined);
   if (other === undefined || statSync(other).dev === statSync(folder).dev) {
-    t.pass('', { skip: 'there is no second file system' });
+    t.pass('', { skip: 'needs a second file system' });
     return;
   }
   t.teardown(() => rm(other, { recursive: true }));
@@ -266,7 +266,8 @@ t.test('many leases and releases of more than fits keep the books right', async 
 /** Runs a test on a disk of a few blocks. */
 async function onSmallDisk(t: Test, blocks: number, work: (root: string) => Promise<void>): Promise<void> {
   const isDone = await withSmallDisk(`size=${blocks * BLOCK}`, work);
-  if (!isDone) t.pass('no file system can be mounted here', { skip: 'mounting needs a privilege' });
+  if (!isDone)
+    t.pass('no file system can be mounted here', { skip: 'needs the privilege to mount a file system' });
 }
 
 t.test('a full disk takes new files in place of those that nobody leases', async (t) => {

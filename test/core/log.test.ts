@@ -38,7 +38,7 @@ t.test('every line is written, in order, also those just before the end', async 
 
 t.test(
   'a disk that is full stops nothing',
-  { skip: existsSync('/dev/full') ? false : 'there is no /dev/full' },
+  { skip: existsSync('/dev/full') ? false : 'needs /dev/full' },
   async (t) => {
     const { status, stderr } = runWithLog(
       t,

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import type { FrameBatch } from '../../src/frames/csv/batches.ts';
 import { type ImageLogOptions, ImageLogParser } from '../../src/frames/csv/parser.ts';
 import { isMasked, maskStride } from '../../src/frames/rows/null-mask.ts';
@@ -56,12 +55,4 @@ export function parseLog(file: string | Uint8Array, options: ImageLogOptions = {
   }
   batches.push(...parser.end());
   return { rows: unpack(batches), batches, summary: parser.summary() };
-}
-
-const shared = new URL('../../../shared/data/', import.meta.url);
-
-/** A file of the shared test data; undefined if the data is not there. */
-export function sharedData(name: string): Buffer | undefined {
-  const url = new URL(name, shared);
-  return existsSync(url) ? readFileSync(url) : undefined;
 }

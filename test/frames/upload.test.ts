@@ -3,14 +3,15 @@ import { request as httpRequest } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
-import { multipartBody, SHARED_DATA, sharedFile } from '../support/app.ts';
+import { multipartBody } from '../support/app.ts';
+import { NO_TEST_DATA, readTestData } from '../support/test-data.ts';
 import { createFramesApp, type FramesApp, readCsv, writeLog } from './app.ts';
 
-const CLASSIC = SHARED_DATA ? false : 'the shared data (image-log.csv) is not there';
+const CLASSIC = NO_TEST_DATA;
 
 t.test('the classic log: stored whole, its empty last row reported', { skip: CLASSIC }, async (t) => {
   const { uploadLog, get } = await createFramesApp(t);
-  const file = sharedFile('image-log.csv');
+  const file = readTestData('image-log.csv');
   const response = await uploadLog(file, '', 'image-log.csv');
   t.equal(response.statusCode, 201);
   const frameSet = response.json();
@@ -29,7 +30,7 @@ t.test('the classic log: stored whole, its empty last row reported', { skip: CLA
   t.equal(response.headers.location, `/frame-sets/${frameSet.id}`);
 
   await t.test('the reference rows are equal, every pixel', async (t) => {
-    const expected: Record<string, number[]> = JSON.parse(sharedFile('expected.json').toString())[
+    const expected: Record<string, number[]> = JSON.parse(readTestData('expected.json').toString())[
       'image-log.csv'
     ].area_average_150;
     for (const [depth, pixels] of Object.entries(expected)) {

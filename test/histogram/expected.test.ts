@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
-import path from 'node:path';
 import t from 'tap';
-import { histogramOf, SHARED } from './support.ts';
+import { NO_TEST_DATA, testDataPath } from '../support/test-data.ts';
+import { histogramOf } from './support.ts';
 
 interface ExpectedChannel {
   counts_sha256_le_u32: string;
@@ -17,7 +17,7 @@ type Expected = Record<
   { size: [number, number]; grey?: ExpectedChannel; rgb?: Record<'red' | 'green' | 'blue', ExpectedChannel> }
 >;
 
-const file = path.join(SHARED, 'expected.json');
+const file = testDataPath('expected.json');
 
 function sha256(counts: readonly number[]): string {
   return createHash('sha256')
@@ -26,14 +26,14 @@ function sha256(counts: readonly number[]): string {
 }
 
 if (!existsSync(file)) {
-  t.pass('skipped: the reference values (data/expected.json) are not here', { skip: true });
+  t.pass('reference values', { skip: NO_TEST_DATA });
 } else {
   const expected: Expected = JSON.parse(readFileSync(file, 'utf8'));
   const pictures = Object.entries(expected).filter(([, { grey, rgb }]) => (grey ?? rgb) !== undefined);
   t.equal(pictures.length, 5, 'every picture with a histogram is tested');
   for (const [name, { size, grey, rgb }] of pictures) {
     t.test(`${name} has numpy's counts and statistics`, async (t) => {
-      const result = await histogramOf(path.join(SHARED, 'images', name));
+      const result = await histogramOf(testDataPath('images', name));
       t.same([result.width, result.height], size);
       t.equal(result.converted_from, null);
       for (const [channel, value] of Object.entries(grey === undefined ? { ...rgb } : { grey })) {

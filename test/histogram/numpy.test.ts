@@ -5,7 +5,8 @@ import sharp from 'sharp';
 import t from 'tap';
 import type { Raster } from '../../src/histogram/raster.ts';
 import type { Channel, Region } from '../../src/histogram/schemas.ts';
-import { type Given, histogramOf, randomRaster, SHARED, temporaryFolder } from './support.ts';
+import { testDataPath } from '../support/test-data.ts';
+import { type Given, histogramOf, randomRaster, temporaryFolder } from './support.ts';
 
 /** What is asked of both; `visible` is `ignore_transparent`. */
 interface Case {
@@ -124,7 +125,7 @@ function sharedPictures() {
     ['pngsuite/basn6a16.png', ['green', 'alpha']],
   ];
   return own
-    .map(([name, channels]) => ({ png: path.join(SHARED, name), channels }))
+    .map(([name, channels]) => ({ png: testDataPath(name), channels }))
     .filter(({ png }) => existsSync(png))
     .map(({ png, channels }) => ({
       png,
@@ -134,7 +135,7 @@ function sharedPictures() {
 }
 
 if (!hasNumpy) {
-  t.pass(`skipped: ${python} cannot import numpy`, { skip: true });
+  t.pass('numpy', { skip: 'needs Python with test/requirements.txt (PYTHON)' });
 } else {
   t.test('numpy counts and measures the same', async (t) => {
     const { pictures, maskFile } = await jobs();

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import sharp from 'sharp';
 import t from 'tap';
-import { createTestApp, SHARED_DATA, sharedFile } from '../support/app.ts';
+import { createTestApp } from '../support/app.ts';
+import { NO_TEST_DATA, readTestData } from '../support/test-data.ts';
 
 /** 4×2 pixels: red 0, 10, … 70; green 255; blue 0. */
 const small = sharp(Buffer.from(Array.from({ length: 8 }, (_, index) => [index * 10, 255, 0]).flat()), {
@@ -144,20 +145,16 @@ t.test('the histogram of an artifact; a histogram is not a picture', async (t) =
   t.equal((await send('GET', `/artifacts/${artifact}/resize?width=5`)).statusCode, 422);
 });
 
-t.test(
-  'the oracle through the API',
-  { skip: SHARED_DATA ? false : 'the shared data is not there' },
-  async (t) => {
-    const { send, id } = await appWithImage(t, sharedFile('images/coins.png'));
-    const expected = JSON.parse(sharedFile('expected.json').toString())['coins.png'].grey;
-    const { counts, mean, min, max } = (await send('GET', `/images/${id}/histogram`)).json().channels.grey;
-    t.equal(
-      createHash('sha256')
-        .update(Uint8Array.from(Buffer.from(Uint32Array.from(counts).buffer)))
-        .digest('hex'),
-      expected.counts_sha256_le_u32,
-    );
-    t.match({ min, max }, { min: expected.min, max: expected.max });
-    t.ok(Math.abs(mean - expected.mean) < 1e-9);
-  },
-);
+t.test('the oracle through the API', { skip: NO_TEST_DATA }, async (t) => {
+  const { send, id } = await appWithImage(t, readTestData('images/coins.png'));
+  const expected = JSON.parse(readTestData('expected.json').toString())['coins.png'].grey;
+  const { counts, mean, min, max } = (await send('GET', `/images/${id}/histogram`)).json().channels.grey;
+  t.equal(
+    createHash('sha256')
+      .update(Uint8Array.from(Buffer.from(Uint32Array.from(counts).buffer)))
+      .digest('hex'),
+    expected.counts_sha256_le_u32,
+  );
+  t.match({ min, max }, { min: expected.min, max: expected.max });
+  t.ok(Math.abs(mean - expected.mean) < 1e-9);
+});

@@ -8,8 +8,6 @@ import type { HistogramParams, HistogramResult } from '../../src/histogram/schem
 import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import type { SourceFile } from '../../src/pictures/types.ts';
 
-export const SHARED = path.resolve(import.meta.dirname, '../../../shared/data');
-
 /** The given parameters, with all defaults. */
 export function withDefaults(params: Partial<HistogramParams> = {}): HistogramParams {
   return {

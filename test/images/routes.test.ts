@@ -2,7 +2,8 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import t from 'tap';
-import { createTestApp, SHARED_DATA, sharedFile } from '../support/app.ts';
+import { createTestApp } from '../support/app.ts';
+import { NO_TEST_DATA, readTestData } from '../support/test-data.ts';
 
 const picture = (red: number, width = 40, height = 30) =>
   sharp({ create: { width, height, channels: 3, background: { r: red, g: 100, b: 50 } } })
@@ -185,48 +186,44 @@ t.test('wrong parameters are 422, with their place', async (t) => {
   t.equal((await send('GET', '/images/5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11')).statusCode, 404);
 });
 
-t.test(
-  '20 real pictures and 3 broken ones in one request',
-  { skip: SHARED_DATA ? false : 'the shared data is not there' },
-  async (t) => {
-    const { upload } = await createTestApp(t);
-    const good = [
-      '16bit-grey-alpha.png',
-      'alpha-1024x768.png',
-      'alpha.webp',
-      'animated.gif',
-      'animated.webp',
-      'cielab.tif',
-      'cmyk.jpg',
-      'coffee.png',
-      'coins.png',
-      'exif-orientation-1.jpg',
-      'exif-orientation-3.jpg',
-      'exif-orientation-6.jpg',
-      'exif-orientation-8.jpg',
-      'horse.png',
-      'iiif-squares-1000x1000.png',
-      'multipage.tif',
-      'page.png',
-      'photo-2725x2225.jpg',
-      'photo.avif',
-      'photo.webp',
-    ].map((name) => `images/${name}`);
-    const broken = ['broken/truncated.jpg', 'broken/corrupt-header.jpg', 'broken/refused.svg'];
-    const names = [
-      ...good.slice(0, 5),
-      broken[0],
-      ...good.slice(5, 12),
-      broken[1],
-      ...good.slice(12),
-      broken[2],
-    ].flatMap((name) => name ?? []);
-    const response = await upload(...names.map((filename) => ({ bytes: sharedFile(filename), filename })));
-    t.equal(response.statusCode, 201);
-    const { results } = response.json();
-    t.strictSame(
-      results.map((result: { filename: string; status: string }) => [result.filename, result.status]),
-      names.map((name) => [path.basename(name), broken.includes(name) ? 'failed' : 'created']),
-    );
-  },
-);
+t.test('20 real pictures and 3 broken ones in one request', { skip: NO_TEST_DATA }, async (t) => {
+  const { upload } = await createTestApp(t);
+  const good = [
+    '16bit-grey-alpha.png',
+    'alpha-1024x768.png',
+    'alpha.webp',
+    'animated.gif',
+    'animated.webp',
+    'cielab.tif',
+    'cmyk.jpg',
+    'coffee.png',
+    'coins.png',
+    'exif-orientation-1.jpg',
+    'exif-orientation-3.jpg',
+    'exif-orientation-6.jpg',
+    'exif-orientation-8.jpg',
+    'horse.png',
+    'iiif-squares-1000x1000.png',
+    'multipage.tif',
+    'page.png',
+    'photo-2725x2225.jpg',
+    'photo.avif',
+    'photo.webp',
+  ].map((name) => `images/${name}`);
+  const broken = ['broken/truncated.jpg', 'broken/corrupt-header.jpg', 'broken/refused.svg'];
+  const names = [
+    ...good.slice(0, 5),
+    broken[0],
+    ...good.slice(5, 12),
+    broken[1],
+    ...good.slice(12),
+    broken[2],
+  ].flatMap((name) => name ?? []);
+  const response = await upload(...names.map((filename) => ({ bytes: readTestData(filename), filename })));
+  t.equal(response.statusCode, 201);
+  const { results } = response.json();
+  t.strictSame(
+    results.map((result: { filename: string; status: string }) => [result.filename, result.status]),
+    names.map((name) => [path.basename(name), broken.includes(name) ? 'failed' : 'created']),
+  );
+});

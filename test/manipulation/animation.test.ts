@@ -5,7 +5,8 @@ import t, { type Test } from 'tap';
 import { AppError } from '../../src/core/errors.ts';
 import { referenceKey } from '../../src/manipulation/operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS } from '../../src/manipulation/operations/registry.ts';
-import { decodePixels, differenceOf, needsShared, SHARED_IMAGES } from '../support/images.ts';
+import { decodePixels, differenceOf } from '../support/images.ts';
+import { needsTestData, testDataPath } from '../support/test-data.ts';
 import { sourceOf } from './fixtures.ts';
 import { animateFile, fails, paintFile, transform } from './run.ts';
 import { SAMPLES, WATERMARK } from './samples.ts';
@@ -39,7 +40,7 @@ async function keepsTimeline(t: Test, found: string, wanted: string, name: strin
 }
 
 async function sources(folder: string): Promise<string[]> {
-  const shared = ['animated.gif', 'animated.webp'].map((name) => path.join(SHARED_IMAGES, name));
+  const shared = ['animated.gif', 'animated.webp'].map((name) => testDataPath('images', name));
   return [
     await animateFile(folder, 'animated.gif', DELAYS),
     await animateFile(folder, 'animated.webp', DELAYS),
@@ -214,9 +215,9 @@ t.test('an animation is held to the limits over all pages', async (t) => {
   t.match(await run({ maxOutputPixels: pixels * 4 }, twice), { width: 96, height: 80, pages: 5 });
 });
 
-t.test('pages of a TIFF', needsShared('multipage.tif'), async (t) => {
+t.test('pages of a TIFF', needsTestData('images/multipage.tif'), async (t) => {
   const folder = t.testdir();
-  const file = path.join(SHARED_IMAGES, 'multipage.tif');
+  const file = testDataPath('images', 'multipage.tif');
   const operations = [{ op: 'resize', width: 300 }];
   const pages = await Promise.all(
     [undefined, 0, 1].map((page) =>

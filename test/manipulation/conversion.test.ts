@@ -1,19 +1,12 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import sharp from 'sharp';
 import t from 'tap';
 import { readExif } from '../../src/pictures/exif.ts';
 import { FORMATS, IMAGE_FORMATS, sniffImageFormat } from '../../src/pictures/formats.ts';
-import {
-  decodePixels,
-  differenceOf,
-  looksLike,
-  matchPixels,
-  needsShared,
-  pixelAt,
-  SHARED_IMAGES,
-} from '../support/images.ts';
+import { decodePixels, differenceOf, looksLike, matchPixels, pixelAt } from '../support/images.ts';
+import { needsTestData, testDataPath } from '../support/test-data.ts';
 import { sourceOf } from './fixtures.ts';
 import { paintFile, transform } from './run.ts';
 
@@ -25,10 +18,10 @@ async function headerOf(file: string) {
 /** How far apart 16×16 averages may be: lossy formats, 256 colours, and sharp edges that move a little. */
 const TOLERANCE = { jpeg: 14, png: 12, webp: 14, gif: 40, tiff: 12, avif: 16 } as const;
 
-t.test('each format in, each format out, on real pictures', needsShared(), async (t) => {
+t.test('each format in, each format out, on real pictures', needsTestData('images'), async (t) => {
   const folder = t.testdir();
-  for (const name of existsSync(SHARED_IMAGES) ? readdirSync(SHARED_IMAGES) : []) {
-    const file = path.join(SHARED_IMAGES, name);
+  for (const name of readdirSync(testDataPath('images'))) {
+    const file = testDataPath('images', name);
     const header = await sharp(file).metadata();
     const isAnimated = ['gif', 'webp'].includes(header.format) && (header.pages ?? 1) > 1;
     const onBackground = (background: string) =>
@@ -228,7 +221,7 @@ t.test('grey pictures stay in one channel, where the format has that', async (t)
 const ORIENTATIONS = [1, 3, 6, 8];
 t.test(
   'EXIF orientations give the same upright picture',
-  needsShared('exif-orientation-1.jpg'),
+  needsTestData('images/exif-orientation-1.jpg'),
   async (t) => {
     const folder = t.testdir();
     const steps: object[][] = [
@@ -248,7 +241,7 @@ t.test(
     for (const operations of steps) {
       const results = await Promise.all(
         ORIENTATIONS.map((orientation) =>
-          transform(folder, path.join(SHARED_IMAGES, `exif-orientation-${orientation}.jpg`), {
+          transform(folder, testDataPath('images', `exif-orientation-${orientation}.jpg`), {
             operations,
             output: { format: 'png', compression_level: 1 },
           }),
@@ -396,10 +389,10 @@ t.test('colours are converted to sRGB, or kept with their profile', async (t) =>
   }
 });
 
-t.test('sources of every kind of pixel', needsShared('cmyk.jpg'), async (t) => {
+t.test('sources of every kind of pixel', needsTestData('images/cmyk.jpg'), async (t) => {
   const folder = t.testdir();
   for (const name of ['cmyk.jpg', 'cielab.tif', '16bit-grey-alpha.png', 'multipage.tif']) {
-    const file = path.join(SHARED_IMAGES, name);
+    const file = testDataPath('images', name);
     t.ok(sourceOf(file));
     // The same by one stage and by several.
     const one = await transform(folder, file, {

@@ -1,14 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
 import { deflateSync } from 'node:zlib';
 import { sniffImageFormat } from '../../src/pictures/formats.ts';
 import { PNG_END, pngChunk, pngHeader, RGB } from '../../src/pictures/png.ts';
 import type { ImageLimits, SourceFile } from '../../src/pictures/types.ts';
 import type { Task } from '../../src/work/operation.ts';
-
-/** Public test pictures beside the project; tests that need them are skipped where it is absent. */
-export const SHARED_DATA = fileURLToPath(new URL('../../../shared/data', import.meta.url));
-export const MISSING_DATA = existsSync(SHARED_DATA) ? false : 'needs ../shared/data';
 
 export const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,

@@ -8,8 +8,9 @@ import { toPixels } from '../../src/pictures/pixels.ts';
 import { pngChunk } from '../../src/pictures/png.ts';
 import type { Picture } from '../../src/segmentation/labels/picture.ts';
 import { readPicture } from '../../src/segmentation/read-picture.ts';
-import { LIMITS, MISSING_DATA, SHARED_DATA, sourceOf } from '../manipulation/fixtures.ts';
+import { LIMITS, sourceOf } from '../manipulation/fixtures.ts';
 import { transform } from '../manipulation/run.ts';
+import { NO_TEST_DATA, testDataPath } from '../support/test-data.ts';
 
 const folder = t.testdir();
 const at = (name: string) => path.join(folder, name);
@@ -155,9 +156,9 @@ t.test('16-bit colours with a wide profile are those of the same picture in 8 bi
   t.ok(apart / (eight?.data.length ?? 1) < 1, `${apart / (eight?.data.length ?? 1)} levels apart on average`);
 });
 
-t.test('segmentation sees what a convert shows, on real pictures', { skip: MISSING_DATA }, async (t) => {
+t.test('segmentation sees what a convert shows, on real pictures', { skip: NO_TEST_DATA }, async (t) => {
   const files = ['images', 'pngsuite', 'reported'].flatMap((name) => {
-    const within = path.join(SHARED_DATA, name);
+    const within = testDataPath(name);
     return existsSync(within) ? readdirSync(within).map((file) => path.join(within, file)) : [];
   });
   let compared = 0;
@@ -177,7 +178,7 @@ t.test('segmentation sees what a convert shows, on real pictures', { skip: MISSI
 
 t.test(
   'what cannot be counted as it is stored is counted as it is displayed',
-  { skip: MISSING_DATA },
+  { skip: NO_TEST_DATA },
   async (t) => {
     for (const name of [
       'images/cmyk.jpg',
@@ -185,7 +186,7 @@ t.test(
       'reported/f32_0to1.tif',
       'reported/tif_lab_alpha.tif',
     ]) {
-      const file = path.join(SHARED_DATA, name);
+      const file = testDataPath(name);
       const picture = await openPicture(sourceOf(file), {
         page: 0,
         autoOrient: true,

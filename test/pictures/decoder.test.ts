@@ -8,7 +8,8 @@ import { IMAGE_FORMATS, type ImageFormat } from '../../src/pictures/formats.ts';
 import { inspectImage } from '../../src/pictures/inspect.ts';
 import { readLabelMap } from '../../src/segmentation/labels/label-map.ts';
 import { histogramOf } from '../histogram/support.ts';
-import { LIMITS, MISSING_DATA, makeTiff, SHARED_DATA, sourceOf } from '../manipulation/fixtures.ts';
+import { LIMITS, makeTiff, sourceOf } from '../manipulation/fixtures.ts';
+import { NO_TEST_DATA, testDataPath } from '../support/test-data.ts';
 import { writeOldStyleJpegTiff, writePlainTiff } from './tiff-files.ts';
 import { failureOf, refusalOf, usersOfPictures } from './users.ts';
 
@@ -194,8 +195,8 @@ const REPORTED = {
 };
 
 for (const [name, { size, mean, pixel, last }] of Object.entries(REPORTED)) {
-  t.test(`${name} looks as Pillow shows it`, { skip: MISSING_DATA }, async (t) => {
-    const source = sourceOf(path.join(SHARED_DATA, 'reported', name));
+  t.test(`${name} looks as Pillow shows it`, { skip: NO_TEST_DATA }, async (t) => {
+    const source = sourceOf(testDataPath('reported', name));
     for (const user of users) {
       await user.read(source);
       if (user.name !== 'convert' && user.name !== 'flip') continue;

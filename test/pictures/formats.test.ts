@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import t from 'tap';
 import { FORMATS, formatOfMediaType, IMAGE_FORMATS, sniffImageFormat } from '../../src/pictures/formats.ts';
-import { MISSING_DATA, SHARED_DATA } from '../manipulation/fixtures.ts';
+import { NO_TEST_DATA, testDataPath } from '../support/test-data.ts';
 
 const ftyp = (major: string, ...compatible: string[]) =>
   Buffer.concat([
@@ -45,7 +44,7 @@ for (const [name, head, expected] of CASES) {
   });
 }
 
-t.test('real files are known by their bytes', { skip: MISSING_DATA }, async (t) => {
+t.test('real files are known by their bytes', { skip: NO_TEST_DATA }, async (t) => {
   const files = {
     'images/photo.avif': 'avif',
     'images/photo.webp': 'webp',
@@ -57,7 +56,7 @@ t.test('real files are known by their bytes', { skip: MISSING_DATA }, async (t) 
     'broken/refused.svg': undefined,
   };
   for (const [file, expected] of Object.entries(files)) {
-    const head = readFileSync(path.join(SHARED_DATA, file));
+    const head = readFileSync(testDataPath(file));
     t.equal(sniffImageFormat(head), expected, file);
   }
 });

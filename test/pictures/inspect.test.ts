@@ -10,14 +10,13 @@ import { pngChunk } from '../../src/pictures/png.ts';
 import type { ImageLimits } from '../../src/pictures/types.ts';
 import {
   LIMITS,
-  MISSING_DATA,
   makeAnimatedWebp,
   makeGif,
   makePng,
   makeTiff,
   resizeJpegHeader,
-  SHARED_DATA,
 } from '../manipulation/fixtures.ts';
+import { NO_TEST_DATA, testDataPath } from '../support/test-data.ts';
 import { allowedMs } from '../support/time.ts';
 import { DATA, writeTiff } from './tiff-files.ts';
 
@@ -88,7 +87,7 @@ const photo = (format: 'jpeg' | 'png' | 'webp' | 'tiff' | 'avif' | 'gif', option
     .toFormat(format, options)
     .toBuffer();
 
-t.test('metadata of known pictures', { skip: MISSING_DATA }, async (t) => {
+t.test('metadata of known pictures', { skip: NO_TEST_DATA }, async (t) => {
   const known: Record<string, Partial<ImageMetadata>> = {
     'photo-2725x2225.jpg': {
       format: 'jpeg',
@@ -107,40 +106,40 @@ t.test('metadata of known pictures', { skip: MISSING_DATA }, async (t) => {
     'multipage.tif': { pages: 2, width: 2464, height: 3248, density: 300 },
   };
   for (const [name, expected] of Object.entries(known)) {
-    t.match(await inspectFile(path.join(SHARED_DATA, 'images', name)), expected, name);
+    t.match(await inspectFile(testDataPath('images', name)), expected, name);
   }
-  const { details } = await inspectFile(path.join(SHARED_DATA, 'images/animated.webp'));
+  const { details } = await inspectFile(testDataPath('images/animated.webp'));
   t.same(details.delays, [...Array<number>(9).fill(3000), 15000]);
   t.equal(details.loop, 3);
-  const { exif } = (await inspectFile(path.join(SHARED_DATA, 'images/cmyk.jpg'))).details;
+  const { exif } = (await inspectFile(testDataPath('images/cmyk.jpg'))).details;
   t.match(exif, { make: 'Canon', f_number: 5.6, iso: 400, taken_at: '2004-03-20T14:54:55' });
 });
 
-t.test('every good picture of the shared data is accepted', { skip: MISSING_DATA }, async (t) => {
+t.test('every good picture of the test data is accepted', { skip: NO_TEST_DATA }, async (t) => {
   const good = [
-    ...readdirSync(path.join(SHARED_DATA, 'images')).map((name) => `images/${name}`),
-    ...readdirSync(path.join(SHARED_DATA, 'pngsuite'))
+    ...readdirSync(testDataPath('images')).map((name) => `images/${name}`),
+    ...readdirSync(testDataPath('pngsuite'))
       .filter((name) => /^[a-wyz].*\.png$/.test(name))
       .map((name) => `pngsuite/${name}`),
   ];
   for (const name of good) {
-    const { width, height } = await inspectFile(path.join(SHARED_DATA, name));
+    const { width, height } = await inspectFile(testDataPath(name));
     t.ok(width > 0 && height > 0, name);
   }
 });
 
 t.test(
-  'every broken picture of the shared data is refused within a second',
-  { skip: MISSING_DATA },
+  'every broken picture of the test data is refused within a second',
+  { skip: NO_TEST_DATA },
   async (t) => {
     const bad = [
-      ...readdirSync(path.join(SHARED_DATA, 'broken')).map((name) => `broken/${name}`),
-      ...readdirSync(path.join(SHARED_DATA, 'pngsuite'))
+      ...readdirSync(testDataPath('broken')).map((name) => `broken/${name}`),
+      ...readdirSync(testDataPath('pngsuite'))
         .filter((name) => /^x.*\.png$/.test(name))
         .map((name) => `pngsuite/${name}`),
     ];
     for (const name of bad) {
-      const { code, detail, ms } = await refusal(() => inspectFile(path.join(SHARED_DATA, name)));
+      const { code, detail, ms } = await refusal(() => inspectFile(testDataPath(name)));
       t.match(code, /^(undecodable_image|unsupported_image_format)$/, `${name}: ${detail}`);
       t.notMatch(detail, /\/|libpng|Vips|: :/, 'its reason names no paths and no internals');
       t.ok(ms < allowedMs(1000), name);

@@ -1,11 +1,10 @@
-import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import type { Test } from 'tap';
-import { createTestApp, multipartBody, SHARED_DATA, type TestApp } from '../support/app.ts';
+import { createTestApp, multipartBody, type TestApp } from '../support/app.ts';
 import { type Answer, exchange } from './connection.ts';
 
 export interface ListeningApp extends TestApp {
@@ -70,12 +69,6 @@ export function uploadOver(port: number, bytes: Buffer, filename = 'good.png'): 
 export function head(method: string, url: string, headers: Record<string, string | number> = {}): string {
   const lines = Object.entries({ host: '127.0.0.1', ...headers }).map(([name, value]) => `${name}: ${value}`);
   return `${method} ${url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
-}
-
-/** Options that skip a test where the shared data is missing, naming it. */
-export function needsData(...names: string[]): { skip?: string } {
-  const missing = names.find((name) => !SHARED_DATA || !existsSync(path.join(SHARED_DATA, name)));
-  return missing === undefined ? {} : { skip: `the shared data has no ${missing}` };
 }
 
 /** JSON of an answer that is a problem document; undefined for anything else. */

@@ -1,21 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
-import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp from 'sharp';
 import t, { type Test } from 'tap';
-import { SHARED_DATA, sharedFile } from '../support/app.ts';
+import { needsTestData, readTestData, testDataPath } from '../support/test-data.ts';
 import { allowedMs } from '../support/time.ts';
 import { type Answer, exchange } from './connection.ts';
-import {
-  head,
-  type ListeningApp,
-  listen,
-  needsData,
-  newPicture,
-  problemOf,
-  uploadOver,
-} from './listening.ts';
+import { head, type ListeningApp, listen, newPicture, problemOf, uploadOver } from './listening.ts';
 
 const MISSING_ID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
@@ -113,19 +104,17 @@ async function refusesFile(t: Test, app: ListeningApp, name: string, bytes: Buff
   t.ok(await app.works(), `${name}: a good upload works`);
 }
 
-t.test('corrupt pictures of PngSuite are refused', needsData('pngsuite'), async (t) => {
+t.test('corrupt pictures of PngSuite are refused', needsTestData('pngsuite'), async (t) => {
   const app = await listen(t);
-  const names = readdirSync(path.join(SHARED_DATA ?? '', 'pngsuite')).filter((name) =>
-    /^x.*\.png$/.test(name),
-  );
+  const names = readdirSync(testDataPath('pngsuite')).filter((name) => /^x.*\.png$/.test(name));
   t.ok(names.length >= 1, `${names.length} files`);
-  for (const name of names) await refusesFile(t, app, name, sharedFile(`pngsuite/${name}`));
+  for (const name of names) await refusesFile(t, app, name, readTestData(`pngsuite/${name}`));
 });
 
-t.test('broken files are refused', needsData('broken'), async (t) => {
+t.test('broken files are refused', needsTestData('broken'), async (t) => {
   const app = await listen(t);
-  for (const name of readdirSync(path.join(SHARED_DATA ?? '', 'broken'))) {
-    await refusesFile(t, app, name, sharedFile(`broken/${name}`));
+  for (const name of readdirSync(testDataPath('broken'))) {
+    await refusesFile(t, app, name, readTestData(`broken/${name}`));
   }
 });
 

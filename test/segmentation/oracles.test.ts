@@ -5,20 +5,20 @@ import { lloyd } from '../../src/segmentation/methods/kmeans.ts';
 import { extractPlane } from '../../src/segmentation/methods/plane.ts';
 import {
   askOracle,
+  dataFile,
   decodeBytes,
   encodePicture,
   oracleSkip,
   overlap,
   readRgb,
   segment,
-  sharedFile,
 } from './support.ts';
 
-const coins = sharedFile('images/coins.png');
-const page = sharedFile('images/page.png');
-const coffee = sharedFile('images/coffee.png');
-const horse = sharedFile('images/horse.png');
-const coinLabels = sharedFile('oracles/coins-labels.png');
+const coins = dataFile('images/coins.png');
+const page = dataFile('images/page.png');
+const coffee = dataFile('images/coffee.png');
+const horse = dataFile('images/horse.png');
+const coinLabels = dataFile('oracles/coins-labels.png');
 
 t.test(
   'thresholds and foreground of scikit-image and OpenCV',

@@ -8,7 +8,7 @@ import { METHOD_NAMES, type MethodName } from '../../src/segmentation/methods/in
 import type { SegmentationResult } from '../../src/segmentation/schemas.ts';
 import { segmentFile } from '../../src/segmentation/segment.ts';
 import { runSegmentation } from '../../src/segmentation/task.ts';
-import { LIMITS, resolveParams, segment, segmentPixels, sharedFile, sourceOf } from './support.ts';
+import { dataFile, LIMITS, resolveParams, segment, segmentPixels, sourceOf } from './support.ts';
 
 /** A call of each method that fits a picture of any size. */
 const CALLS: Record<MethodName, (width: number, height: number) => object> = {
@@ -220,7 +220,7 @@ for (const [name, params, expected] of [
   ['multipage.tif', { page: 1, working_size: 400 }, { width: 1232, height: 1624, color_channels: ['grey'] }],
   ['exif-orientation-6.jpg', { working_size: 200 }, { width: 1800, height: 1200 }],
 ] as const) {
-  const { path: file, skip } = sharedFile(`images/${name}`);
+  const { path: file, skip } = dataFile(`images/${name}`);
   t.test(`the real ${name}`, { skip }, async (t) => {
     const { labels, result } = await segment(file, params);
     t.match(result, expected);

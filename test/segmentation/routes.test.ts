@@ -4,10 +4,11 @@ import sharp from 'sharp';
 import t, { type Test } from 'tap';
 import type { Segment } from '../../src/segmentation/labels/segment.ts';
 import { METHOD_NAMES } from '../../src/segmentation/methods/index.ts';
-import { createTestApp, SHARED_DATA, sharedFile, type TestApp } from '../support/app.ts';
+import { createTestApp, type TestApp } from '../support/app.ts';
+import { NO_TEST_DATA, readTestData } from '../support/test-data.ts';
 import { askOracle, encodeLabels, oracleSkip, overlap, readLabels } from './support.ts';
 
-const skipShared = { skip: SHARED_DATA ? false : 'the shared data is not there' };
+const skipShared = { skip: NO_TEST_DATA };
 
 /** 12×8 pixels: three bright rectangles on black, one with a hole, one at the border. */
 const ROWS = [
@@ -425,7 +426,7 @@ t.test('histograms of a mask, of a label and per label', async (t) => {
 
 t.test('coins: components, the watershed oracle, multi-Otsu', skipShared, async (t) => {
   const { send } = served;
-  const id = await uploadFor(t, sharedFile('images/coins.png'), 'coins.png');
+  const id = await uploadFor(t, readTestData('images/coins.png'), 'coins.png');
   for (const [connectivity, count] of [
     [4, 154],
     [8, 96],
@@ -446,7 +447,7 @@ t.test('coins: components, the watershed oracle, multi-Otsu', skipShared, async 
   const watershed = await look(`/images/${id}`, String(query));
   t.equal(watershed.segmentation.segment_count, 24);
   const found = (await readLabels((await send('GET', watershed.artifact.content_url)).rawPayload)).data;
-  const oracle = (await readLabels(sharedFile('oracles/coins-labels.png'))).data;
+  const oracle = (await readLabels(readTestData('oracles/coins-labels.png'))).data;
   for (let coin = 1; coin <= 24; coin++) {
     const hits = found.filter((_, i) => oracle[i] === coin && found[i] !== 0).sort();
     const label = hits[hits.length >> 1];
@@ -461,7 +462,7 @@ t.test('coins: components, the watershed oracle, multi-Otsu', skipShared, async 
 
 t.test('COCO over HTTP decodes in pycocotools to the label map', { skip: oracleSkip }, async (t) => {
   const { send } = served;
-  const pictures = [await drawn, ...(SHARED_DATA ? [sharedFile('images/coins.png')] : [])];
+  const pictures = [await drawn, ...(NO_TEST_DATA ? [] : [readTestData('images/coins.png')])];
   const cases = [];
   for (const bytes of pictures) {
     const id = await uploadFor(t, bytes);

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -14,6 +13,7 @@ import { seededRandom } from '../../src/segmentation/methods/random.ts';
 import { completeParams, nameMethod } from '../../src/segmentation/params.ts';
 import { SEGMENTATION_SCHEMAS, type SegmentationParams } from '../../src/segmentation/schemas.ts';
 import { type Segmentation, segmentFile, segmentPicture } from '../../src/segmentation/segment.ts';
+import { needsTestData, testDataPath } from '../support/test-data.ts';
 
 export const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,
@@ -22,12 +22,9 @@ export const LIMITS: ImageLimits = {
   maxDecodeBytes: 2 ** 31,
 };
 
-const SHARED = fileURLToPath(new URL('../../../shared/data/', import.meta.url));
-
-/** A file of the shared test data, and the reason why a test that needs it is skipped if it is absent. */
-export function sharedFile(name: string): { path: string; skip: string | false } {
-  const file = SHARED + name;
-  return { path: file, skip: existsSync(file) ? false : `../shared/data/${name} is absent` };
+/** A file of the test data, and the reason why a test that needs it is skipped if it is missing. */
+export function dataFile(name: string): { path: string; skip: string | false } {
+  return { path: testDataPath(name), ...needsTestData(name) };
 }
 
 export function sourceOf(file: string): SourceFile {
@@ -137,7 +134,7 @@ export const oracleSkip: string | false = (() => {
   const script =
     'import sys, importlib.util as u; sys.exit(any(u.find_spec(m) is None for m in sys.argv[1:]))';
   const { status } = spawnSync(PYTHON, ['-c', script, ...MODULES]);
-  return status === 0 ? false : `${PYTHON} lacks the modules of test/requirements.txt`;
+  return status === 0 ? false : 'needs Python with test/requirements.txt (PYTHON)';
 })();
 
 export const encodePicture = ({ width, height, channels, data }: Picture) => ({

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -103,15 +102,4 @@ export function multipartBody(
   );
   const body = Buffer.concat([...parts, Buffer.from(`--${boundary}--\r\n`)]);
   return { body, headers: { 'content-type': `multipart/form-data; boundary=${boundary}` } };
-}
-
-/** Real pictures and broken ones that lie beside the project on some machines; undefined where they do not. */
-export const SHARED_DATA: string | undefined = [
-  path.resolve(import.meta.dirname, '../../../shared/data'),
-].find((folder) => existsSync(folder));
-
-/** A file of the shared data. */
-export function sharedFile(name: string): Buffer {
-  if (!SHARED_DATA) throw new Error('The shared data is not there; skip the test.');
-  return readFileSync(path.join(SHARED_DATA, name));
 }

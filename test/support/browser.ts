@@ -6,9 +6,7 @@ const EXECUTABLE = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 /** Why a test that needs a browser is to be skipped; false where there is one. In CI its lack is a failure instead. */
 export const NO_BROWSER: string | false =
-  existsSync(EXECUTABLE) || process.env.CI
-    ? false
-    : `no browser at ${EXECUTABLE}; install Debian's chromium, or name one by CHROMIUM`;
+  existsSync(EXECUTABLE) || process.env.CI ? false : 'needs Chromium (apt-get install chromium, or CHROMIUM)';
 
 /**
  * Starts a headless Chromium that ends with the test. Names below `.test` are this machine; no other host can be

@@ -1,16 +1,5 @@
-import { existsSync } from 'node:fs';
-import path from 'node:path';
 import sharp, { type SharpOptions } from 'sharp';
 import type { Test } from 'tap';
-
-/** Public pictures beside the project, where they are; tests that need them are skipped elsewhere. */
-export const SHARED_IMAGES = path.resolve(import.meta.dirname, '../../../shared/data/images');
-
-/** Options that skip a test where a shared picture is missing, naming it. */
-export function needsShared(name = ''): { skip?: string } {
-  const file = path.join(SHARED_IMAGES, name);
-  return existsSync(file) ? {} : { skip: `${file} is missing` };
-}
 
 /** Decoded pixels: H×W×4 (RGBA, 8-bit sRGB), row-major. */
 export interface Pixels {

@@ -21,5 +21,6 @@ t.test('a full disk is the failure of the service', async (t) => {
     const written = writeNewFile(path.join(folder, 'file'), Buffer.alloc(200_000));
     await t.rejects(written, { code: 'storage_unavailable' });
   });
-  if (!isDone) t.pass('no small disk can be mounted here', { skip: 'mounting needs a privilege' });
+  if (!isDone)
+    t.pass('no small disk can be mounted here', { skip: 'needs the privilege to mount a file system' });
 });

@@ -260,7 +260,7 @@ t.test('a server that cannot start says why', async (t) => {
 
 t.test(
   'a folder that the server cannot reach is refused by its name',
-  { skip: !isRoot && 'not root' },
+  { skip: !isRoot && 'needs root' },
   async (t) => {
     const closed = await mkdtemp(path.join(tmpdir(), 'coreframe-closed-'));
     t.teardown(() => rm(closed, { recursive: true, force: true }));
@@ -285,7 +285,7 @@ t.test('a folder that cannot be written is refused', async (t) => {
 
 t.test(
   'an ordinary user needs no other user; root then runs the server as that one',
-  { skip: !isRoot && 'not root' },
+  { skip: !isRoot && 'needs root' },
   async (t) => {
     const user = await serverUser('/nonexistent');
     if (!user) throw new Error('Root has a server user.');

@@ -2,26 +2,34 @@ import t from 'tap';
 import { AppError } from '../../../src/core/errors.ts';
 import { parseDepth } from '../../../src/frames/csv/cells.ts';
 import { ImageLogParser } from '../../../src/frames/csv/parser.ts';
-import { createRandom, parseLog, sharedData } from '../support.ts';
+import { needsTestData, readTestData } from '../../support/test-data.ts';
+import { createRandom, parseLog } from '../support.ts';
 
-t.test('the classic file: every row, one empty row, every depth the double of its text', async (t) => {
-  const file = sharedData('image-log.csv');
-  if (!file) {
-    t.pass('', { skip: 'shared/data/image-log.csv is not there' });
-    return;
-  }
-  const { rows, summary } = parseLog(file, {}, () => 10_000);
-  const { quality } = summary;
-  t.equal(rows.length, 5460);
-  t.equal(summary.columns, 200);
-  t.match(quality, { rows: 5460, empty_rows: 1, bad_rows: 0, null_pixels: 0, duplicate_depths: 0, gaps: 0 });
-  t.match(quality, { depth_min: 9000.1, depth_max: 9546, depth_order: 'ascending', steps_exact: true });
-  t.equal(quality.step?.typical, 0.1);
-  const lines = file.toString().split('\n').slice(1, 5461);
-  const cells = lines.map((line) => line.split(','));
-  t.equal(rows.filter((row, index) => Object.is(row.depth, Number(cells[index]?.[0]))).length, 5460);
-  t.equal(rows.filter((row, index) => row.pixels.join() === cells[index]?.slice(1).join()).length, 5460);
-});
+t.test(
+  'the classic file: every row, one empty row, every depth the double of its text',
+  needsTestData('image-log.csv'),
+  async (t) => {
+    const file = readTestData('image-log.csv');
+    const { rows, summary } = parseLog(file, {}, () => 10_000);
+    const { quality } = summary;
+    t.equal(rows.length, 5460);
+    t.equal(summary.columns, 200);
+    t.match(quality, {
+      rows: 5460,
+      empty_rows: 1,
+      bad_rows: 0,
+      null_pixels: 0,
+      duplicate_depths: 0,
+      gaps: 0,
+    });
+    t.match(quality, { depth_min: 9000.1, depth_max: 9546, depth_order: 'ascending', steps_exact: true });
+    t.equal(quality.step?.typical, 0.1);
+    const lines = file.toString().split('\n').slice(1, 5461);
+    const cells = lines.map((line) => line.split(','));
+    t.equal(rows.filter((row, index) => Object.is(row.depth, Number(cells[index]?.[0]))).length, 5460);
+    t.equal(rows.filter((row, index) => row.pixels.join() === cells[index]?.slice(1).join()).length, 5460);
+  },
+);
 
 const HEADER = 'depth,col1,col2,col3\n';
 

@@ -1,6 +1,6 @@
 import sharp from 'sharp';
 import t from 'tap';
-import { SHARED_DATA, sharedFile } from '../../support/app.ts';
+import { NO_TEST_DATA, readTestData } from '../../support/test-data.ts';
 import { createFramesApp, writeLog } from '../app.ts';
 
 /** Pixels of a picture: RGBA of each, row after row. */
@@ -19,35 +19,31 @@ async function decode(
   };
 }
 
-t.test(
-  'the whole classic log as one picture',
-  { skip: SHARED_DATA ? false : 'the shared data (image-log.csv) is not there' },
-  async (t) => {
-    const { uploadLog, get } = await createFramesApp(t);
-    await uploadLog(sharedFile('image-log.csv'));
-    const response = await get('/frames/picture');
-    t.match(response.headers, {
-      'content-type': 'image/png',
-      'x-frame-count': '5460',
-      'x-frame-width': '150',
-    });
-    const picture = await decode(response.rawPayload);
-    t.strictSame([picture.width, picture.height], [150, 5460]);
-    const frames = (await get('/frames?depth_min=9273&depth_max=9273')).json();
-    const row = await decode(Buffer.from(frames[0].image, 'base64'));
-    for (let x = 0; x < 150; x++) t.strictSame(picture.at(x, 2729), row.at(x, 0));
-    for (const format of ['webp', 'jpeg']) {
-      const other = await get(`/frames/picture?format=${format}`);
-      const metadata = await sharp(other.rawPayload).metadata();
-      t.strictSame([metadata.format, metadata.width, metadata.height], [format, 150, 5460]);
-    }
-    t.strictSame(
-      (await decode((await get('/frames/picture?format=webp')).rawPayload)).at(70, 1000),
-      picture.at(70, 1000),
-      'WebP is lossless',
-    );
-  },
-);
+t.test('the whole classic log as one picture', { skip: NO_TEST_DATA }, async (t) => {
+  const { uploadLog, get } = await createFramesApp(t);
+  await uploadLog(readTestData('image-log.csv'));
+  const response = await get('/frames/picture');
+  t.match(response.headers, {
+    'content-type': 'image/png',
+    'x-frame-count': '5460',
+    'x-frame-width': '150',
+  });
+  const picture = await decode(response.rawPayload);
+  t.strictSame([picture.width, picture.height], [150, 5460]);
+  const frames = (await get('/frames?depth_min=9273&depth_max=9273')).json();
+  const row = await decode(Buffer.from(frames[0].image, 'base64'));
+  for (let x = 0; x < 150; x++) t.strictSame(picture.at(x, 2729), row.at(x, 0));
+  for (const format of ['webp', 'jpeg']) {
+    const other = await get(`/frames/picture?format=${format}`);
+    const metadata = await sharp(other.rawPayload).metadata();
+    t.strictSame([metadata.format, metadata.width, metadata.height], [format, 150, 5460]);
+  }
+  t.strictSame(
+    (await decode((await get('/frames/picture?format=webp')).rawPayload)).at(70, 1000),
+    picture.at(70, 1000),
+    'WebP is lossless',
+  );
+});
 
 t.test('height bins rows: average, then normalize, then colour', async (t) => {
   const { uploadLog, get } = await createFramesApp(t);

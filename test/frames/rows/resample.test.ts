@@ -2,7 +2,8 @@ import t from 'tap';
 import { isMasked, maskStride, setMasked } from '../../../src/frames/rows/null-mask.ts';
 import { createResampler } from '../../../src/frames/rows/resample.ts';
 import { RESAMPLE_KERNELS, type ResampleKernel } from '../../../src/frames/rows/resampler.ts';
-import { createRandom, parseLog, sharedData } from '../support.ts';
+import { needsTestData, readTestData } from '../../support/test-data.ts';
+import { createRandom, parseLog } from '../support.ts';
 
 type Row = (number | null)[];
 
@@ -50,12 +51,8 @@ function exactArea(row: Row, width: number): Row {
   });
 }
 
-t.test('the oracle rows of the classic file', async (t) => {
-  const [file, oracle] = [sharedData('image-log.csv'), sharedData('expected.json')];
-  if (!file || !oracle) {
-    t.pass('', { skip: 'shared/data/image-log.csv or expected.json is not there' });
-    return;
-  }
+t.test('the oracle rows of the classic file', needsTestData('image-log.csv', 'expected.json'), async (t) => {
+  const [file, oracle] = [readTestData('image-log.csv'), readTestData('expected.json')];
   const expected: Record<string, number[]> = JSON.parse(oracle.toString())['image-log.csv'].area_average_150;
   const { rows } = parseLog(file);
   for (const [depth, pixels] of Object.entries(expected)) {

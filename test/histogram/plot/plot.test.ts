@@ -7,7 +7,8 @@ import { renderPlotPng } from '../../../src/histogram/plot/png.ts';
 import { PLOT_SCALES, PLOT_THEMES } from '../../../src/histogram/plot/schemas.ts';
 import { textNode } from '../../../src/histogram/plot/svg.ts';
 import type { Channel, HistogramResult } from '../../../src/histogram/schemas.ts';
-import { histogramOf, SHARED, temporaryFolder } from '../support.ts';
+import { NO_TEST_DATA, testDataPath } from '../../support/test-data.ts';
+import { histogramOf, temporaryFolder } from '../support.ts';
 
 const { folder, remove } = temporaryFolder();
 t.teardown(remove);
@@ -200,9 +201,9 @@ t.test('plots of every size and of odd results', async (t) => {
 });
 
 t.test('of known photos: the coffee is red at the bright end, the coins are one grey hill', async (t) => {
-  const picture = (name: string) => path.join(SHARED, 'images', name);
+  const picture = (name: string) => testDataPath('images', name);
   if (!existsSync(picture('coffee.png'))) {
-    t.pass('skipped: data/images is not here', { skip: true });
+    t.pass('known photos', { skip: NO_TEST_DATA });
     return;
   }
   const x = (level: number) => Math.round(BOX.left + (level / 256) * (BOX.right - BOX.left));

@@ -6,13 +6,13 @@ import type { SegmentationResult } from '../../../src/segmentation/schemas.ts';
 import {
   askOracle,
   blobs,
+  dataFile,
   drawing,
   encodeLabels,
   labelDrawing,
   oracleSkip,
   segment,
   segmentPixels,
-  sharedFile,
 } from '../support.ts';
 
 /** A label map and the annotations of all encodings, as the oracle takes it. */
@@ -84,15 +84,15 @@ t.test('500 random masks, by components and by classes', { skip: oracleSkip }, a
   t.ok(verdict.count > 1500, `${verdict.count} annotations`);
 });
 
-const coins = sharedFile('images/coins.png');
+const coins = dataFile('images/coins.png');
 t.test('the masks of real pictures', { skip: oracleSkip || coins.skip }, async (t) => {
-  const coffee = sharedFile('images/coffee.png').path;
+  const coffee = dataFile('images/coffee.png').path;
   const cases = [];
   for (const [path, params] of [
     [coins.path, {}],
     [coins.path, { connectivity: 4, invert: true }],
     [coins.path, { segments: 'classes' }],
-    [sharedFile('images/page.png').path, { invert: true }],
+    [dataFile('images/page.png').path, { invert: true }],
     [coffee, { method: 'kmeans', clusters: 5, min_area: 20 }],
     [coffee, { method: 'color', color: '#c1733e', tolerance: 12, max_segments: 50 }],
   ] as const) {
