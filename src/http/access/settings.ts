@@ -57,6 +57,10 @@ export function checkTrustedProxies({ TRUSTED_PROXIES }: AccessSettings): void {
       throw new ConfigError(
         `TRUSTED_PROXIES: ${JSON.stringify(entry)} is not an address or a network such as 10.0.0.0/8.`,
       );
+    if (bits !== undefined && Number(bits) === 0)
+      throw new ConfigError(
+        `TRUSTED_PROXIES: ${JSON.stringify(entry)} includes every client; name only the addresses of proxies.`,
+      );
   }
 }
 
