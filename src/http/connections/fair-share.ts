@@ -8,8 +8,12 @@ export const fairShare = fp(async (app) => {
   app.addHook('preHandler', (request, _reply, done) => actAs(clientOf(request.ip), done));
 });
 
-/** The network of a client: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer has at least. */
-export function clientOf(address: string): string {
+/**
+ * The network of a client: an IPv4 address, or the first 64 bits of an IPv6 address, which is what one customer has at least. A port
+ * is ignored, because some proxies add it to the address in `X-Forwarded-For`.
+ */
+export function clientOf(addressAndPort: string): string {
+  const address = addressAndPort.replace(/^([\d.]+):\d+$/, '$1').replace(/^\[(.*)\](:\d+)?$/, '$1');
   const [, mapped = address] = /^::ffff:([\d.]+)$/i.exec(address) ?? [];
   if (isIPv4(mapped)) return mapped;
   const [start = '', end] = address.replace(/%.*$/, '').toLowerCase().split('::');

@@ -13,6 +13,9 @@ t.test('a client is an IPv4 address or an IPv6 network of 64 bits', async (t) =>
     ['2001:db8:1::4:5:6:7', '2001:db8:1:0::/64'],
     ['::1', '0:0:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['203.0.113.7:50123', '203.0.113.7'],
+    ['[2001:db8:1:2::9]:50123', '2001:db8:1:2::/64'],
+    ['[2001:db8:1:2::9]', '2001:db8:1:2::/64'],
   ] as const)
     t.equal(clientOf(address), client, address);
 });
