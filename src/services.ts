@@ -35,8 +35,10 @@ import { stagedFiles } from './work/staged-files.ts';
 /** Everything that the routes work with. `close` lets running work end, then closes everything in reverse order. */
 export type Services = Awaited<ReturnType<typeof openServices>>;
 
-/** An upload may take hours, so one client does not get all places. */
-const MAX_UPLOAD_SHARE = 0.75;
+/** The places for uploads that one client gets. An upload may take hours, so it does not get all of them, unless there is only one. */
+function uploadShare(places: number): number {
+  return Math.max(1, Math.floor(places * 0.75));
+}
 
 /** Opens one thing after the other; if one fails, those before it are closed. */
 class Opened {
@@ -136,7 +138,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     new IngestThreads({
       concurrency: config.CSV_CONCURRENCY,
       queue: config.CSV_QUEUE,
-      maxPerClient: Math.ceil(config.CSV_CONCURRENCY * MAX_UPLOAD_SHARE),
+      maxPerClient: uploadShare(config.CSV_CONCURRENCY),
     }),
   );
   const frameSets = new FrameSetStore(database);
@@ -152,7 +154,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     what: 'uploads',
     concurrency: config.UPLOAD_CONCURRENCY,
     queue: 0,
-    maxPerClient: Math.ceil(config.UPLOAD_CONCURRENCY * MAX_UPLOAD_SHARE),
+    maxPerClient: uploadShare(config.UPLOAD_CONCURRENCY),
   });
   /** All queues, by their names in metrics and readiness. */
   const queues: Record<string, () => QueueStats> = {

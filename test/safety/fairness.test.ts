@@ -74,20 +74,26 @@ t.test('uploads that send nothing but headers take no place', async (t) => {
   for (const socket of sockets) socket.destroy();
 });
 
-t.test('one client does not get all places for uploads', async (t) => {
-  const settings = { CSV_CONCURRENCY: '2', UPLOAD_CONCURRENCY: '4', TRUSTED_PROXIES: '127.0.0.0/8' };
-  const { port } = await listen(t, { ...settings, CSV_QUEUE: '0' });
-  const opening = '--b\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\nxxxx';
-  const sockets = await Promise.all(Array.from({ length: 4 }, () => openConnection(port)));
-  for (const socket of sockets) {
-    socket.write(head('POST', '/images', { ...FORM, 'content-length': 1e6, ...FROM_GREEDY }) + opening);
-  }
-  const refused = await Promise.race(sockets.map((socket) => readAnswer(socket)));
-  t.equal(problemOf({ ...refused, ms: 0 })?.code, 'overloaded', 'the fourth');
-  const image = await exchange(port, upload('/images', 'files', await newPicture(), FROM_MODEST));
-  t.equal(image.status, 201, image.body.toString());
-  for (const socket of sockets) socket.destroy();
-});
+for (const { setting, places, url, field, content } of [
+  { setting: 'UPLOAD_CONCURRENCY', places: 4, url: '/images', field: 'files', content: newPicture },
+  { setting: 'UPLOAD_CONCURRENCY', places: 2, url: '/images', field: 'files', content: newPicture },
+  { setting: 'CSV_CONCURRENCY', places: 3, url: '/upload', field: 'file', content: async () => LOG },
+  { setting: 'CSV_CONCURRENCY', places: 2, url: '/upload', field: 'file', content: async () => LOG },
+])
+  t.test(`one client does not get all places for uploads (${setting}=${places})`, async (t) => {
+    const settings = { [setting]: String(places), CSV_QUEUE: '0', TRUSTED_PROXIES: '127.0.0.0/8' };
+    const { port } = await listen(t, settings);
+    const opening = `--b\r\nContent-Disposition: form-data; name="${field}"; filename="a"\r\n\r\nxxxx`;
+    const sockets = await Promise.all(Array.from({ length: places }, () => openConnection(port)));
+    for (const socket of sockets) {
+      socket.write(head('POST', url, { ...FORM, 'content-length': 1e6, ...FROM_GREEDY }) + opening);
+    }
+    const refused = await Promise.race(sockets.map((socket) => readAnswer(socket)));
+    t.equal(problemOf({ ...refused, ms: 0 })?.code, 'overloaded', 'the last');
+    const answer = await exchange(port, upload(url, field, await content(), FROM_MODEST));
+    t.equal(answer.status, 201, answer.body.toString());
+    for (const socket of sockets) socket.destroy();
+  });
 
 t.test('an upload that stops gives its place to one that waits', async (t) => {
   const { port } = await listen(t, { CSV_CONCURRENCY: '1' });
