@@ -14,20 +14,25 @@ interface ClientQueue<Item> {
   items: Item[];
   /** How often the first item was passed over. */
   passes: number;
-  /** Cost that the client has been served, counted from the virtual time when it began to wait. */
+  /** The virtual time when the client began to wait, and the cost that it has been served since then. */
   served: number;
 }
 
 /**
- * A queue that is shared fairly by clients: the next item belongs to the client that has been served the least work while it
- * waited (start-time fair queueing: Goyal, Vin and Cheng, 1996). So who asks for a little need not wait for those who ask for
- * much. Among items of one client, cheap ones come first.
+ * A queue that is shared fairly by clients: the next item belongs to the client that will have been served the least work with it
+ * (weighted fair queueing: Demers, Keshav and Shenker, 1989). So who asks for a little need not wait for those who ask for much.
+ * Among items of one client, cheap ones come first.
  */
 export class FairQueue<Item extends Waiting> {
   readonly #clients = new Map<string, ClientQueue<Item>>();
   #size = 0;
-  /** What the client that was served last had been served before. A client that begins to wait starts here. */
+  /**
+   * What a client has been served that has had its share from the start. A client that begins to wait starts here. So those who
+   * come later cannot pass over an expensive item for ever.
+   */
   #virtualTime = 0;
+  /** Each client's share of the last item, which is added to the virtual time when the next item is taken. */
+  #lastShare = 0;
 
   get size(): number {
     return this.#size;
@@ -59,9 +64,11 @@ export class FairQueue<Item extends Waiting> {
     if (next === undefined) return undefined;
     const { item, queue } = next;
     queue.passes = item === queue.items[0] ? 0 : queue.passes + 1;
-    this.#virtualTime = queue.served;
+    this.#virtualTime = Math.max(queue.served, this.#virtualTime + this.#lastShare);
+    this.#lastShare = item.cost / this.load(item.client).clients;
     queue.served += item.cost;
     this.#take(queue, item);
+    this.#forgetSettled();
     return item;
   }
 
@@ -112,10 +119,17 @@ export class FairQueue<Item extends Waiting> {
     if (this.#size === 0) this.#forgetAll();
   }
 
+  /** Forgets the clients that wait for nothing and would start at the virtual time anyway. */
+  #forgetSettled(): void {
+    for (const [client, { items, served }] of this.#clients)
+      if (items.length === 0 && served <= this.#virtualTime) this.#clients.delete(client);
+  }
+
   #forgetAll(): void {
     this.#clients.clear();
     this.#size = 0;
     this.#virtualTime = 0;
+    this.#lastShare = 0;
   }
 }
 
@@ -128,6 +142,6 @@ function headOf<Item extends Waiting>({ items, passes }: ClientQueue<Item>): Ite
 type Candidate<Item> = { item: Item; queue: ClientQueue<Item> };
 
 function comesBefore<Item extends Waiting>(a: Candidate<Item>, b: Candidate<Item>): boolean {
-  if (a.queue.served !== b.queue.served) return a.queue.served < b.queue.served;
-  return a.item.cost < b.item.cost;
+  const [servedA, servedB] = [a.queue.served + a.item.cost, b.queue.served + b.item.cost];
+  return servedA !== servedB ? servedA < servedB : a.item.cost < b.item.cost;
 }

@@ -44,9 +44,12 @@ t.test('clients take turns by the cost that they have been served', async (t) =>
   const order = drain(queueOf('a1:10', 'a2:10', 'b1:1', 'b2:1', 'b3:1', 'b4:1'));
   t.strictSame(
     order,
-    ['b1:1', 'a1:10', 'b2:1', 'b3:1', 'b4:1', 'a2:10'],
-    'four cheap ones for one expensive one',
+    ['b1:1', 'b2:1', 'b3:1', 'b4:1', 'a1:10', 'a2:10'],
+    'the cheap ones together cost less than an expensive one',
   );
+  const many = Array.from({ length: 30 }, (_, index) => `b${index + 1}:1`);
+  const mixed = drain(queueOf('a1:10', 'a2:10', ...many));
+  t.strictSame([mixed.indexOf('a1:10'), mixed.indexOf('a2:10')], [10, 21], 'as much of both');
 });
 
 t.test('a client that comes later is next, but is not paid back for the time before', async (t) => {
@@ -57,6 +60,31 @@ t.test('a client that comes later is next, but is not paid back for the time bef
     waiting.queue.add({ name, client: 'b', cost: 5 });
   }
   t.strictSame(drain(waiting), ['b1:5', 'a3:5', 'b2:5', 'a4:5']);
+});
+
+t.test('clients that come later do not pass over an expensive item for ever', async (t) => {
+  const { queue } = queueOf('a1:100');
+  let newcomers = 0;
+  const serve = () => {
+    queue.add({ name: 'new', client: `new ${newcomers}`, cost: 1 });
+    newcomers += 1;
+    return queue.next()?.name;
+  };
+  for (let name = serve(); name === 'new' && newcomers < 1000; name = serve());
+  t.ok(newcomers > 100, 'small work of others comes first');
+  t.ok(newcomers < 300, 'until each of two has had its share');
+});
+
+t.test('a small item is next, however much others wait for', async (t) => {
+  const greedy = Array.from({ length: 20 }, (_, index) =>
+    ['a', 'b', 'c'].map((client) => `${client}${index}:1000`),
+  );
+  const { queue } = queueOf(...greedy.flat());
+  for (let turn = 0; turn < 12; turn += 1) {
+    queue.next();
+    queue.add({ name: 'small', client: 'small', cost: 5 });
+    t.equal(queue.next()?.name, 'small', `after ${turn + 1} expensive ones`);
+  }
 });
 
 t.test('what already runs for a client counts as served', async (t) => {
