@@ -114,7 +114,9 @@ async function animation(random: Random): Promise<Sharp> {
 const encodeAny = (random: Random): Promise<Buffer> => pick(random, Object.values(ENCODINGS))(random);
 
 /** The frame header of a JPEG, with a scan and without its end, in three parts. */
-async function progressiveParts(random: Random): Promise<{ head: Buffer; lastScan: Buffer; end: Buffer }> {
+export async function progressiveParts(
+  random: Random,
+): Promise<{ head: Buffer; lastScan: Buffer; end: Buffer }> {
   const size = spread(random, 16, 2000);
   const jpeg = await sharp({ create: { width: size, height: size, channels: 3, background: '#207080' } })
     .jpeg({ progressive: true })
@@ -142,7 +144,8 @@ function adam7Zeros(width: number, height: number): Buffer {
   return Buffer.alloc(bytes.reduce((sum, length) => sum + length));
 }
 
-function interlacedPng(width: number, height: number): Buffer {
+/** A PNG of zeros with all of its pixels, in seven passes. */
+export function interlacedPng(width: number, height: number): Buffer {
   const header = Buffer.alloc(13);
   header.writeUInt32BE(width, 0);
   header.writeUInt32BE(height, 4);
@@ -156,7 +159,7 @@ function interlacedPng(width: number, height: number): Buffer {
 }
 
 /** A PNG of zeros with all of its pixels. */
-const zeroPng = (width: number, height: number): Buffer =>
+export const zeroPng = (width: number, height: number): Buffer =>
   makePng(width, height, Buffer.alloc(height * (1 + 3 * width)));
 
 /** A chunk that inflates to `size` bytes, between the header of a PNG and its pixels. */

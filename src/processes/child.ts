@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { AppError, type ErrorCode } from '../core/errors.ts';
-import { watchMemory } from './memory-watch.ts';
+import { residentBytes, watchMemory } from './memory-watch.ts';
 import type { Outcome, TaskRequest, WorkerMessage } from './messages.ts';
 
 export interface RunOptions {
@@ -66,6 +66,8 @@ export class Child<Task, Result> {
   tasksDone = 0;
   /** Resident memory after the last task, in bytes. */
   rss = 0;
+  /** Resident memory when it was ready for its first task, in bytes. */
+  newRss = 0;
   readonly #process: ChildProcess;
   #running: { name: string; settle(outcome: Outcome | ChildEnd): void } | undefined;
   #isEnding = false;
@@ -82,6 +84,7 @@ export class Child<Task, Result> {
     this.#process.on('message', (message: WorkerMessage) => {
       if ('isReady' in message) {
         this.hasBeenReady = true;
+        this.newRss = this.residentBytes();
         onReady();
       } else if (!this.#isEnding) {
         this.rss = message.rss;
@@ -93,6 +96,11 @@ export class Child<Task, Result> {
 
   get pid(): number | undefined {
     return this.#process.pid;
+  }
+
+  /** Resident memory now, on Linux; otherwise 0. */
+  residentBytes(): number {
+    return residentBytes(this.#process.pid ?? 0);
   }
 
   get isBusy(): boolean {

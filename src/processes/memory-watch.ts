@@ -21,8 +21,8 @@ export function watchMemory(pid: number, maxBytes: number, onExceeded: () => voi
   return () => clearInterval(timer);
 }
 
-/** Resident memory of a process; 0 if it is not known. */
-function residentBytes(pid: number): number {
+/** Resident memory of a process in bytes, on Linux; 0 if it is not known. */
+export function residentBytes(pid: number): number {
   try {
     const [, kibibytes] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1')) ?? [];
     return Number(kibibytes ?? 0) * 1024;

@@ -13,8 +13,10 @@ export interface PoolOptions extends AdmissionOptions {
   maxMemory?: number;
   /** A process is replaced after this many tasks… */
   maxTasks?: number;
-  /** …or if its resident memory exceeds this many bytes after a task. */
+  /** …or if its resident memory exceeds this many bytes after a task… */
   maxRss?: number;
+  /** …or if it has been idle for this long and still takes a tenth more than a new process. */
+  idleMs?: number;
   log?: { warn(details: object, message: string): void };
 }
 
@@ -32,6 +34,9 @@ export interface PoolStats extends QueueStats {
 /** Routine replacement is a safety net against the growth of memory. */
 const DEFAULT_MAX_TASKS = 2000;
 const DEFAULT_MAX_RSS = 512 * 1024 * 1024;
+const DEFAULT_IDLE_MS = 30_000;
+/** The C library keeps freed memory: after large pictures, a process may take three times as much as a new one. */
+const MAX_IDLE_GROWTH = 1.1;
 /** Delay between attempts to replace processes that die before their first task, doubled each time. */
 const FIRST_RESTART_DELAY_MS = 100;
 const MAX_RESTART_DELAY_MS = 5000;
@@ -119,7 +124,21 @@ export class ProcessPool<Task, Result> {
     this.#startFailures = 0;
     const isWornOut = child.tasksDone >= maxTasks || child.rss > maxRss;
     if (isWornOut || this.#closing.signal.aborted) child.dismiss();
-    else this.#events.emit('change');
+    else {
+      this.#events.emit('change');
+      this.#replaceIfIdle(child);
+    }
+  }
+
+  /** Gives back the memory of a process that nobody needs at the moment. */
+  #replaceIfIdle(child: Child<Task, Result>): void {
+    const { idleMs = DEFAULT_IDLE_MS } = this.#options;
+    const { tasksDone } = child;
+    const check = () => {
+      const hasBeenIdle = child.isIdle && child.tasksDone === tasksDone;
+      if (hasBeenIdle && child.residentBytes() > child.newRss * MAX_IDLE_GROWTH) child.dismiss();
+    };
+    setTimeout(check, idleMs).unref();
   }
 
   /** Keeps one process running until the pool closes. */

@@ -48,6 +48,17 @@ t.test('a process is replaced if it takes too much memory', async (t) => {
   t.same(warnings, [], 'as routine');
 });
 
+t.test('an idle process that has kept much memory is replaced', onLinux, async (t) => {
+  const pool = openPool(t, { idleMs: 200 });
+  const first = await pool.run('pid', '', inTime);
+  await sleep(500);
+  t.equal(await pool.run('pid', '', inTime), first, 'a small one stays');
+  await pool.run('grow', '60', inTime);
+  t.equal(await pool.run('pid', '', inTime), first, 'not while it has work');
+  t.ok(await eventually(() => pool.stats().restarts === 1));
+  t.not(await pool.run('pid', '', inTime), first);
+});
+
 t.test('a process whose task takes too much memory is killed', onLinux, async (t) => {
   const pool = openPool(t, { maxMemory: 300 * 1024 * 1024 });
   const first = await pool.run('pid', '', inTime);
