@@ -4,7 +4,7 @@
  *
  *   node scripts/prune-production.ts [--without NAME]…
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 
@@ -61,6 +61,16 @@ export function neededPackages(lock: Lock, without: readonly string[] = []): Set
   return needed;
 }
 
+/** Removes what removed packages leave in a `node_modules` folder: links to their commands, and scopes without packages. */
+function removeRemains(modules: string): void {
+  const commands = path.join(modules, '.bin');
+  const links = existsSync(commands) ? readdirSync(commands).map((name) => path.join(commands, name)) : [];
+  for (const link of links) if (!existsSync(link)) rmSync(link, { force: true });
+  const scopes = readdirSync(modules).filter((name) => name.startsWith('@'));
+  for (const scope of scopes.map((name) => path.join(modules, name)))
+    if (readdirSync(scope).length === 0) rmdirSync(scope);
+}
+
 if (import.meta.main) {
   const { values } = parseArgs({ options: { without: { type: 'string', multiple: true, default: [] } } });
   const { packages }: { packages: Lock } = JSON.parse(readFileSync('package-lock.json', 'utf8'));
@@ -71,5 +81,7 @@ if (import.meta.main) {
     (folder) => folder !== '' && !needed.has(folder) && existsSync(folder),
   );
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+  const parents = new Set(folders.map((folder) => folder.replace(/(.*node_modules)\/.*/, '$1')));
+  for (const modules of parents) if (existsSync(modules)) removeRemains(modules);
   console.log(`${folders.length} packages removed.`);
 }

