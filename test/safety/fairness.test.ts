@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { exchange, openConnection, readAnswer } from './connection.ts';
-import { head, listen, newPicture, problemOf } from './listening.ts';
+import { head, type ListeningApp, listen, newPicture, problemOf } from './listening.ts';
 import { ENDLESS, noise, postJson, uploadId } from './operations.ts';
 import { eventually } from './processes.ts';
 
@@ -18,22 +18,25 @@ function upload(url: string, field: string, content: Buffer | string, headers: R
 
 const LOG = `depth,col1,col2\n${Array.from({ length: 10 }, (_, row) => `${row},1,2`).join('\n')}\n`;
 
-/** Takes all places for image operations and for waiting with the same client. */
-async function fill(port: number, id: string, count: number): Promise<Socket[]> {
+/** Takes the one place for image operations, with the first connection, and all places for waiting, with the same client. */
+async function fill({ port, services }: ListeningApp, id: string, count: number): Promise<Socket[]> {
   const sockets = await Promise.all(Array.from({ length: count }, () => openConnection(port)));
   for (const [index, socket] of sockets.entries()) {
     const body = { ...ENDLESS, output: { ...ENDLESS.output, quality: 60 + index } };
     socket.write(postJson(`/images/${id}/transform`, body, FROM_GREEDY));
+    // Requests that are sent at once may begin in any order.
+    if (index === 0) await eventually(() => services.imageProcesses.stats().running === 1);
   }
   return sockets;
 }
 
 t.test('a client that fills the queue gives way to another one', async (t) => {
   const settings = { IMAGE_CONCURRENCY: '1', IMAGE_QUEUE: '3', TRUSTED_PROXIES: '127.0.0.1' };
-  const { port, services } = await listen(t, settings);
+  const app = await listen(t, settings);
+  const { port } = app;
   const id = await uploadId(port, await noise(1500, 1000));
-  const greedy = await fill(port, id, 4);
-  const { imageProcesses } = services;
+  const greedy = await fill(app, id, 4);
+  const { imageProcesses } = app.services;
   t.ok(await eventually(() => imageProcesses.stats().waiting === 3));
   const [first, ...others] = greedy as [Socket, ...Socket[]];
   const refusals = others.map((socket) => readAnswer(socket, { timeoutMs: 30_000 }));
@@ -50,9 +53,10 @@ t.test('a client that fills the queue gives way to another one', async (t) => {
 });
 
 t.test('X-Forwarded-For of anybody else is not believed', async (t) => {
-  const { port, services } = await listen(t, { IMAGE_CONCURRENCY: '1', IMAGE_QUEUE: '3' });
+  const app = await listen(t, { IMAGE_CONCURRENCY: '1', IMAGE_QUEUE: '3' });
+  const { port, services } = app;
   const id = await uploadId(port, await noise(1500, 1000));
-  const greedy = await fill(port, id, 4);
+  const greedy = await fill(app, id, 4);
   t.ok(await eventually(() => services.imageProcesses.stats().waiting === 3));
   const answer = await exchange(port, postJson(`/images/${id}/resize`, { width: 9 }, FROM_MODEST));
   t.equal(answer.status, 503, 'it is the same client');
