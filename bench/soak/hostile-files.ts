@@ -145,7 +145,7 @@ export const soak: Soak = () =>
     const looks: Memory[] = [];
     const start = performance.now();
     for (let quarter = 1; quarter <= QUARTERS; quarter += 1) {
-      await sendQuarter(server, seed + quarter, tally);
+      await sendQuarter(server, seed + quarter - 1, tally);
       const memory = await memoryAfter(quarter === QUARTERS ? IDLE_MS : PAUSE_MS, server);
       looks.push(memory);
       console.log(
