@@ -96,8 +96,9 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
   const url = embedded?.url ?? config.DATABASE_URL ?? '';
   const database = opened.add(await openDatabase({ url, poolSize: config.DATABASE_POOL_SIZE, logger: log }));
   await checkDatabase(database.pool);
-  await migrate(database.pool);
-  await checkPrivileges(database.pool, await readMigrations());
+  const migrations = await readMigrations();
+  await migrate(database.pool, migrations);
+  await checkPrivileges(database.pool, migrations);
   const blobStore = new PostgresBlobStore(database.pool);
   const temporaryFolder = await inFolder(
     config.TEMP_IMAGE_DIR,

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { Migration } from '../db/migrate.ts';
+import { createsTable, type Migration } from '../db/migrate.ts';
 import { BackupError } from './backup-error.ts';
 
 const { escapeIdentifier: quote } = pg;
@@ -48,8 +48,7 @@ export async function readTables(
   migrations: readonly Migration[],
 ): Promise<{ tables: Table[]; foreign: string[] }> {
   const { rows } = await client.query<Omit<Table, 'order'> & { order: string | null }>(TABLES);
-  const isOurs = (name: string) =>
-    NOT_COPIED.includes(name) || migrations.some(({ sql }) => sql.includes(`CREATE TABLE "${name}"`));
+  const isOurs = (name: string) => NOT_COPIED.includes(name) || createsTable(migrations, name);
   const tables = rows
     .filter(({ name }) => isOurs(name) && !NOT_COPIED.includes(name))
     .map(({ order, ...table }) => {

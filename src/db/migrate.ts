@@ -56,6 +56,11 @@ export async function readMigrations(folder: string = FOLDER): Promise<Migration
   );
 }
 
+/** Whether one of the migrations creates a table with this name. */
+export function createsTable(migrations: readonly Migration[], name: string): boolean {
+  return migrations.some(({ sql }) => sql.includes(`CREATE TABLE "${name}"`));
+}
+
 /** @throws MigrationError if an applied migration has failed, is unknown or was changed */
 function checkHistory(applied: readonly AppliedMigration[], migrations: readonly Migration[]): void {
   const known = new Map(migrations.map((migration) => [migration.name, migration]));
@@ -155,12 +160,13 @@ async function requireCreate(client: ClientBase): Promise<void> {
  * `prisma migrate deploy`, which can be used instead. A migration runs in a transaction, so it must not contain statements that
  * refuse one (`CREATE INDEX CONCURRENTLY`).
  *
+ * @param all migrations of this version, if they have been read
  * @returns the names of the newly applied migrations
  * @throws MigrationError if the database is newer than the code, an applied migration has failed or was changed, or the role may not
  *   create tables
  */
-export async function migrate(pool: Pool, { folder = FOLDER }: { folder?: string } = {}): Promise<string[]> {
-  const migrations = await readMigrations(folder);
+export async function migrate(pool: Pool, all?: readonly Migration[]): Promise<string[]> {
+  const migrations = all ?? (await readMigrations());
   const client = await pool.connect();
   const findPending = async () => {
     const applied = new Set(await readApplied(client, migrations));

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import { ConfigError } from '../core/settings.ts';
-import type { Migration } from './migrate.ts';
+import { createsTable, type Migration } from './migrate.ts';
 
 const OLDEST_VERSION = 15;
 
@@ -39,9 +39,7 @@ export async function checkPrivileges(pool: Pool, migrations: readonly Migration
     WHERE relkind IN ('r', 'p') AND relnamespace = current_schema()::regnamespace AND NOT (
       has_table_privilege(oid, 'SELECT') AND has_table_privilege(oid, 'INSERT') AND
       has_table_privilege(oid, 'UPDATE') AND has_table_privilege(oid, 'DELETE'))`);
-  const [missing] = rows.filter(({ name }) =>
-    migrations.some(({ sql }) => sql.includes(`CREATE TABLE "${name}"`)),
-  );
+  const missing = rows.find(({ name }) => createsTable(migrations, name));
   if (missing === undefined) return;
   throw refused(
     `gives the role ${missing.role} no permission to read and write the table ${missing.name}; grant it, or use the role that owns the tables`,

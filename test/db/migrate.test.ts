@@ -120,7 +120,7 @@ t.test('a migration whose file was changed is refused', async (t) => {
   const folder = await copyOfMigrations(t);
   await writeFile(path.join(folder, '0001_initial/migration.sql'), '-- other');
   const { pool } = await (await createTestDatabase(t)).open();
-  await t.rejects(migrate(pool, { folder }), {
+  await t.rejects(migrate(pool, await readMigrations(folder)), {
     name: 'MigrationError',
     message: /0001_initial.*different contents/,
   });
@@ -154,7 +154,7 @@ t.test('a migration that loses a conflict with a process of the version before i
   const { pool } = await (await createTestDatabase(t)).open();
   const other = await pool.connect();
   await other.query("BEGIN; SET LOCAL deadlock_timeout = '60s'; LOCK TABLE artifacts");
-  const migrated = migrate(pool, { folder });
+  const migrated = migrate(pool, await readMigrations(folder));
   await untilBlocked(pool);
   await other.query('LOCK TABLE images');
   await other.query('COMMIT');
@@ -168,11 +168,13 @@ t.test('a migration that fails leaves nothing, names itself, and is tried again'
   const file = path.join(folder, '9000_broken/migration.sql');
   await writeFile(file, 'CREATE TABLE half (id int); SELECT nonsense;');
   const { pool } = await (await createTestDatabase(t)).open();
-  await t.rejects(migrate(pool, { folder }), { message: /9000_broken failed and was undone: .*nonsense/ });
+  await t.rejects(migrate(pool, await readMigrations(folder)), {
+    message: /9000_broken failed and was undone: .*nonsense/,
+  });
   t.same((await pool.query(`SELECT to_regclass('half') AS half`)).rows, [{ half: null }]);
   await writeFile(file, 'CREATE TABLE half (id int)');
-  t.same(await migrate(pool, { folder }), ['9000_broken']);
-  t.same(await migrate(pool, { folder }), []);
+  t.same(await migrate(pool, await readMigrations(folder)), ['9000_broken']);
+  t.same(await migrate(pool, await readMigrations(folder)), []);
 });
 
 t.test(
