@@ -179,7 +179,7 @@ export async function migrate(pool: Pool, all?: readonly Migration[]): Promise<s
     await client.query('SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0');
     await client.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
     const pending = await findPending();
-    await requireCreate(client);
+    if (pending.length > 0) await requireCreate(client);
     for (const migration of pending) await apply(client, migration);
     return pending.map(({ name }) => name);
   } finally {

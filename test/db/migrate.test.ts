@@ -5,10 +5,10 @@ import path from 'node:path';
 import { PrismaPg } from '@prisma/adapter-pg';
 import { bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils';
 import { SchemaEngine } from '@prisma/schema-engine-wasm';
-import type pg from 'pg';
+import pg from 'pg';
 import t from 'tap';
 import { diffSchemas, isEmptyDiff } from '../../scripts/schema-diff.ts';
-import { migrate, readMigrations } from '../../src/db/migrate.ts';
+import { applyWithin, MIGRATION_LOCK, migrate, readMigrations } from '../../src/db/migrate.ts';
 import { createEmptyDatabase, createTestDatabase, untilBlocked } from '../support/database.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -213,3 +213,26 @@ t.test(
     t.same(await migrate((await empty.open()).pool), []);
   },
 );
+
+t.test('a role that may not create tables can wait for the migration of another one', async (t) => {
+  const database = await createEmptyDatabase(t);
+  const { pool: owner } = await database.open();
+  const role = `waiting_${database.name}`;
+  await owner.query(`CREATE ROLE ${role} LOGIN PASSWORD 'pass'`);
+  const url = Object.assign(new URL(database.url), { username: role, password: 'pass' }).toString();
+  const other = new pg.Pool({ connectionString: url });
+  const migrating = await owner.connect();
+  try {
+    await migrating.query('SELECT pg_advisory_lock($1)', [MIGRATION_LOCK]);
+    const waiting = migrate(other);
+    await untilBlocked(owner);
+    await applyWithin(migrating, await readMigrations());
+    await migrating.query(`GRANT SELECT ON _prisma_migrations TO ${role}`);
+    await migrating.query('SELECT pg_advisory_unlock($1)', [MIGRATION_LOCK]);
+    t.same(await waiting, []);
+  } finally {
+    migrating.release(true);
+    await other.end();
+    await owner.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
+});
