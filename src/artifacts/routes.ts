@@ -1,14 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { BlobReader } from '../blobs/blob-reader.ts';
-import type { Page } from '../core/cursor.ts';
 import { LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
-import { linkNextPage } from '../http/responses/next-page.ts';
+import { pageBody } from '../http/responses/next-page.ts';
 import { RESOURCES } from '../http/responses/operation-documents.ts';
 import { IdParamsSchema, jsonResponse, pageResponse, plainJson } from '../http/responses/responses.ts';
 import { storedRoutes } from '../http/responses/stored-routes.ts';
 import type { ImageStore } from '../images/store.ts';
-import type { Artifact } from '../work/artifact.ts';
 import type { Operation } from '../work/operation.ts';
 import { toArtifactResponse } from './response.ts';
 import { artifactListQuery } from './schemas.ts';
@@ -46,7 +43,8 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
         },
       },
     },
-    async (request, reply) => sendPage(request, reply, await artifacts.list(request.owner, request.query)),
+    async (request, reply) =>
+      pageBody(request, reply, await artifacts.list(request.owner, request.query), toArtifactResponse),
   );
 
   for (const { name, type, path } of RESOURCES) {
@@ -69,7 +67,8 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
       async (request, reply) => {
         const { owner, params, query } = request;
         await (type === 'image' ? images.source(owner, params.id) : artifacts.get(owner, params.id));
-        return sendPage(request, reply, await artifacts.list(owner, query, { type, id: params.id }));
+        const page = await artifacts.list(owner, query, { type, id: params.id });
+        return pageBody(request, reply, page, toArtifactResponse);
       },
     );
   }
@@ -104,8 +103,3 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
     delete: (owner, id) => artifacts.delete(owner, id),
   });
 };
-
-function sendPage(request: FastifyRequest, reply: FastifyReply, { items, nextCursor }: Page<Artifact>) {
-  if (nextCursor) linkNextPage(request, reply, nextCursor);
-  return { items: items.map(toArtifactResponse), next_cursor: nextCursor };
-}

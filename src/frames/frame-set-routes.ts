@@ -4,7 +4,7 @@ import { ObjectWithDefaults } from '../core/schema.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
 import { FORM_CODES, LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
-import { linkNextPage } from '../http/responses/next-page.ts';
+import { pageBody } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
 import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';
@@ -78,11 +78,8 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         },
       },
     },
-    async (request, reply) => {
-      const { items, nextCursor } = await frameSets.list(request.owner, request.query);
-      if (nextCursor) linkNextPage(request, reply, nextCursor);
-      return { items: items.map(toFrameSetResponse), next_cursor: nextCursor };
-    },
+    async (request, reply) =>
+      pageBody(request, reply, await frameSets.list(request.owner, request.query), toFrameSetResponse),
   );
 
   app.get(

@@ -17,7 +17,7 @@ import {
   toProblem,
 } from '../http/problems/problems.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
-import { linkNextPage } from '../http/responses/next-page.ts';
+import { pageBody } from '../http/responses/next-page.ts';
 import { RESOURCES } from '../http/responses/operation-documents.ts';
 import { IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { storedRoutes } from '../http/responses/stored-routes.ts';
@@ -94,9 +94,8 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
     },
     async (request, reply) => {
       const { include_gps: includeGps, ...query } = request.query;
-      const { items, nextCursor } = await images.list(request.owner, query);
-      if (nextCursor) linkNextPage(request, reply, nextCursor);
-      return { items: items.map((image) => toImageResponse(image, { includeGps })), next_cursor: nextCursor };
+      const page = await images.list(request.owner, query);
+      return pageBody(request, reply, page, (image) => toImageResponse(image, { includeGps }));
     },
   );
 
