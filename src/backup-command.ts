@@ -9,6 +9,7 @@ import { prune } from './backup/prune.ts';
 import { restore } from './backup/restore.ts';
 import { checkFiles, rehearse } from './backup/verify.ts';
 import { loadConfig } from './config.ts';
+import { isForOperators } from './core/errors.ts';
 import { VERSION } from './core/version.ts';
 
 const USAGE = `npm run backup -- FOLDER [--keep NUMBER]
@@ -124,13 +125,10 @@ function parse(args: readonly string[]) {
   };
 }
 
-/** Errors whose message says what the operator can do. */
-const EXPLAINED = ['BackupError', 'ConfigError', 'EmbeddedServerError', 'MigrationError', 'AppError'];
-
 /** Why the command failed: in one line if the operator can fix it, otherwise with a stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (EXPLAINED.includes(error.name)) return error.message;
+  if (isForOperators(error)) return error.message;
   if ('code' in error && typeof error.code === 'string') {
     if (error.code === 'ENOSPC' || error.code === 'EDQUOT')
       return `The disk of the backup is full (${error.message}). Nothing was added to the backups.`;

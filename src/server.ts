@@ -2,6 +2,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
 import { type Config, loadConfig } from './config.ts';
+import { isForOperators } from './core/errors.ts';
 import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
 import { VERSION } from './core/version.ts';
@@ -65,8 +66,7 @@ function checkDatabaseUrl({ DATABASE_URL }: Config): void {
 /** Why the start failed: in one line if the operator can fix it, otherwise with a stack. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  if (['ConfigError', 'EmbeddedServerError', 'MigrationError', 'AppError'].includes(error.name))
-    return error.message;
+  if (isForOperators(error)) return error.message;
   if ('syscall' in error && (error.syscall === 'listen' || error.syscall === 'getaddrinfo')) {
     const taken = 'code' in error && error.code === 'EADDRINUSE' ? ' Another server uses this port.' : '';
     return `${error.message}.${taken} Choose another address with HOST and PORT.`;

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import pg from 'pg';
+import { unusableDatabase } from '../db/database.ts';
 import { normalizeDatabaseUrl } from '../db/database-url.ts';
 import { clusterPaths } from '../db/embedded/cluster.ts';
 import { openEmbeddedServer } from '../db/embedded/embedded-server.ts';
@@ -52,8 +53,7 @@ export async function withClient<T>(
   const end = () => client.end().catch(() => undefined);
   try {
     await client.connect().catch((cause: Error) => {
-      const address = client.host.startsWith('/') ? client.host : `${client.host}:${client.port}`;
-      throw new BackupError(`The database at ${address} cannot be used: ${reasonOf(cause)}.`, { cause });
+      throw new BackupError(unusableDatabase(client, cause), { cause });
     });
     signal.throwIfAborted();
     signal.addEventListener('abort', end);
@@ -66,8 +66,4 @@ export async function withClient<T>(
     signal.removeEventListener('abort', end);
     await end();
   }
-}
-
-function reasonOf(error: Error): string {
-  return error instanceof AggregateError ? error.errors.map(String).join(', ') : error.message;
 }

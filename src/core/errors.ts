@@ -72,3 +72,11 @@ export class AppError extends Error {
     this.retryAfter = options.retryAfter;
   }
 }
+
+/** Errors whose message says what the operator can do. */
+const FOR_OPERATORS = ['AppError', 'BackupError', 'ConfigError', 'EmbeddedServerError', 'MigrationError'];
+
+/** Whether the message of a failed start or command is enough, without a stack. */
+export function isForOperators(error: Error): boolean {
+  return FOR_OPERATORS.includes(error.name);
+}

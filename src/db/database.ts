@@ -102,17 +102,21 @@ export async function openDatabase({ url, poolSize, logger }: DatabaseOptions): 
     await pool.query('SELECT 1');
   } catch (error) {
     await close();
-    const { host, port } = new pg.Client(client);
-    const address = host.startsWith('/') ? host : `${host}:${port}`;
-    const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
-    const reason = errors.map((one) => (one instanceof Error ? one.message : one)).join(', ');
     throw new AppError(
       'database_unavailable',
-      `The database at ${address} cannot be used: ${reason}. Is it running, and is DATABASE_URL right?`,
+      `${unusableDatabase(new pg.Client(client), error)} Is it running, and is DATABASE_URL right?`,
       { cause: error, retryAfter: 2 },
     );
   }
   return { pool, prisma, changes, isReachable, close };
+}
+
+/** Says which database cannot be used, and why. */
+export function unusableDatabase({ host, port }: Pick<pg.Client, 'host' | 'port'>, error: unknown): string {
+  const address = host.startsWith('/') ? host : `${host}:${port}`;
+  const errors: unknown[] = error instanceof AggregateError ? error.errors : [error];
+  const reason = errors.map((one) => (one instanceof Error ? one.message : one)).join(', ');
+  return `The database at ${address} cannot be used: ${reason}.`;
 }
 
 /** Serialization failure and deadlock. */
