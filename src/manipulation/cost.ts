@@ -1,7 +1,6 @@
 import type { ImageFormat } from '../pictures/formats.ts';
-import type { Size } from '../pictures/types.ts';
 import type { Input } from '../work/inputs.ts';
-import { decodeCost, megapixels } from '../work/operation.ts';
+import { decodeCost, megapixels, USUAL_SIZE } from '../work/operation.ts';
 import { pointerAt } from './operations/operation.ts';
 import { OPERATIONS } from './operations/registry.ts';
 import type { Output } from './output.ts';
@@ -20,9 +19,6 @@ const LOSSLESS_WEBP_MS = 415;
 
 /** Milliseconds of an ordinary step for a million pixels of its input and result. */
 const STEP_MS = 5;
-
-/** If the size of a picture is not known. */
-const USUAL_SIZE: Size = { width: 2000, height: 2000 };
 
 /** Estimated milliseconds of work of one core: decoding all inputs, the steps, and encoding the result. */
 export function pipelineCost({ operations, output }: Pipeline, inputs: readonly Input[]): number {

@@ -129,17 +129,18 @@ export interface Operation<Params extends object = object, Result extends object
 
 /** Milliseconds to decode a million pixels of a JPEG file. */
 const DECODE_MS = 5;
-/** Megapixels of an input whose size is not known. */
-const USUAL_MEGAPIXELS = 4;
+/** Of an input whose size is not known. */
+export const USUAL_SIZE: Size = { width: 2000, height: 2000 };
 
 /** Estimated milliseconds to decode an input. */
 export function decodeCost(input: Input | undefined): number {
   return 1 + DECODE_MS * megapixels(input?.dimensions);
 }
 
-/** Width times height in millions; an estimate if they are not known. */
+/** Width times height in millions. */
 export function megapixels(size: Size | null | undefined): number {
-  return size ? (size.width * size.height) / 1e6 : USUAL_MEGAPIXELS;
+  const { width, height } = size ?? USUAL_SIZE;
+  return (width * height) / 1e6;
 }
 
 const DEFAULTS = {

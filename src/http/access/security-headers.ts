@@ -1,7 +1,6 @@
 import cors from '@fastify/cors';
 import fp from 'fastify-plugin';
-import type { AccessSettings } from './settings.ts';
-import { splitList } from './settings.ts';
+import { type AccessSettings, splitList } from './settings.ts';
 
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",

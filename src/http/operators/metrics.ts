@@ -34,6 +34,8 @@ export interface Metrics {
   sentBytes: Counter;
 }
 
+type SetSample<Label extends string> = (labels: Partial<Record<Label, string>>, value: number) => void;
+
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
 /** Creates all metrics of one service. */
@@ -46,7 +48,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     name: string,
     help: string,
     labelNames: readonly Label[],
-    read: (set: (labels: Partial<Record<Label, string>>, value: number) => void) => void | Promise<void>,
+    read: (set: SetSample<Label>) => void | Promise<void>,
   ) =>
     new Gauge<Label>({
       name,
@@ -63,7 +65,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     name: string,
     help: string,
     labelNames: readonly Label[],
-    read: (set: (labels: Partial<Record<Label, string>>, value: number) => void) => void,
+    read: (set: SetSample<Label>) => void,
   ) =>
     new Counter<Label>({
       name,
