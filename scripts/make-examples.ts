@@ -2,21 +2,11 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
-
-/** Numbers from 0 to 1 that look random and are the same each time (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
+import { seededRandom } from '../src/segmentation/methods/random.ts';
 
 /** The outline of a range of hills, as an SVG path that is closed at the bottom. */
 function hills(width: number, height: number, base: number, size: number, seed: number): string {
-  const random = createRandom(seed);
+  const random = seededRandom(seed);
   const waves = Array.from({ length: 5 }, (_, octave) => ({
     height: size / 2 ** octave,
     length: width / (1.3 * 2 ** octave),
@@ -47,7 +37,7 @@ async function makePhoto(): Promise<Buffer> {
     <rect width="100%" height="100%" fill="url(#sky)"/>
     <circle cx="1040" cy="330" r="78" fill="#fff3d6"/>${ranges.join('')}
   </svg>`;
-  const random = createRandom(1);
+  const random = seededRandom(1);
   const grain = Buffer.from(
     Array.from({ length: (width * height) / 4 }, () => 118 + Math.round(20 * random())),
   );
@@ -66,7 +56,7 @@ async function makePhoto(): Promise<Buffer> {
 /** A scanned page: lines of dark words on paper that is not quite white, slightly askew. */
 async function makeScan(): Promise<Buffer> {
   const [width, height] = [1240, 1754];
-  const random = createRandom(2);
+  const random = seededRandom(2);
   const words: string[] = [];
   for (let y = 260; y < height - 200; y += 44) {
     const end = random() < 0.15 ? 400 + 500 * random() : width - 140;
@@ -89,7 +79,7 @@ const COLUMNS = 200;
 
 /** A borehole wall: beds that a plane cuts at an angle (sine waves), with cracks, from 9000.1 in steps of 0.1. */
 function makeLog(): string {
-  const random = createRandom(3);
+  const random = seededRandom(3);
   const lines = [`depth,${Array.from({ length: COLUMNS }, (_, column) => `col${column + 1}`).join(',')}`];
   for (let row = 0; row < DEPTHS; row++) {
     const levels = Array.from({ length: COLUMNS }, (_, column) => {

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { formOf } from '../support/form.ts';
 import { hostileLogs } from '../support/hostile-logs.ts';
 import { hostilePictures } from '../support/hostile-pictures.ts';
 import type { BenchServer, Memory } from '../support/server.ts';
@@ -54,12 +55,6 @@ class Tally {
     return { status: response.status, body };
   }
 }
-
-const formOf = (field: string, bytes: Buffer): FormData => {
-  const form = new FormData();
-  form.append(field, new Blob([Uint8Array.from(bytes)]), 'hostile');
-  return form;
-};
 
 interface File {
   kind: string;

@@ -1,13 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import sharp from 'sharp';
-import {
-  makeGif,
-  makePng,
-  makeTiff,
-  resizeJpegHeader,
-  seededRandom,
-} from '../../test/manipulation/fixtures.ts';
+import { seededRandom } from '../../src/segmentation/methods/random.ts';
+import { makeGif, makePng, makeTiff, resizeJpegHeader } from '../../test/manipulation/fixtures.ts';
 import { median } from '../support/compare.ts';
+import { formOf } from '../support/form.ts';
 import { interlacedPng, progressiveParts, zeroPng } from '../support/hostile-pictures.ts';
 import { processTree } from '../support/processes.ts';
 import type { BenchServer } from '../support/server.ts';
@@ -98,10 +94,9 @@ async function upload(
   { url }: BenchServer,
   bytes: Buffer,
 ): Promise<{ status: number; body: string; ms: number }> {
-  const form = new FormData();
-  form.append('files', new Blob([new Uint8Array(bytes)]), 'large');
+  const body = formOf('files', bytes);
   const start = performance.now();
-  const response = await fetch(`${url}/images`, { method: 'POST', body: form });
+  const response = await fetch(`${url}/images`, { method: 'POST', body });
   return { status: response.status, body: await response.text(), ms: performance.now() - start };
 }
 

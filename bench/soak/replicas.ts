@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
+import { formOf } from '../support/form.ts';
 import { logText } from '../support/image-log.ts';
 import { type BenchServer, startServer } from '../support/server.ts';
 import { onStage } from '../support/stage.ts';
@@ -60,16 +61,10 @@ class Replicas {
   }
 }
 
-function form(field: string, bytes: Buffer): FormData {
-  const data = new FormData();
-  data.append(field, new Blob([new Uint8Array(bytes)]), `${field}.bin`);
-  return data;
-}
-
 async function uploadImage(replicas: Replicas): Promise<string> {
   const raw = { width: 200, height: 200, channels: 3 as const };
   const bytes = await sharp(randomBytes(120_000), { raw }).png().toBuffer();
-  const { body } = await replicas.send('/images', () => ({ method: 'POST', body: form('files', bytes) }));
+  const { body } = await replicas.send('/images', () => ({ method: 'POST', body: formOf('files', bytes) }));
   const { id } = JSON.parse(body.toString()).results[0].image;
   replicas.ledger.images.set(id, sha256(bytes));
   return id;
@@ -89,7 +84,7 @@ async function uploadLog(replicas: Replicas, index: number): Promise<void> {
   const text = [...logText(300)].join('').replace('9000.1,', `${8000 + index}.1,`);
   const { status, body } = await replicas.send('/upload', () => ({
     method: 'POST',
-    body: form('file', Buffer.from(text)),
+    body: formOf('file', Buffer.from(text)),
   }));
   if (status === 201) replicas.ledger.frameSets.push(JSON.parse(body.toString()).id);
 }

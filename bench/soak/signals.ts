@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { isRunning } from '../../src/db/embedded/postmaster.ts';
 import { median } from '../support/compare.ts';
+import { formOf } from '../support/form.ts';
 import { type ProcessSample, processTree } from '../support/processes.ts';
 import { ROOT, waitForUrl } from '../support/server.ts';
 import { onStage } from '../support/stage.ts';
@@ -83,9 +84,7 @@ async function useServer(url: string, acknowledged: Acknowledged): Promise<void>
       const bytes = await sharp(randomBytes(200 * 200 * 3), { raw })
         .png()
         .toBuffer();
-      const form = new FormData();
-      form.append('files', new Blob([new Uint8Array(bytes)]), 'noise.png');
-      const response = await fetch(`${url}/images`, { method: 'POST', body: form });
+      const response = await fetch(`${url}/images`, { method: 'POST', body: formOf('files', bytes) });
       if (response.status !== 201) return;
       const { results } = (await response.json()) as { results: { image: { id: string } }[] };
       const id = (results[0] as { image: { id: string } }).image.id;

@@ -1,13 +1,13 @@
 import { deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { PNG_END, PNG_SIGNATURE, pngChunk, RGB } from '../../src/pictures/png.ts';
+import { seededRandom } from '../../src/segmentation/methods/random.ts';
 import {
   makeAnimatedWebp,
   makeGif,
   makePng,
   makeTiff,
   resizeJpegHeader,
-  seededRandom,
 } from '../../test/manipulation/fixtures.ts';
 
 /** Numbers in [0, 1). */

@@ -3,6 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import { testDataPath } from '../../test/support/test-data.ts';
+import { formOf } from './form.ts';
 
 const WIDTH = 2725;
 const HEIGHT = 2225;
@@ -37,9 +38,8 @@ export async function preparePhoto(folder: string): Promise<string> {
 
 /** Uploads a picture. */
 export async function uploadPhoto(url: string, file: string): Promise<{ id: string }> {
-  const form = new FormData();
-  form.append('files', new Blob([await readFile(file)]), path.basename(file));
-  const response = await fetch(`${url}/images`, { method: 'POST', body: form });
+  const body = formOf('files', await readFile(file), path.basename(file));
+  const response = await fetch(`${url}/images`, { method: 'POST', body });
   const { results } = (await response.json()) as { results: { image?: { id: string } }[] };
   const image = results[0]?.image;
   if (!image) throw new Error(`The photo was not stored: ${response.status} ${JSON.stringify(results)}`);

@@ -108,14 +108,3 @@ export function resizeJpegHeader(jpeg: Buffer, width: number, height: number): B
   copy.writeUInt16BE(width, frame + 7);
   return copy;
 }
-
-/** Numbers in [0, 1) that are the same each time (mulberry32). */
-export function seededRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

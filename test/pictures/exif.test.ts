@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import t from 'tap';
 import { readExif } from '../../src/pictures/exif.ts';
-import { seededRandom } from '../manipulation/fixtures.ts';
+import { seededRandom } from '../../src/segmentation/methods/random.ts';
 
 type Entry = [tag: number, type: number, count: number, value: Buffer];
 

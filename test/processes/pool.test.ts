@@ -9,7 +9,8 @@ import t, { type Test } from 'tap';
 import { AppError, type ErrorCode } from '../../src/core/errors.ts';
 import { canonicalizePipeline } from '../../src/manipulation/pipeline.ts';
 import type { SourceFile } from '../../src/pictures/types.ts';
-import { LIMITS, seededRandom } from '../manipulation/fixtures.ts';
+import { seededRandom } from '../../src/segmentation/methods/random.ts';
+import { LIMITS } from '../manipulation/fixtures.ts';
 import { createEngine, type Engine, type EngineOptions } from '../support/engine.ts';
 import { allowedMs } from '../support/time.ts';
 
@@ -296,9 +297,10 @@ t.test(
     }
     await Promise.all(tasks);
     t.match(engine.stats(), { running: 0, waiting: 0 });
-    const { done = 0, conflict = 0, operation_interrupted: killed = 0 } = Object.fromEntries(outcomes);
-    t.equal(done + conflict + killed, 400);
-    t.ok(killed <= 3 && conflict > 0, JSON.stringify({ done, conflict, killed }));
+    const counts = Object.fromEntries(outcomes);
+    const { done = 0, conflict = 0, operation_interrupted: killed = 0 } = counts;
+    t.equal(done + conflict + killed, 400, JSON.stringify(counts));
+    t.ok(killed <= 3 && conflict > 0, JSON.stringify(counts));
     t.equal(await codeOf(engine.inspect(quick)), 'done');
   },
 );

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { exchange, openConnection, readAnswer } from './connection.ts';
-import { head, type ListeningApp, listen, newPicture, problemOf } from './listening.ts';
+import { head, type ListeningApp, listen, newPicture, problemOf, uploadInParts } from './listening.ts';
 import { ENDLESS, noise, postJson, uploadId } from './operations.ts';
 import { eventually } from './processes.ts';
 
@@ -11,9 +11,8 @@ const FROM_MODEST = { 'x-forwarded-for': '203.0.113.2' };
 const FORM = { 'content-type': 'multipart/form-data; boundary=b' };
 
 function upload(url: string, field: string, content: Buffer | string, headers: Record<string, string>) {
-  const opening = `--b\r\nContent-Disposition: form-data; name="${field}"; filename="a"\r\n\r\n`;
-  const body = Buffer.concat([Buffer.from(opening), Buffer.from(content), Buffer.from('\r\n--b--\r\n')]);
-  return [head('POST', url, { ...FORM, 'content-length': body.length, ...headers }), body];
+  const { start, opening, closing } = uploadInParts(content, url, field, headers);
+  return [start, Buffer.concat([Buffer.from(opening), Buffer.from(content), Buffer.from(closing)])];
 }
 
 const LOG = `depth,col1,col2\n${Array.from({ length: 10 }, (_, row) => `${row},1,2`).join('\n')}\n`;

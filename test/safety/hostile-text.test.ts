@@ -1,8 +1,8 @@
 import type { LightMyRequestResponse } from 'fastify';
 import sharp from 'sharp';
 import t from 'tap';
+import { seededRandom } from '../../src/segmentation/methods/random.ts';
 import { createFramesApp } from '../frames/app.ts';
-import { seededRandom } from '../manipulation/fixtures.ts';
 import { multipartBody } from '../support/app.ts';
 import { newPicture } from './listening.ts';
 

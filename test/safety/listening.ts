@@ -71,6 +71,16 @@ export function head(method: string, url: string, headers: Record<string, string
   return `${method} ${url} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`;
 }
 
+/** An upload of one file in pieces: the request's head, and what is before and after the file's bytes. */
+export function uploadInParts(bytes: Buffer | string, url = '/images', field = 'files', headers = {}) {
+  const opening = `--b\r\nContent-Disposition: form-data; name="${field}"; filename="a.png"\r\n\r\n`;
+  const closing = '\r\n--b--\r\n';
+  const length = opening.length + Buffer.byteLength(bytes) + closing.length;
+  const type = 'multipart/form-data; boundary=b';
+  const start = head('POST', url, { 'content-type': type, 'content-length': length, ...headers });
+  return { start, opening, closing };
+}
+
 /** JSON of an answer that is a problem document; undefined for anything else. */
 export function problemOf(answer: Answer): { status: number; code: string; detail: string } | undefined {
   if (!answer.headers['content-type']?.startsWith('application/problem+json')) return undefined;

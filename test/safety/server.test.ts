@@ -6,7 +6,7 @@ import { createTestDatabase } from '../support/database.ts';
 import { makeReachableFolder } from '../support/folders.ts';
 import { allowedMs } from '../support/time.ts';
 import { exchange, openConnection, readAnswer } from './connection.ts';
-import { filesLeftIn, head, newPicture, uploadOver } from './listening.ts';
+import { filesLeftIn, head, newPicture, uploadInParts, uploadOver } from './listening.ts';
 import { jsonOf, noise, postJson, uploadId } from './operations.ts';
 import { eventually, isAlive, startServer } from './processes.ts';
 
@@ -56,14 +56,10 @@ t.test('SIGTERM lets a running resize end, takes no more, and exits with 0', asy
 t.test('SIGTERM lets an upload end that is under way', async (t) => {
   const server = await startServer(t, { ...(await settingsFor(t)), SHUTDOWN_GRACE_MS: '60000' });
   const picture = await newPicture();
-  const opening = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n';
-  const closing = '\r\n--b--\r\n';
+  const { start, opening, closing } = uploadInParts(picture);
   const socket = await openConnection(server.port);
   const answering = readAnswer(socket, { timeoutMs: 20_000 });
-  const length = opening.length + picture.length + closing.length;
-  socket.write(
-    head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': length }),
-  );
+  socket.write(start);
   socket.write(opening);
   await sleep(200);
   server.child.kill('SIGTERM');

@@ -5,7 +5,7 @@ import t, { type Test } from 'tap';
 import { createTestDatabase } from '../support/database.ts';
 import { makeReachableFolder } from '../support/folders.ts';
 import { exchange, openConnection, readAnswer } from './connection.ts';
-import { head, newPicture } from './listening.ts';
+import { head, newPicture, uploadInParts } from './listening.ts';
 import { uploadId } from './operations.ts';
 import { eventually, isAlive, type ServerProcess, spawnServer, startServer } from './processes.ts';
 
@@ -52,16 +52,12 @@ t.test(
 t.test('a connection is closed after the request that ran when the server stopped', async (t) => {
   const server = await startWithDatabase(t);
   const picture = await newPicture();
-  const opening = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n';
-  const closing = '\r\n--b--\r\n';
-  const headers = {
-    'content-type': 'multipart/form-data; boundary=b',
-    'content-length': opening.length + picture.length + closing.length,
+  const { start, opening, closing } = uploadInParts(picture, '/images', 'files', {
     connection: 'keep-alive',
-  };
+  });
   const socket = await openConnection(server.port);
   const answering = readAnswer(socket, { timeoutMs: 20_000 });
-  socket.write(head('POST', '/images', headers) + opening);
+  socket.write(start + opening);
   await sleep(200);
   server.child.kill('SIGTERM');
   await sleep(200);
