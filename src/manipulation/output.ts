@@ -1,7 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { canonicalColor } from '../core/color.ts';
 import { ObjectWithDefaults, StringEnum } from '../core/schema.ts';
 import { FORMATS, IMAGE_FORMATS, type ImageFormat } from '../pictures/formats.ts';
-import { canonicalColor, OpaqueColor } from './operations/color.ts';
+import { OpaqueColor } from './operations/color.ts';
 import type { Report } from './operations/operation.ts';
 
 const OutputOptions = Type.Object({

@@ -1,9 +1,10 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { canonicalColor } from '../core/color.ts';
 import { AppError, type Fault } from '../core/errors.ts';
 import { parameterErrors, parameterFault } from '../core/faults.ts';
 import { ObjectWithDefaults, SchemaRef, TaggedUnion, withDefaults } from '../core/schema.ts';
 import { FORMATS, formatOfMediaType, type ImageFormat } from '../pictures/formats.ts';
-import { canonicalColor, isColorSchema } from './operations/color.ts';
+import { isColorSchema } from './operations/color.ts';
 import { pointerAt, type Reference, type Report, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
