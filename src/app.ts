@@ -22,6 +22,7 @@ import { healthRoutes } from './http/operators/health.ts';
 import { metricsPlugin, metricsRoutes } from './http/operators/metrics.ts';
 import { requestLog } from './http/operators/request-log.ts';
 import { problemHandler } from './http/problem-handler.ts';
+import { problemPages } from './http/problems/problem-pages.ts';
 import { jsonBodies } from './http/requests/json-bodies.ts';
 import { closedQueries } from './http/requests/reject-unknown-query.ts';
 import { operationRoutes } from './http/responses/operation-routes.ts';
@@ -54,6 +55,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(openapiPlugin, config);
   await app.register(swaggerUiPlugin);
+  await app.register(problemPages);
   await app.register(closedQueries);
   await app.register(ownerPlugin);
   await app.register(fairShare);

@@ -3,12 +3,15 @@ import { PROBLEM_EXAMPLES, PROBLEMS } from '../../src/http/problems/problems.ts'
 import { JSON_LIMITS, MAX_JSON_BYTES } from '../../src/http/requests/json-bodies.ts';
 import { code, GENERATED, table } from './markdown.ts';
 
+/** Links lead to pages of the service. */
+const LINK = /\[([^\]]+)\]\([^)]*\)/g;
+
 /** `docs/errors.md`: every code with its status. */
 export function errorsPage(): string {
   const codes = [...ERROR_CODES].sort((a, b) => PROBLEMS[a].status - PROBLEMS[b].status);
   const rows = codes.map((name) => {
-    const { status, title, when } = PROBLEMS[name];
-    return [String(status), code(name), title, when];
+    const { status, title, when, remedy } = PROBLEMS[name];
+    return [String(status), code(name), title, when, remedy.replaceAll(LINK, '$1')];
   });
   return `# Errors
 
@@ -28,6 +31,6 @@ complete.
 
 A JSON body may have at most ${MAX_JSON_BYTES / 1024 / 1024} MiB, ${JSON_LIMITS.values} values, ${JSON_LIMITS.depth} levels and, in one object, ${JSON_LIMITS.members} members.
 
-${table(['status', 'code', 'title', 'when'], rows)}
+${table(['status', 'code', 'title', 'when', 'what to do'], rows)}
 `;
 }
