@@ -22,7 +22,7 @@ function suggest(
   return same ?? meant ?? nearestName(given, accepted);
 }
 
-/** A suggestion at the end of a message; nothing if there is none. */
+/** A suggestion at the end of a message; empty without one. */
 export function didYouMean(suggestion: string | undefined): string {
   return suggestion === undefined ? '' : ` (did you mean ${suggestion}?)`;
 }

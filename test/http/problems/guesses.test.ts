@@ -1,0 +1,147 @@
+import sharp from 'sharp';
+import t from 'tap';
+import { createTestApp, type TestApp } from '../../support/app.ts';
+
+let served: TestApp;
+let image: string;
+let artifact: string;
+
+t.before(async () => {
+  served = await createTestApp(t);
+  const bytes = await sharp({ create: { width: 40, height: 30, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer();
+  const { id } = (await served.upload({ bytes })).json().results[0].image;
+  image = `/images/${id}`;
+  const made = (await served.send('POST', `${image}/resize`, { width: 10 })).json();
+  artifact = `/artifacts/${made.id}`;
+});
+
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
+
+t.test('a path that people try names the right request', async (t) => {
+  const cases: [method: Method, path: string, suggestion: string][] = [
+    ['GET', '/redoc', 'GET /docs'],
+    ['GET', '/swagger', 'GET /docs'],
+    ['GET', '/swagger-ui.html', 'GET /docs'],
+    ['GET', '/swagger/index.html', 'GET /docs'],
+    ['GET', '/api', 'GET /docs'],
+    ['GET', '/openapi.yaml', 'GET /openapi.json'],
+    ['GET', '/openapi', 'GET /openapi.json'],
+    ['GET', '/swagger.json', 'GET /openapi.json'],
+    ['GET', '/v3/api-docs', 'GET /openapi.json'],
+    ['GET', '/api/v1/openapi.json', 'GET /openapi.json'],
+    ['GET', '/health', 'GET /health/live'],
+    ['GET', '/healthz', 'GET /health/live'],
+    ['GET', '/ping', 'GET /health/live'],
+    ['GET', '/readyz', 'GET /health/ready'],
+    ['GET', '/actuator/prometheus', 'GET /metrics'],
+    ['GET', '/metric', 'GET /metrics'],
+    ['GET', '/images/', 'GET /images'],
+    ['GET', '//images', 'GET /images'],
+    ['GET', '/image', 'GET /images'],
+    ['POST', '/image', 'POST /images'],
+    ['GET', '/Images', 'GET /images'],
+    ['POST', '/api/images', 'POST /images'],
+    ['POST', '/v1/images/', 'POST /images'],
+    ['POST', '/images/upload', 'POST /images'],
+    ['GET', '/images/upload', 'POST /images'],
+    ['POST', '/upload/image', 'POST /images'],
+    ['POST', '/upload/', 'POST /upload'],
+    ['POST', '/files', 'GET /images'],
+    ['GET', 'IMAGE/', 'GET IMAGE'],
+    ['GET', '/image/ID', 'GET IMAGE'],
+    ['GET', '/api/v1IMAGE', 'GET IMAGE'],
+    ['GET', 'IMAGE/download', 'GET IMAGE/content'],
+    ['GET', 'IMAGE/file', 'GET IMAGE/content'],
+    ['GET', 'IMAGE/raw', 'GET IMAGE/content'],
+    ['GET', 'IMAGE/contents', 'GET IMAGE/content'],
+    ['GET', 'ARTIFACT/download', 'GET ARTIFACT/content'],
+    ['GET', '/api/v1IMAGE/download/', 'GET IMAGE/content'],
+    ['GET', 'IMAGE/info', 'GET IMAGE'],
+    ['GET', 'IMAGE/exif', 'GET IMAGE'],
+    ['GET', 'IMAGE/thumbnail', 'GET IMAGE/resize?width=256'],
+    ['GET', 'IMAGE/preview', 'GET IMAGE/resize?width=256'],
+    ['GET', '/thumbnail', 'GET /images/{id}/resize?width=256'],
+    ['GET', '/unsafe/300x200/smart/photo.jpg', 'GET /images/{id}/resize?width=256'],
+    ['GET', '/iiif/3/photo/full/max/0/default.jpg', 'GET /images/{id}/resize?width=256'],
+    ['POST', 'IMAGE/resize/', 'POST IMAGE/resize'],
+    ['POST', 'IMAGE/resze', 'POST IMAGE/resize'],
+    ['GET', 'IMAGE/scale', 'GET IMAGE/resize?width=256'],
+    ['POST', 'IMAGE/rotate', 'POST IMAGE/transform with {"operations":[{"op":"rotate","angle":90}]}'],
+    ['GET', 'IMAGE/rotate', 'POST IMAGE/transform with {"operations":[{"op":"rotate","angle":90}]}'],
+    ['GET', 'IMAGE/rotation', 'POST IMAGE/transform with {"operations":[{"op":"rotate","angle":90}]}'],
+    ['POST', 'ARTIFACT/blur', 'POST ARTIFACT/transform with {"operations":[{"op":"blur","sigma":4}]}'],
+    ['POST', 'IMAGE/grayscale', 'POST IMAGE/transform with {"operations":[{"op":"grayscale"}]}'],
+    ['POST', 'IMAGE/greyscale', 'POST IMAGE/transform with {"operations":[{"op":"grayscale"}]}'],
+    ['POST', 'IMAGE/watermark', 'POST IMAGE/transform with {"operations":[{"op":"composite",'],
+    ['POST', 'IMAGE/mirror', 'POST IMAGE/transform with {"operations":[{"op":"flop"}]}'],
+    ['POST', 'IMAGE/pipeline', 'POST IMAGE/transform'],
+    ['DELETE', 'IMAGE/delete', 'DELETE IMAGE'],
+    ['GET', 'IMAGE/histograms', 'GET IMAGE/histogram'],
+    ['GET', 'IMAGE/histogram.png', 'GET IMAGE/histogram/plot'],
+    ['GET', 'IMAGE/segment', 'GET IMAGE/segmentation'],
+    ['GET', 'IMAGE/segmentaton', 'GET IMAGE/segmentation'],
+    ['GET', 'IMAGE/mask', 'GET IMAGE/segmentation/label-map'],
+    ['GET', 'IMAGE/overlay', 'GET IMAGE/segmentation/overlay'],
+    ['GET', 'IMAGE/segmentation/geo-json', 'GET IMAGE/segmentation/geojson'],
+    ['GET', '/frame', 'GET /frames'],
+    ['GET', '/frames/', 'GET /frames'],
+    ['GET', '/frames/csv', 'GET /frames/export?format=csv'],
+    ['GET', '/frames/png', 'GET /frames/picture'],
+    ['GET', '/frames/exprt', 'GET /frames/export'],
+    ['GET', '/framesets', 'GET /frame-sets'],
+    ['GET', '/frame_sets', 'GET /frame-sets'],
+    ['GET', '/logs', 'GET /frame-sets'],
+    ['GET', '/frame-sets/ID/frames', 'GET /frames?frame_set_id=ID'],
+    ['GET', '/frame-sets/ID/picture', 'GET /frames/picture?frame_set_id=ID'],
+    ['POST', '/frames', 'POST /upload'],
+    ['POST', '/upload-csv', 'POST /upload'],
+    ['GET', '/colormap', 'GET /colormaps'],
+    ['GET', '/color-maps', 'GET /colormaps'],
+    ['GET', '/problem', 'GET /problems'],
+    ['POST', '/frames/upload', 'POST /upload'],
+    ['HEAD', '/frames/export/', 'HEAD /frames/export'],
+  ];
+  const id = image.split('/')[2] ?? '';
+  const fill = (text: string) =>
+    text.replaceAll('IMAGE', image).replaceAll('ARTIFACT', artifact).replaceAll('ID', id);
+  for (const [method, path, suggestion] of cases) {
+    const response = await served.send(method, fill(path));
+    const { statusCode, body } = response;
+    t.ok([404, 405, 422].includes(statusCode), `${method} ${path}: ${statusCode}`);
+    if (method === 'HEAD') continue;
+    const { detail, errors = [{ message: detail }] } = response.json();
+    const ending = suggestion.endsWith(',') ? '' : '?';
+    t.ok(detail.includes(`id you mean ${fill(suggestion)}${ending}`), `${method} ${path}: ${body}`);
+    t.ok(errors[0].message.includes(fill(suggestion)), 'also in the fault');
+  }
+});
+
+t.test('a suggested request works', async (t) => {
+  for (const path of ['download', 'thumbnail', 'overlay', 'mask', 'histogram.png']) {
+    const { detail } = (await served.send('GET', `${image}/${path}`)).json();
+    const [, suggestion = ''] = /mean GET (\S+)\?/.exec(detail) ?? [];
+    t.equal((await served.send('GET', suggestion)).statusCode, 200, suggestion);
+  }
+  const { detail } = (await served.send('POST', `${image}/rotate`)).json();
+  const [, url = '', body = ''] = /mean POST (\S+) with (.*)\? GET/.exec(detail) ?? [];
+  t.equal((await served.send('POST', url, JSON.parse(body))).statusCode, 201);
+});
+
+t.test('nothing is suggested for a path that is like no other, or that is right', async (t) => {
+  for (const [method, path, status] of [
+    ['GET', '/wp-login.php', 404],
+    ['GET', '/favicon.ico', 404],
+    ['GET', `/${'images/'.repeat(60)}`, 404],
+    ['PUT', image, 405],
+    ['POST', `${image}/content`, 405],
+    ['GET', '/images/5', 422],
+    ['GET', '/frames/0', 422],
+  ] as const) {
+    const response = await served.send(method, path);
+    t.equal(response.statusCode, status, path);
+    t.notMatch(response.json().detail, /did you mean/i, `${method} ${path}`);
+  }
+  t.equal((await served.send('PUT', image)).headers.allow, 'GET, HEAD, PATCH, DELETE');
+});
