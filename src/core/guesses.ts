@@ -1,7 +1,7 @@
 /**
  * What people send who know other services (imgproxy, thumbor, IIIF, imgix), frameworks (FastAPI) and libraries (Pillow, OpenCV,
- * scikit-image, pandas), each with the names that it may stand for here, most likely first. Only a name that a route accepts is
- * suggested. Keys are folded (`foldName`). Guesses of paths are in `http/problems/path-guesses.ts`.
+ * scikit-image, pandas), each with the names that it may stand for here, most likely first and with a note after a comma. Only a name
+ * that a route accepts is suggested. Keys are folded (`foldName`). Guesses of paths are in `http/problems/path-guesses.ts`.
  */
 
 /** Names of parameters. */
@@ -18,17 +18,18 @@ const PARAMETERS: readonly [meant: readonly string[], guesses: string][] = [
   [['region', 'box'], 'roi bbox rect rectangle area crop box region'],
   [['aspect_ratio'], 'ratio aspect ar'],
   // Sizes and places
-  [['width'], 'scale percent pct factor zoom dpr longestside maxsize'],
+  [['width, in pixels'], 'scale percent pct factor zoom dpr longestside maxsize'],
   [['size', 'width', 'limit'], 'size ksize kernelsize window windowsize radius'],
   [['fit', 'method', 'mode'], 'mode resizemode resizingtype rt objectfit'],
   [['position'], 'gravity g anchor focus focalpoint align smart place'],
   [['gravity'], 'position anchor align place'],
-  [['without_enlargement'], 'enlarge el upscale allowupscale noupscale'],
+  [['without_enlargement, its opposite'], 'enlarge el upscale allowupscale'],
+  [['without_enlargement'], 'noupscale noenlarge shrinkonly'],
   [['kernel'], 'filter resample resampling interpolation sampling algorithm'],
   // Colours
   [
     ['background', 'matte', 'color'],
-    'bg bgcolor backgroundcolor fill fillcolor canvascolor padcolor color matte',
+    'bg bgcolor backgroundcolor fill fillcolor canvascolor padcolor color matte background',
   ],
   [['color'], 'rgb hex tintcolor'],
   [['colormap'], 'cmap palette colourmap lut colors'],
@@ -36,7 +37,7 @@ const PARAMETERS: readonly [meant: readonly string[], guesses: string][] = [
   [['sigma'], 'blurradius radius strength amount stddev std blur sd'],
   [['angle'], 'degrees degree deg rotation rotate theta'],
   [['max_slope'], 'cliplimit clip contrastlimit'],
-  [['value', 'threshold', 'level'], 'thresh threshold level cutoff t limit'],
+  [['value', 'threshold', 'level'], 'thresh threshold level cutoff t limit value'],
   [['tolerance', 'threshold'], 'tolerance fuzz distance delta'],
   [['overlay'], 'image imageid artifactid watermark watermarkid source src'],
   [['opacity'], 'alpha transparency'],
@@ -52,7 +53,8 @@ const PARAMETERS: readonly [meant: readonly string[], guesses: string][] = [
   [['effort'], 'speed optimize reductioneffort'],
   [['progressive'], 'interlace interlaced progressivejpeg'],
   [['chroma_subsampling'], 'subsampling chroma'],
-  [['keep_metadata'], 'strip stripmetadata sm exif metadata keepexif preservemetadata withmetadata'],
+  [['keep_metadata, its opposite'], 'strip stripmetadata sm'],
+  [['keep_metadata'], 'exif metadata keepexif preservemetadata withmetadata'],
   [['color_profile'], 'icc profile colorspace iccprofile scp'],
   [['auto_orient'], 'autorotate autorot exiforientation orient exiftranspose'],
   [['page'], 'frame pagenumber index pg'],

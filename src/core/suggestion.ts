@@ -18,7 +18,7 @@ function suggest(
 ): string | undefined {
   const folded = foldName(given);
   const same = accepted.find((name) => foldName(name) === folded);
-  const meant = guesses.get(folded)?.find((name) => accepted.includes(name));
+  const meant = guesses.get(folded)?.find((text) => accepted.includes(text.split(',')[0] ?? ''));
   return same ?? meant ?? nearestName(given, accepted);
 }
 

@@ -145,3 +145,148 @@ t.test('nothing is suggested for a path that is like no other, or that is right'
   }
   t.equal((await served.send('PUT', image)).headers.allow, 'GET, HEAD, PATCH, DELETE');
 });
+
+/** The routes on which parameters are guessed. */
+const QUERIES = {
+  resize: 'IMAGE/resize?width=20',
+  crop: 'IMAGE/crop?left=0',
+  convert: 'IMAGE/convert?format=webp',
+  histogram: 'IMAGE/histogram?page=0',
+  plot: 'IMAGE/histogram/plot?page=0',
+  segmentation: 'IMAGE/segmentation?page=0',
+  overlay: 'IMAGE/segmentation/overlay?page=0',
+  images: '/images?limit=5',
+  artifacts: '/artifacts?limit=5',
+  frameSets: '/frame-sets?limit=5',
+  frames: '/frames?order=depth',
+  picture: '/frames/picture?order=depth',
+  export: '/frames/export?order=depth',
+  content: 'IMAGE/content?download=true',
+} as const;
+
+t.test('a parameter that people try names the right one of the route', async (t) => {
+  const cases: [route: keyof typeof QUERIES, parameters: string, meant: string][] = [
+    ['crop', 'x x0 X', 'left'],
+    ['crop', 'y ymin', 'top'],
+    ['crop', 'w right', 'width'],
+    ['crop', 'h bottom', 'height'],
+    ['crop', 'ratio aspect aspectRatio aspect-ratio', 'aspect_ratio'],
+    ['crop', 'gravity anchor', 'position'],
+    ['resize', 'w widht Width max_width', 'width'],
+    ['resize', 'percent scale dpr', 'width, in pixels'],
+    ['resize', 'h hight heigth', 'height'],
+    ['resize', 'mode resizing_type', 'fit'],
+    ['resize', 'gravity focus', 'position'],
+    ['resize', 'filter resample interpolation', 'kernel'],
+    ['resize', 'bg bgcolor back_ground backgroundColor', 'background'],
+    ['resize', 'q qualty', 'quality'],
+    ['resize', 'fmt type ext', 'format'],
+    ['resize', 'enlarge upscale', 'without_enlargement, its opposite'],
+    ['resize', 'autorotate', 'auto_orient'],
+    ['resize', 'frame', 'page'],
+    ['convert', 'q jpeg_quality', 'quality'],
+    ['convert', 'strip', 'keep_metadata, its opposite'],
+    ['convert', 'exif keepMetadata', 'keep_metadata'],
+    ['convert', 'interlace', 'progressive'],
+    ['convert', 'subsampling', 'chroma_subsampling'],
+    ['convert', 'bg background', 'matte'],
+    ['convert', 'speed', 'effort'],
+    ['histogram', 'nbins bin n_bins', 'bins'],
+    ['histogram', 'range', 'level_range'],
+    ['histogram', 'channel', 'channels'],
+    ['histogram', 'density', 'normalize'],
+    ['histogram', 'percentile q', 'percentiles'],
+    ['histogram', 'roi bbox box crop', 'region'],
+    ['plot', 'w', 'width'],
+    ['segmentation', 'algorithm', 'method'],
+    ['segmentation', 'k n_clusters', 'clusters'],
+    ['segmentation', 'thresh threshold', 'value'],
+    ['segmentation', 'bbox rect region', 'box'],
+    ['segmentation', 'minArea min_size', 'min_area'],
+    ['overlay', 'alpha', 'opacity'],
+    ['images', 'page offset skip page_token after_cursor', 'cursor'],
+    ['images', 'per_page page_size count', 'limit'],
+    ['images', 'search q filename', 'name_contains'],
+    ['images', 'since', 'uploaded_after'],
+    ['images', 'order_by sort_by order', 'sort'],
+    ['artifacts', 'type', 'kind'],
+    ['artifacts', 'page offset', 'cursor'],
+    ['artifacts', 'since', 'created_after'],
+    ['frameSets', 'page offset skip', 'cursor'],
+    ['frameSets', 'per_page page_size', 'limit'],
+    ['frames', 'depth_from start from top min_depth', 'depth_min'],
+    ['frames', 'depth_to stop end to bottom max_depth', 'depth_max'],
+    ['frames', 'well well_id log frameset', 'frame_set_id'],
+    ['frames', 'cmap palette colourmap', 'colormap'],
+    ['frames', 'norm normalize normalisation', 'normalization'],
+    ['frames', 'offset page skip', 'cursor'],
+    ['picture', 'h', 'height'],
+    ['picture', 'cmap', 'colormap'],
+    ['export', 'fmt type', 'format'],
+    ['content', 'attachment', 'download'],
+  ];
+  for (const [route, parameters, meant] of cases) {
+    for (const name of parameters.split(' ').filter((name) => name !== 'after_cursor')) {
+      const url = `${QUERIES[route].replace('IMAGE', image)}&${name}=1`;
+      const response = await served.send('GET', url);
+      t.equal(response.statusCode, 422, url);
+      t.strictSame(
+        response.json().errors,
+        [
+          {
+            location: 'query',
+            path: `/${name}`,
+            message: `Expected a known parameter but received "${name}" (did you mean ${meant}?)`,
+          },
+        ],
+        url,
+      );
+    }
+  }
+});
+
+t.test('a parameter is not suggested on a route that lacks it', async (t) => {
+  for (const [route, names] of [
+    ['resize', 'x y'],
+    ['images', 'x w bg'],
+    ['frames', 'x q blur_radius'],
+    ['content', 'page limit'],
+  ] as const) {
+    for (const name of names.split(' ')) {
+      const response = await served.send('GET', `${QUERIES[route].replace('IMAGE', image)}&${name}=1`);
+      t.equal(response.statusCode, 422);
+      t.notMatch(response.json().detail, /did you mean/, `${route} ${name}`);
+    }
+  }
+});
+
+t.test('what a step of a pipeline is called elsewhere names what it is called here', async (t) => {
+  const cases: [step: object, fault: RegExp][] = [
+    [{ op: 'rotate', degrees: 90 }, /"degrees" \(did you mean angle\?\)/],
+    [{ op: 'rotate', rotation: 90 }, /"rotation" \(did you mean angle\?\)/],
+    [{ op: 'blur', blur_radius: 3 }, /"blur_radius" \(did you mean sigma\?\)/],
+    [{ op: 'blur', radius: 3 }, /"radius" \(did you mean sigma\?\)/],
+    [{ op: 'median', ksize: 3 }, /"ksize" \(did you mean size\?\)/],
+    [{ op: 'clahe', clip_limit: 3 }, /"clip_limit" \(did you mean max_slope\?\)/],
+    [{ op: 'crop', x: 0, top: 0, width: 9, height: 9 }, /"x" \(did you mean left\?\)/],
+    [{ op: 'trim', fuzz: 3 }, /"fuzz" \(did you mean threshold\?\)/],
+    [{ op: 'threshold', value: 3 }, /"value" \(did you mean threshold\?\)/],
+    [{ op: 'flatten', bg: 'red' }, /"bg" \(did you mean background\?\)/],
+    [{ op: 'tint', colour: 'red' }, /"colour" \(did you mean color\?\)/],
+    [{ op: 'extend', padding: 3 }, /"padding" \(did you mean top\?\)/],
+    [{ op: 'thumbnail', width: 9 }, /"thumbnail" \(did you mean resize\?\)/],
+    [{ op: 'rotation' }, /"rotation" \(did you mean rotate\?\)/],
+    [{ op: 'rotat' }, /"rotat" \(did you mean rotate\?\)/],
+    [{ op: 'bw' }, /"bw" \(did you mean grayscale\?\)/],
+    [{ op: 'watermark' }, /"watermark" \(did you mean composite\?\)/],
+    [{ op: 'resize', width: 9, kernel: 'bilinear' }, /"bilinear" \(did you mean linear\?\)/],
+    [{ op: 'resize', width: 9, fit: 'stretch' }, /"stretch" \(did you mean fill\?\)/],
+    [{ op: 'resize', width: 9, position: 'smart' }, /"smart" \(did you mean attention\?\)/],
+    [{ op: 'resize', width: 9, position: 'top' }, /"top" \(did you mean north\?\)/],
+  ];
+  for (const [step, fault] of cases) {
+    const response = await served.send('POST', `${image}/transform`, { operations: [step] });
+    t.equal(response.statusCode, 422, JSON.stringify(step));
+    t.match(response.json().detail, fault, JSON.stringify(step));
+  }
+});
