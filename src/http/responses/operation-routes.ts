@@ -4,6 +4,7 @@ import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
 import type { BlobRef } from '../../blobs/blob-store.ts';
 import { AppError } from '../../core/errors.ts';
+import { relocatedFault } from '../../core/faults.ts';
 import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { Artifact, Retention } from '../../work/artifact.ts';
 import type { InputPart, StoredRef } from '../../work/inputs.ts';
@@ -332,9 +333,12 @@ function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
   return { type, id: idOf(request) };
 }
 
-/** The error, with the paths of its faults in the request. */
+/** The error, with its faults located and named as in the request. */
 function withPathsOf(form: RequestForm, error: unknown): unknown {
   if (!(error instanceof AppError) || error.errors.length === 0) return error;
-  const errors = error.errors.map((fault) => ({ ...fault, path: form.locate(fault.path) }));
-  return new AppError(error.code, error.detail, { errors, cause: error });
+  const errors = error.errors.map((fault) => relocatedFault(fault, form.locate(fault.path)));
+  // The detail begins with the first message.
+  const [before, after] = [error.errors[0]?.message ?? '', errors[0]?.message ?? ''];
+  const detail = error.detail.startsWith(before) ? after + error.detail.slice(before.length) : error.detail;
+  return new AppError(error.code, detail, { errors, cause: error });
 }

@@ -290,3 +290,54 @@ t.test('what a step of a pipeline is called elsewhere names what it is called he
     t.match(response.json().detail, fault, JSON.stringify(step));
   }
 });
+
+t.test('a fault names a parameter as the client sent it', async (t) => {
+  const cases: [query: string, path: string, message: string][] = [
+    [
+      'histogram?region=0,0,0,5',
+      '/region',
+      'Expected an integer from 1 to 1000000 for width of region but received 0',
+    ],
+    [
+      'histogram?region=30,0,20,5',
+      '/region',
+      'Expected a box inside the 40×30 picture for width of region but received width 20 at left 30',
+    ],
+    [
+      'histogram?region=1,2',
+      '/region',
+      'Expected text of at most 100 characters like "100,50,320,240" for region but received "1,2"',
+    ],
+    [
+      'segmentation?method=grabcut&box=0,0,0,5',
+      '/box',
+      'Expected an integer from 1 to 1000000 for width of box but received 0',
+    ],
+    [
+      'segmentation?method=grabcut&box=0,0,10,10&foreground=1,1;99,1',
+      '/foreground',
+      'Expected a pixel of the 40×30 picture for foreground[1] but received (99, 1)',
+    ],
+    [
+      'segmentation?method=watershed&markers=levels:9,3',
+      '/markers',
+      'Expected a level below high (3) for low of markers but received 9',
+    ],
+    [
+      'segmentation?method=watershed&markers=9,3',
+      '/markers',
+      'Expected text like "levels:30,150" for markers but received "9,3"',
+    ],
+    ['resize?width=20&page=7', '/page', 'Expected page 0, the only one, for page but received 7'],
+    [
+      'resize?width=20&format=png&quality=7',
+      '/quality',
+      'Expected nothing, because PNG without palette=true is lossless, for quality but received 7',
+    ],
+  ];
+  for (const [query, path, message] of cases) {
+    const problem = (await served.send('GET', `${image}/${query}`)).json();
+    t.strictSame(problem.errors, [{ location: 'query', path, message }], query);
+    t.equal(problem.detail, message, query);
+  }
+});
