@@ -29,11 +29,6 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
       'Expected an integer, because scale=depth needs one, for height but received nothing',
     ],
     [
-      '/frames/picture',
-      '/height',
-      'Expected an integer that makes a picture of at most 1000 pixels in all for height but received nothing, and 500 frames would make 4×500 pixels',
-    ],
-    [
       '/frames/picture?height=251',
       '/height',
       'Expected an integer that makes a picture of at most 1000 pixels in all for height but received 251, which makes 4×251 pixels',
