@@ -7,7 +7,14 @@ import { FORMATS, formatOfMediaType, type ImageFormat } from '../pictures/format
 import { isColorSchema } from './operations/color.ts';
 import { pointerAt, type Reference, type Report, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
-import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
+import {
+  OUTPUT_PROPERTIES,
+  type Output,
+  type OutputRequest,
+  OutputSchema,
+  resolveOutput,
+  StrictSchema,
+} from './output.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that no older result is reused. */
 export const PIPELINE_VERSION = 2;
@@ -66,6 +73,7 @@ export const PipelineSchema = ObjectWithDefaults(
       examples: [[{ op: 'resize', width: 800 }, { op: 'grayscale' }]],
     }),
     output: Type.Optional(SchemaRef(OutputSchema)),
+    strict: StrictSchema,
   },
   {
     $id: 'Pipeline',
@@ -90,6 +98,8 @@ export interface CanonicalizeOptions {
   inputFormat: ImageFormat;
   /** The media types that the client accepts, most preferred first, for `format: auto`. */
   accepts?: () => readonly string[];
+  /** Told the path of each option that is dropped because the request is not strict. */
+  ignore?: (path: string) => void;
 }
 
 /**
@@ -100,7 +110,7 @@ export interface CanonicalizeOptions {
  */
 export function canonicalizePipeline(
   request: PipelineRequest,
-  { inputFormat, accepts = () => [] }: CanonicalizeOptions,
+  { inputFormat, accepts = () => [], ignore = () => undefined }: CanonicalizeOptions,
 ): Pipeline {
   const faults: Fault[] = [];
   const report: Report = (path, expected, received) => {
@@ -128,8 +138,11 @@ export function canonicalizePipeline(
   }
 
   const format = resolveFormat(given.format, inputFormat, accepts);
-  const output = resolveOutput(given, format, (parameter, ...fault) =>
-    report(`${outputPath}/${parameter}`, ...fault),
+  const output = resolveOutput(
+    given,
+    format,
+    (parameter, ...fault) => report(`${outputPath}/${parameter}`, ...fault),
+    request.strict === false ? (option) => ignore(`${outputPath}/${option}`) : undefined,
   );
   if (faults.length > 0) throw parameterErrors(faults);
   return { input: canonicalizeInput(request.input, inputFormat), operations, output };
