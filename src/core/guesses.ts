@@ -171,6 +171,8 @@ const VALUES: readonly [meant: readonly string[], guesses: string][] = [
   [['value'], 'v'],
   [['lab'], 'cielab'],
   [['log'], 'logarithmic'],
+  [['turbo'], 'jet rainbow hsv'],
+  [['inferno'], 'hot plasma'],
   [['mask'], 'segmentation labels'],
   [['picture'], 'image resize'],
 ];

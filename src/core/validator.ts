@@ -31,9 +31,12 @@ const CHOICES = 'x-choices';
 
 function respell(choices: string[]): DataValidateFunction {
   return (data, context) => {
-    if (typeof data !== 'string' || context === undefined || choices.includes(data)) return true;
+    if (typeof data !== 'string' || choices.includes(data)) return true;
     const meant = respelledChoice(data, choices);
-    if (meant !== undefined) context.parentData[context.parentDataProperty] = meant;
+    // A value that is not a part of another one has no place for the other spelling.
+    if (meant !== undefined && typeof context?.parentData === 'object') {
+      context.parentData[context.parentDataProperty] = meant;
+    }
     return true;
   };
 }

@@ -49,9 +49,9 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
       'Expected an integer from 0 to 255 as a position for colormap but received 256',
     ],
     [
-      '/frames?colormap=0:red,255:%23fff',
+      '/frames?colormap=0:reddish,255:%23fff',
       '/colormap',
-      'Expected #rrggbb or #rgb as a colour for colormap but received "red"',
+      'Expected colours such as red, #336699 or 369 without transparency for colormap but received "reddish"',
     ],
     ['/frames?colormap=%5B', '/colormap', 'Expected a JSON array of stops for colormap but received "["'],
   ];

@@ -341,3 +341,94 @@ t.test('a fault names a parameter as the client sent it', async (t) => {
     t.equal(problem.detail, message, query);
   }
 });
+
+t.test('every spelling of a value makes the same artifact', async (t) => {
+  const groups: string[][] = [
+    ['resize?width=9&format=jpeg', 'resize?width=9&format=jpg', 'resize?width=9&format=JPEG&fit=Cover'],
+    ['resize?width=9&format=tiff', 'resize?width=9&format=TIF'],
+    [
+      'convert?format=webp&lossless=true',
+      'convert?format=WEBP&lossless=True',
+      'convert?format=webp&lossless=1',
+      'convert?format=webp&lossless=yes',
+      'convert?format=webp&lossless=on',
+    ],
+    [
+      'resize?width=9&height=9&fit=contain&background=%23ff0000',
+      'resize?width=9&height=9&fit=contain&background=red',
+      'resize?width=9&height=9&fit=contain&background=RED',
+      'resize?width=9&height=9&fit=contain&background=f00',
+      'resize?width=9&height=9&fit=contain&background=rgb(255,0,0)',
+    ],
+    ['convert?format=jpeg&matte=000', 'convert?format=jpeg&matte=black'],
+    [
+      'segmentation?method=color&color=%23ff0000',
+      'segmentation?method=Color&color=red',
+      'segmentation?method=color&color=FF0000',
+    ],
+    ['segmentation?method=multi_otsu', 'segmentation?method=Multi-Otsu'],
+    ['histogram?channels=red&cumulative=true', 'histogram?channels=RED&cumulative=1'],
+  ];
+  for (const group of groups) {
+    const made = new Set<unknown>();
+    for (const query of group) {
+      const response = await served.send('GET', `${image}/${query}`);
+      t.equal(response.statusCode, 200, `${query}: ${response.statusCode === 200 ? '' : response.body}`);
+      made.add(response.headers['content-location']);
+    }
+    t.equal(made.size, 1, String(group[0]));
+  }
+  const bodies = [
+    { operations: [{ op: 'tint', color: 'rgb(0, 128, 0)' }], output: { format: 'JPG' } },
+    { operations: [{ op: 'Tint', color: 'green' }], output: { format: 'jpeg' } },
+    {
+      operations: [
+        { op: 'tint', color: '#008000' },
+        { op: 'convert', format: 'Jpeg' },
+      ],
+    },
+  ];
+  const ids = [];
+  for (const body of bodies) ids.push((await served.send('POST', `${image}/transform`, body)).json().id);
+  t.equal(new Set(ids).size, 1);
+  t.type(ids[0], 'string');
+});
+
+t.test('a list takes formats in any spelling', async (t) => {
+  for (const format of ['png', 'PNG', 'Png']) {
+    t.equal((await served.send('GET', `/images?format=${format}`)).json().items.length, 1, format);
+  }
+  t.equal((await served.send('GET', '/images?format=jpg')).json().items.length, 0);
+});
+
+t.test('every text that a client sends has an example or a format that messages can show', async (t) => {
+  const document = JSON.parse((await served.send('GET', '/openapi.json')).body);
+  const schemas = document.components.schemas as Record<string, object>;
+  const seen = new Set<string>();
+  const check = (schema: unknown, place: string): void => {
+    if (typeof schema !== 'object' || schema === null) return;
+    if ('$ref' in schema && typeof schema.$ref === 'string') {
+      if (!seen.has(schema.$ref)) check(schemas[schema.$ref.split('/').at(-1) ?? ''], schema.$ref);
+      seen.add(schema.$ref);
+    }
+    if ('pattern' in schema && typeof schema.pattern === 'string')
+      t.ok('examples' in schema, `${place}: ${schema.pattern}`);
+    if ('format' in schema && typeof schema.format === 'string' && schema.format !== 'binary') {
+      t.match(schema.format, /^(uuid|uri|date-time|color|opaque-color)$/, place);
+    }
+    for (const [name, member] of Object.entries(schema)) {
+      if (name !== 'examples') check(member, `${place}/${name}`);
+    }
+  };
+  for (const [path, operations] of Object.entries<Record<string, object>>(document.paths)) {
+    for (const [method, operation] of Object.entries(operations)) {
+      const { parameters = [], requestBody = {} } = operation as {
+        parameters?: object[];
+        requestBody?: object;
+      };
+      check(parameters, `${method} ${path}`);
+      check(requestBody, `${method} ${path}`);
+    }
+  }
+  t.ok(seen.size > 20, `${seen.size} schemas`);
+});
