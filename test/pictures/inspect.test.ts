@@ -99,7 +99,7 @@ t.test('metadata of known pictures', { skip: NO_TEST_DATA }, async (t) => {
     },
     'exif-orientation-6.jpg': { width: 1800, height: 1200, orientation: 6 },
     'cmyk.jpg': { color_space: 'cmyk', channels: 4, has_alpha: false, density: 180 },
-    'cielab.tif': { format: 'tiff', color_space: 'labs', depth: 'short', width: 400, height: 266 },
+    'cielab.tif': { format: 'tiff', color_space: 'lab', depth: 'ushort', width: 400, height: 266 },
     '16bit-grey-alpha.png': { depth: 'ushort', channels: 2, has_alpha: true, color_space: 'grey16' },
     'photo.avif': { format: 'avif', width: 2048, height: 858, pages: 1 },
     'animated.gif': { pages: 30, width: 80, height: 80 },
