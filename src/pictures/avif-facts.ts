@@ -56,7 +56,7 @@ export function readAvifFacts(readAt: ReadAt): AvifFacts {
   }
   const meaning = hasProfile
     ? undefined
-    : meaningOf({ primaries: nclx.readUInt16BE(4), transfer: nclx.readUInt16BE(6) });
+    : meaningOf({ primaries: nclx.readUInt16BE(4), transfer: nclx.readUInt16BE(6) }, 'srgb');
   return {
     ...facts,
     hasPicture: true,

@@ -27,30 +27,34 @@ const PRIMARIES: Partial<Record<number, Primaries>> = {
   22: { white: D65, red: [0.63, 0.34], green: [0.295, 0.605], blue: [0.155, 0.077] },
 };
 
-/** Table 3. Browsers show the curves of video (1, 6, 14, 15) as sRGB, and so do all who do not know a viewing condition. */
-const TRANSFERS: Partial<Record<number, ToneCurve>> = {
-  1: 'srgb',
+/** Table 3. */
+const TRANSFERS: Partial<Record<number, ToneCurve | 'video'>> = {
+  1: 'video',
   2: 'srgb',
   4: { gamma: 2.2 },
   5: { gamma: 2.8 },
-  6: 'srgb',
+  6: 'video',
   8: { gamma: 1 },
   13: 'srgb',
-  14: 'srgb',
-  15: 'srgb',
+  14: 'video',
+  15: 'video',
 };
 
 const HIGH_DYNAMIC_RANGE: Partial<Record<number, string>> = { 16: 'PQ', 18: 'HLG' };
 
+/** The curve of displays for video, ITU-R BT.1886. */
+export const BT1886: ToneCurve = { gamma: 2.4 };
+
 /**
  * What code points mean; undefined if it is sRGB.
  *
+ * @param videoCurve the curve of video (BT.709): browsers take it for sRGB in AVIF, and in PNG for that of a display, BT.1886
  * @throws Error for those that cannot be shown in 8-bit sRGB as they are meant
  */
-export function meaningOf({
-  primaries,
-  transfer,
-}: ColorCodePoints): { primaries: Primaries; curve: ToneCurve } | undefined {
+export function meaningOf(
+  { primaries, transfer }: ColorCodePoints,
+  videoCurve: ToneCurve,
+): { primaries: Primaries; curve: ToneCurve } | undefined {
   const system = HIGH_DYNAMIC_RANGE[transfer];
   if (system !== undefined) {
     throw new Error(
@@ -58,7 +62,8 @@ export function meaningOf({
     );
   }
   const colors = PRIMARIES[primaries];
-  const curve = TRANSFERS[transfer];
+  const stated = TRANSFERS[transfer];
+  const curve = stated === 'video' ? videoCurve : stated;
   if (colors === undefined || curve === undefined) {
     const [kind, code] =
       colors === undefined ? ['colour primaries', primaries] : ['transfer characteristics', transfer];

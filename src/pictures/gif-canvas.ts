@@ -8,14 +8,16 @@ import type { Pixels } from './pixels.ts';
  * cleared that has no transparent colour.
  */
 export function hidesTransparency({ width, height, images }: GifFacts): boolean {
+  const isAnnounced = images.some(({ hasTransparentColor }) => hasTransparentColor);
   const canvas = { left: 0, top: 0, width, height };
-  const [first] = images;
-  const isSeenThrough = !images.some(({ hasTransparentColor }) => hasTransparentColor);
-  if (first !== undefined && isSeenThrough && !covers(first, canvas)) return true;
+  let isCovered = false;
   return images.some((image, index) => {
+    const isCoveredNow = isCovered || covers(image, canvas);
+    if (!isAnnounced && !isCoveredNow) return true;
+    if (image.disposal !== RESTORE) isCovered = isCoveredNow;
     const next = images[index + 1];
     if (next === undefined || image.disposal !== CLEAR || image.hasTransparentColor) return false;
-    return next.hasTransparentColor || !covers(next, image);
+    return next.hasTransparentColor || next.disposal === RESTORE || !covers(next, image);
   });
 }
 
@@ -37,9 +39,9 @@ function covers(outer: Box, inner: Box): boolean {
  * @param count number of pages
  */
 export async function drawGif(path: string, facts: GifFacts, from: number, count: number): Promise<Pixels> {
-  const { images } = facts;
+  const { width, height, images } = facts;
   const end = from + count;
-  const { data, info } = await sharp(separateImages(readFileSync(path), facts), {
+  const data = await sharp(separateImages(readFileSync(path), facts), {
     page: 1,
     pages: end,
     failOn: 'error',
@@ -47,8 +49,7 @@ export async function drawGif(path: string, facts: GifFacts, from: number, count
   })
     .ensureAlpha()
     .raw()
-    .toBuffer({ resolveWithObject: true });
-  const [width, height] = [info.width, info.height / end];
+    .toBuffer();
   // Aligned, because Node's buffers may not be.
   const pages = new Uint32Array(data.length / 4);
   new Uint8Array(pages.buffer).set(data);
@@ -83,7 +84,9 @@ function forRows(box: Box, width: number, height: number, each: (start: number, 
  * The same GIF with each picture alone on a transparent canvas: a first page of one transparent pixel, because libvips gives
  * transparency only if a colour is transparent, and after each page the canvas is restored.
  */
-function separateImages(gif: Buffer, { blocksAt, images }: GifFacts): Buffer {
+function separateImages(gif: Buffer, { width, height, blocksAt, images }: GifFacts): Buffer {
+  gif.writeUInt16LE(width, 6);
+  gif.writeUInt16LE(height, 8);
   const parts = [gif.subarray(0, blocksAt), control(1), ONE_PIXEL];
   let at = blocksAt;
   for (const image of images) {

@@ -1,4 +1,5 @@
 import { inPieces, type ReadAt } from './read-at.ts';
+import type { Size } from './types.ts';
 
 const EXTENSION = 0x21;
 const IMAGE = 0x2c;
@@ -22,9 +23,7 @@ export interface GifImage {
   at: number;
 }
 
-export interface GifFacts {
-  width: number;
-  height: number;
+export interface GifFacts extends Size {
   /** Offset of the first block. */
   blocksAt: number;
   /** The first 10,000. */
@@ -87,6 +86,15 @@ export function readGif(readAt: ReadAt): GifFacts {
     }
     // Some encoders omit the trailer of a single image.
     else if (kind === undefined && count !== 1) throw new Error('its data ends early');
-    else return { width: wordAt(6), height: wordAt(8), blocksAt, images };
+    else return { ...canvasOf({ width: wordAt(6), height: wordAt(8) }, images), blocksAt, images };
   }
+}
+
+/** As in all decoders, the first picture makes the canvas larger if it does not fit. */
+function canvasOf(screen: Size, [first]: readonly GifImage[]): Size {
+  if (first === undefined) return screen;
+  return {
+    width: Math.max(screen.width, first.left + first.width),
+    height: Math.max(screen.height, first.top + first.height),
+  };
 }

@@ -1,4 +1,4 @@
-import { type ColorCodePoints, meaningOf } from './color-code-points.ts';
+import { BT1886, type ColorCodePoints, meaningOf } from './color-code-points.ts';
 import { greyProfile, type Primaries, rgbProfile, SRGB_PRIMARIES, type ToneCurve } from './icc-profile.ts';
 import { inPieces, type ReadAt } from './read-at.ts';
 
@@ -61,7 +61,7 @@ function profileOf(chunks: Map<string, Buffer>): Buffer | undefined {
 
 function colorsOf(chunks: Map<string, Buffer>): { primaries: Primaries; curve: ToneCurve } | undefined {
   const codePoints = codePointsOf(chunks.get('cICP'));
-  if (codePoints !== undefined) return meaningOf(codePoints);
+  if (codePoints !== undefined) return meaningOf(codePoints, BT1886);
   if (chunks.has('iCCP') || chunks.has('sRGB')) return undefined;
   const gamma = gammaOf(chunks.get('gAMA'));
   // As in browsers, chromaticities without a gamma say nothing.

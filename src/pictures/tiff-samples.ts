@@ -7,6 +7,7 @@ const TAGS = {
   compression: 259,
   photometric: 262,
   samplesPerPixel: 277,
+  planarConfiguration: 284,
   predictor: 317,
   extraSamples: 338,
   sampleFormat: 339,
@@ -44,7 +45,13 @@ const SAMPLE_FORMATS: Readonly<Record<number, string>> = {
   6: 'complex numbers',
 };
 
+/** sharp refuses more. */
+const MAX_CHANNELS = 5;
+
 type ColorModel = 'grey' | 'inverted grey' | 'rgb' | 'lab' | 'icclab' | 'ycbcr';
+
+/** Colours that libvips shows as they are meant. */
+const NATIVE_MODELS: readonly ColorModel[] = ['grey', 'inverted grey', 'rgb'];
 
 /** How the samples of a TIFF become 8-bit sRGB, if libvips does not do that as the file says. */
 export interface TiffSamples {
@@ -115,16 +122,18 @@ export function readTiffSamples(readAt: ReadAt, { entries }: TiffDirectory): Tif
     return undefined;
   }
   const colors = model === 'grey' || model === 'inverted grey' ? 1 : 3;
+  if (channels < colors || channels > MAX_CHANNELS) {
+    throw new Error(`it has ${channels} samples for each pixel; ${colors} to ${MAX_CHANNELS} are read`);
+  }
   const extras = valuesOf(TAGS.extraSamples);
   const alphaAt = channels === colors + 1 ? 0 : extras.findIndex((meaning) => meaning === 1 || meaning === 2);
   const alpha = channels > colors && alphaAt >= 0 ? colors + alphaAt : undefined;
   // libvips takes the first extra sample for alpha, and further ones for bands, which are left out.
   const hasPlainExtras = channels <= colors + 1 || (alpha === undefined && colors === 3);
-  const isNative = isPlain && ['grey', 'inverted grey', 'rgb'].includes(model) && hasPlainExtras;
+  // libvips mixes up the planes of grey and alpha.
+  const hasGreyPlanes = colors === 1 && channels > 1 && firstOf(TAGS.planarConfiguration, 1) === 2;
+  const isNative = isPlain && NATIVE_MODELS.includes(model) && hasPlainExtras && !hasGreyPlanes;
   if (isNative || (isPlain && bits < 8)) return undefined;
-  if (channels < colors || channels > MAX_VALUES + 3) {
-    throw new Error(`it has ${channels} samples for each pixel, which are not read`);
-  }
   if (model === 'ycbcr') checkSubsampling(valuesOf(TAGS.yCbCrSubsampling));
   if (!isPlain && colors === 3 && model !== 'rgb') {
     throw new Error(
