@@ -9,7 +9,7 @@ import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/re
 import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that no older result is reused. */
-export const PIPELINE_VERSION = 2;
+export const PIPELINE_VERSION = 3;
 
 const MAX_OPERATIONS = 32;
 

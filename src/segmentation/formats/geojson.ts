@@ -50,7 +50,7 @@ export const geojsonForm = defineForm({
   id: 'Geojson',
   title: 'GeoJSON',
   description: 'Polygons along pixel edges, with holes, in pixels. Their properties are the measurements.',
-  version: 1,
+  version: 2,
   params: Type.Object({}, { additionalProperties: false }),
   suffix: () => '-segments.geojson',
   mediaType: () => 'application/geo+json',
