@@ -42,6 +42,8 @@ export async function openCorrected({ file, header, page, pages, options }: Corr
         header,
         options,
       );
+    case 'cmyk':
+      return openInks(path, header, options);
     case 'canvas':
       return openPixels(await drawGif(path, correction.gif, page ?? 0, pages));
     case 'samples': {
@@ -90,6 +92,30 @@ async function openWithProfile(
   const image = sharp(samples, { raw: { ...size, channels }, limitInputPixels: false });
   if (bitDepth === 16) image.toColourspace('rgb16');
   return profile === undefined && bitDepth === 8 ? image : inSrgb(await openPng(image, profile), space);
+}
+
+/** Inks without a profile: each takes its share of the light. */
+async function openInks(path: string, { depth }: Header, options: SharpOptions): Promise<Sharp> {
+  const isWide = depth === 'ushort';
+  const { data, info } = await sharp(path, options)
+    .pipelineColourspace('cmyk')
+    .toColourspace('cmyk')
+    .raw({ depth: isWide ? 'ushort' : 'uchar' })
+    .toBuffer({ resolveWithObject: true });
+  const inks = samplesOf(data, isWide ? 16 : 8);
+  const shift = isWide ? 8 : 0;
+  const bands: number = info.channels;
+  const channels = bands === 5 ? 4 : 3;
+  const out = Buffer.allocUnsafe(info.width * info.height * channels);
+  for (let from = 0, to = 0; to < out.length; from += bands, to += channels) {
+    const light = 255 - ((inks[from + 3] ?? 0) >> shift);
+    for (let ink = 0; ink < 3; ink += 1) {
+      out[to + ink] = Math.round(((255 - ((inks[from + ink] ?? 0) >> shift)) * light) / 255);
+    }
+    if (channels === 4) out[to + 3] = (inks[from + 4] ?? 0) >> shift;
+  }
+  releaseArray(data);
+  return openPixels({ data: out, size: { width: info.width, height: info.height }, channels });
 }
 
 /** Levels of video to all levels, except for alpha (ITU-R BT.709, section 4). */

@@ -53,6 +53,7 @@ function correctionBytes(correction: Correction | undefined, pixelBytes: number)
   switch (correction?.kind) {
     case 'profile':
       return 3 * pixelBytes + 4;
+    case 'cmyk':
     case 'samples':
       return pixelBytes + 12;
     // As many pages as are read; each is drawn in place.

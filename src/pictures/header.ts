@@ -112,8 +112,10 @@ const FACTS: Record<ImageFormat, (readAt: ReadAt, file: SourceFile, page: number
   },
 };
 
-/** To grey of 16 bits, sharp does not apply profiles. */
+/** The correction that the file states, or the one for what sharp does in another way than browsers. */
 function correctionOf({ space, icc }: Metadata, stated: Correction | undefined): Correction | undefined {
+  if (space === 'cmyk' && icc === undefined) return { kind: 'cmyk' };
+  // To grey of 16 bits, sharp does not apply profiles.
   if (space !== 'grey16') return stated;
   const profile = stated?.kind === 'chunk' ? stated.profile : icc;
   return stated?.kind === 'samples' || profile === undefined

@@ -29,6 +29,7 @@ PICTURES = {
     "RGB": color,
     "RGBA": Image.merge("RGBA", [*color.split(), Image.fromarray(alpha)]),
     "YCbCr": color.convert("YCbCr"),
+    "CMYK": Image.fromarray(np.stack([red, green, blue, (x * y) % 128], -1).astype(np.uint8), "CMYK"),
     "I;16": Image.fromarray((x * 65535 // (WIDTH - 1)).astype(np.uint16)),
     "F": Image.fromarray((x / (WIDTH - 1)).astype(np.float32)),
 }
@@ -63,7 +64,7 @@ def oriented(orientation):
 
 for mode in ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"]:
     save(f"png {mode}.png".replace(";", ""), PICTURES[mode])
-for mode in ["L", "RGB", "YCbCr"]:
+for mode in ["L", "RGB", "YCbCr", "CMYK"]:
     for options in [{}, {"progressive": True}, {"subsampling": "4:4:4"}]:
         name = f"jpeg {mode} {' '.join(map(str, options.values()))}.jpg".replace(":", "")
         save(name, PICTURES[mode], quality=95, **options)
@@ -76,7 +77,7 @@ for orientation in range(1, 9):
     save(f"webp turned {orientation}.webp", PICTURES["RGBA"], lossless=True, exact=True, exif=exif)
     save(f"png turned {orientation}.png", PICTURES["RGB"], exif=exif)
     save(f"tiff F turned {orientation}.tif", PICTURES["F"], exif=exif)
-for mode in ["1", "L", "LA", "P", "RGB", "RGBA", "YCbCr", "I;16", "F"]:
+for mode in ["1", "L", "LA", "P", "RGB", "RGBA", "YCbCr", "CMYK", "I;16", "F"]:
     for compression in ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"]:
         if compression == "jpeg" and mode not in ["L", "RGB", "YCbCr"]:
             continue
