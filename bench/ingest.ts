@@ -16,7 +16,7 @@ const INSERT_FLOOR_SET = `
 
 /**
  * `POST /upload` of a CSV with 200 columns, answered after it is committed, against a binary COPY of the same depths and bytes
- * into the same table. Before each run the table is emptied and a checkpoint is made.
+ * into the same table, and the file in chunks. Before each run the table is emptied and a checkpoint is made.
  */
 export const bench: Bench = () =>
   onStage(async (stage) => {
@@ -28,13 +28,13 @@ export const bench: Bench = () =>
     const client = await stage.startTransferClient();
     const floor = await stage.startWorker<object, number>(new URL('ingest.floor.ts', import.meta.url));
     const reset = async () => {
-      await admin.query('TRUNCATE frame_sets CASCADE');
+      await admin.query('TRUNCATE frame_sets, blobs CASCADE');
       await admin.query(INSERT_FLOOR_SET);
       await admin.query('CHECKPOINT');
     };
     const comparison = await compare({
       name: 'ingest',
-      what: `rows of a CSV of ${ROWS} × 200, uploaded and committed; floor: binary COPY alone, fsync on in both`,
+      what: `rows of a CSV of ${ROWS} × 200, uploaded and committed; floor: binary COPY and the file in chunks, fsync on in both`,
       ours: {
         async run() {
           await reset();
@@ -45,7 +45,7 @@ export const bench: Bench = () =>
       floor: {
         async run() {
           await reset();
-          return floor.call({ url, file: copy });
+          return floor.call({ url, file: copy, csv });
         },
         cpu: async () => ({ client: await floor.cpu(), postgres: await treeCpu(server.postgresPid) }),
       },

@@ -142,8 +142,8 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       maxPerClient: uploadShare(config.CSV_CONCURRENCY),
     }),
   );
-  const frameSets = new FrameSetStore(database);
   const blobs = new BlobRegistry(blobStore);
+  const frameSets = new FrameSetStore(database, blobs);
   const images = new ImageStore(database, blobs, deleteDerivedFrom);
   const artifacts = new ArtifactStore(database, blobs);
   const pictureAdmission = new Admission({
@@ -229,7 +229,8 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       admission: pictureAdmission,
       settings: config,
     }),
-    logUploads: { database, frameSets, threads, settings: config },
+    blobStore,
+    logUploads: { database, frameSets, blobs, temporaryFolder, threads, settings: config },
     metrics,
     areUploadsCrowded: () =>
       [threads.stats(), uploadAdmission.stats()].some(({ waiting, hasRoom }) => waiting > 0 || !hasRoom),

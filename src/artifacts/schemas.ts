@@ -119,7 +119,7 @@ const PICTURE_EXAMPLE = {
   id,
   kind: 'picture',
   operation: 'transform',
-  version: 2,
+  version: 3,
   parameters: {
     input: { auto_orient: true },
     operations: [{ op: 'resize', width: 800 }],

@@ -1,18 +1,30 @@
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { PageQuery } from '../core/cursor.ts';
-import { ObjectWithDefaults } from '../core/schema.ts';
+import type { BlobReader } from '../blobs/blob-reader.ts';
+import type { BlobStore } from '../blobs/blob-store.ts';
+import { AppError } from '../core/errors.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
-import { FORM_CODES, LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
+import { CONTENT_CODES, FORM_CODES, LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
+import { withFormOptions } from '../http/requests/form-options.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
+import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
 import { pageBody } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
+import { LOG_MEDIA_TYPE } from './ingest/postgres-row-sink.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
-import { FrameSetChangesSchema, UploadLogFormSchema, UploadLogQuerySchema } from './schemas.ts';
+import {
+  FrameSetChangesSchema,
+  FrameSetListQuerySchema,
+  UploadLogFormSchema,
+  UploadLogQuerySchema,
+} from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
 import { type LogUploadServices, logLimits, uploadLog } from './upload.ts';
 
 export interface FrameSetRoutesOptions {
   frameSets: FrameSetStore;
+  blobs: BlobReader;
+  blobStore: BlobStore;
   logUploads: LogUploadServices;
 }
 
@@ -24,11 +36,14 @@ const UPLOAD_CODES = [
   'storage_unavailable',
 ] as const;
 
+/** Text fields that the form may have. */
+const UPLOAD_OPTIONS = Object.keys(UploadLogQuerySchema.properties);
+
 const tags = ['frames'];
 
 /** `/upload` and `/frame-sets`: uploads of image logs, and their metadata. */
 export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = async (app, options) => {
-  const { frameSets, logUploads } = options;
+  const { frameSets, blobs, blobStore, logUploads } = options;
   const limits = logLimits(logUploads.settings);
 
   app.post(
@@ -43,7 +58,8 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         description:
           'A multipart body with one CSV file in the field `file`: `depth,col1,…,colN`, grey levels from 0 to 255, one row per depth. ' +
           'It is stored as a whole or not at all. A fault in a row fails the upload, and the problem lists the first 100 faults with ' +
-          'row, column and value. The same file with the same options returns the existing frame set.',
+          'row, column and value. The same file with the same options returns the existing frame set. ' +
+          'Options are query parameters, or fields of the form before `file`.',
         querystring: UploadLogQuerySchema,
         response: {
           201: jsonResponse('FrameSetUpload', 'The log is stored.'),
@@ -53,9 +69,14 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
       },
     },
     async (request, reply) => {
-      const { owner, query } = request;
-      const form = receiveForm(request, { field: 'file', limits });
-      const { frameSet, isNew } = await uploadLog(owner, query, form, logUploads, clientSignal(reply));
+      const form = receiveForm(request, { field: 'file', fields: UPLOAD_OPTIONS, limits });
+      const { frameSet, isNew } = await uploadLog(
+        request.owner,
+        (fields) => withFormOptions(request, fields, UploadLogQuerySchema),
+        form,
+        logUploads,
+        clientSignal(reply),
+      );
       return reply
         .code(isNew ? 201 : 200)
         .header('location', `/frame-sets/${frameSet.id}`)
@@ -71,7 +92,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         tags,
         summary: 'List frame sets',
         description: 'Newest first, a page at a time.',
-        querystring: ObjectWithDefaults(PageQuery),
+        querystring: FrameSetListQuerySchema,
         response: {
           200: pageResponse('FrameSetPage', 'A page of frame sets.'),
           ...problemResponses('validation_failed', 'database_unavailable'),
@@ -99,6 +120,46 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
       },
     },
     async (request) => toFrameSetResponse(await frameSets.get(request.owner, request.params.id)),
+  );
+
+  app.get(
+    '/frame-sets/:id/content',
+    {
+      schema: {
+        operationId: 'getFrameSetContent',
+        tags,
+        summary: 'The uploaded file of a frame set',
+        description:
+          'The bytes of the CSV file as they were uploaded. Has a strong `ETag`; supports conditional and range requests. 404 if the file is not kept: see `content_url`.',
+        params: IdParamsSchema,
+        querystring: ContentQuerySchema,
+        response: {
+          ...contentResponses(LOG_MEDIA_TYPE),
+          ...problemResponses(...LOOKUP_CODES, ...CONTENT_CODES),
+        },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params;
+      const { fileSha256, size, filename } = await frameSets.get(request.owner, id);
+      if (fileSha256 === null) {
+        throw new AppError(
+          'not_found',
+          `The file of frame set ${id} is not kept (KEEP_LOG_FILES), only its frames.`,
+        );
+      }
+      const sha256 = Buffer.from(fileSha256);
+      return sendContent(request, reply, {
+        sha256: sha256.toString('hex'),
+        size: Number(size),
+        mediaType: LOG_MEDIA_TYPE,
+        filename,
+        download: request.query.download,
+        cacheControl: IMMUTABLE,
+        // Not through the disk cache, from which a large log would evict all pictures.
+        open: async (range) => Readable.from(blobStore.read(sha256, range)),
+      });
+    },
   );
 
   app.patch(
@@ -141,7 +202,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
         operationId: 'deleteFrameSet',
         tags,
         summary: 'Delete a frame set',
-        description: 'Deletes the frame set and all its frames.',
+        description: 'Deletes the frame set, all its frames and its file.',
         params: IdParamsSchema,
         response: {
           204: emptyResponse('It is deleted.'),
@@ -150,7 +211,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
       },
     },
     async (request, reply) => {
-      await frameSets.delete(request.owner, request.params.id);
+      blobs.forget(await frameSets.delete(request.owner, request.params.id));
       return reply.code(204).send();
     },
   );

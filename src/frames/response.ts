@@ -24,6 +24,7 @@ export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
     created_at: set.createdAt.toISOString(),
     updated_at: set.updatedAt.toISOString(),
     frames_url: `/frames?frame_set_id=${set.id}`,
+    content_url: set.fileSha256 === null ? null : `/frame-sets/${set.id}/content`,
   };
 }
 

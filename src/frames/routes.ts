@@ -4,7 +4,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from '@sinclair/typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { OwnerId } from '../auth/owner.ts';
-import type { ErrorCode } from '../core/errors.ts';
+import { AppError, type ErrorCode } from '../core/errors.ts';
 import { bytesContent } from '../core/schema.ts';
 import type { Database } from '../db/database.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
@@ -31,15 +31,17 @@ import {
   type FrameRequest,
   frameEtag,
   readFrameRequest,
+  refuseUnaskedMixture,
   requireCommonWidth,
 } from './reading/frame-request.ts';
-import { countFrames } from './reading/frame-selection.ts';
+import { countFrames, findNearest } from './reading/frame-selection.ts';
 import { EXPORTS, jsonFrames, type Representation, writeFrames } from './reading/representations.ts';
 import {
   FrameExportQuerySchema,
   type FrameListQuery,
   FrameListQuerySchema,
   FrameQuerySchema,
+  NearestFrameQuerySchema,
 } from './reading/schemas.ts';
 import { COLORMAPS, DEFAULT_COLORMAP } from './rows/colormap.ts';
 import { FrameParamsSchema } from './schemas.ts';
@@ -67,6 +69,8 @@ const ALL_OR_A_PAGE =
 const LOOK = 'Grey levels are averaged, then normalized, then coloured.';
 const HEADERS = 'Response headers report the settings used.';
 const ONE_WIDTH = 'Frame sets of different widths need a `width`.';
+const NO_MIXTURE =
+  'Frame sets are mixed only if `frame_set_id` names them: if several have frames in the range, the request is refused with a list of them.';
 const NOT_MODIFIED = emptyResponse('The client already has this response (`If-None-Match`).');
 
 const header = (description: string, type = 'string') => ({ type, description });
@@ -91,8 +95,8 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
   const { pool } = database;
 
   const select = async (owner: OwnerId, query: FrameListQuery) => {
-    const { frame_set_id: id, depth_min: depthMin, depth_max: depthMax } = query;
-    return readFrameRequest(query, await frameSets.select(owner, { id, depthMin, depthMax }));
+    const { frame_set_id: ids, depth_min: depthMin, depth_max: depthMax } = query;
+    return readFrameRequest(query, await frameSets.select(owner, { ids, depthMin, depthMax }));
   };
 
   /**
@@ -162,7 +166,7 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
 | \`ndjson\` | the items of \`GET /frames\`, one per line; after a failure, the last line is \`{"error": …}\` |
 | \`raw\` | grey levels, one byte each, row by row; missing pixels are 0 |
 
-${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw bytes, all rows have the same width: ${ONE_WIDTH}`,
+${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. CSV and raw bytes are one table. ${NO_MIXTURE} ${ONE_WIDTH}`,
         querystring: FrameExportQuerySchema,
         response: {
           200: {
@@ -178,7 +182,10 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
     async (request, reply) => {
       const { format } = request.query;
       const frames = await select(request.owner, request.query);
-      if (format !== 'ndjson') requireCommonWidth(frames);
+      if (format !== 'ndjson') {
+        await refuseUnaskedMixture(pool, frames);
+        requireCommonWidth(frames);
+      }
       return stream(request, reply, frames, EXPORTS[format](frames.colormap.table));
     },
   );
@@ -190,7 +197,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
         operationId: 'getFramesPicture',
         tags,
         summary: 'Frames of a range of depths as one picture',
-        description: `The frames of \`GET /frames\`, stacked. With \`height\`, they are averaged to this number of rows. ${LOOK} ${HEADERS} ${ONE_WIDTH} With \`limit\`, \`Link: rel="next"\` is the picture of the next frames.`,
+        description: `The frames of \`GET /frames\`, stacked. With \`height\`, they are averaged to this number of rows. ${LOOK} ${HEADERS} ${NO_MIXTURE} ${ONE_WIDTH} With \`limit\`, \`Link: rel="next"\` is the picture of the next frames.`,
         querystring: FramePictureQuerySchema,
         response: {
           200: {
@@ -213,6 +220,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
       const { query, owner } = request;
       const formats = pictureFormats(request, reply, query.format);
       const asked = await select(owner, query);
+      await refuseUnaskedMixture(pool, asked);
       requireCommonWidth(asked);
       if (isKnown(request, reply, frameEtag(asked, ['picture', formats]))) return reply.code(304).send();
       const frames = await countFrames(pool, asked);
@@ -227,6 +235,31 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. In CSV and raw byte
       removeWhenSent(request, reply, file);
       const bytes = await openComputedFile(file, { start: 0, end: file.size });
       return reply.header('content-length', file.size).send(bytes);
+    },
+  );
+
+  app.get(
+    '/frames/nearest',
+    {
+      schema: {
+        operationId: 'getNearestFrame',
+        tags,
+        summary: 'The frame nearest to a depth',
+        description:
+          'Of one frame set or of all. Of two frames that are equally near, it is the one with the smaller depth; of frames of equal depth, the first of the first frame set.',
+        querystring: NearestFrameQuerySchema,
+        response: {
+          200: jsonResponse('FrameDetail', 'The frame.'),
+          ...problemResponses(...READ_CODES),
+        },
+      },
+    },
+    async ({ owner, query }) => {
+      const { depth, frame_set_id: ids, ...look } = query;
+      const nearest = await findNearest(pool, await frameSets.select(owner, { ids }), depth);
+      if (nearest === undefined) throw new AppError('not_found', 'There are no frames.');
+      const { detail, png } = await readFrame(pool, nearest.frameSet, nearest.id, look);
+      return { ...detail, image: png.toString('base64') };
     },
   );
 

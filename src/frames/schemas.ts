@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { PageOf } from '../core/cursor.ts';
+import { PageOf, PageQuery } from '../core/cursor.ts';
 import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
 import { CellFaultSchema } from './csv/faults.ts';
 import { DELIMITERS } from './csv/header.ts';
@@ -44,6 +44,11 @@ const frameSetProperties = {
   created_at: Timestamp(),
   updated_at: Timestamp(),
   frames_url: Type.String({ format: 'uri-reference', examples: [`/frames?frame_set_id=${id}`] }),
+  content_url: Nullable('string', {
+    format: 'uri-reference',
+    description: 'The uploaded file; null if it is not kept.',
+    examples: [`/frame-sets/${id}/content`],
+  }),
 };
 
 const FrameSetSchema = Type.Object(frameSetProperties, {
@@ -95,6 +100,18 @@ export const UploadLogFormSchema = Type.Object({
   }),
 });
 
+export const FrameSetListQuerySchema = ObjectWithDefaults({
+  ...PageQuery,
+  name: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description: 'Only frame sets whose name contains this text, in any case.',
+      examples: ['well 7'],
+    }),
+  ),
+});
+
 const DELIMITER_NAMES = ['comma', 'semicolon', 'tab'] as const;
 
 export const UploadLogQuerySchema = ObjectWithDefaults({
@@ -108,6 +125,15 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
   delimiter: Type.Optional(
     StringEnum([...DELIMITER_NAMES, ...DELIMITERS], {
       description: 'The separator of cells. Default: found from the header.',
+    }),
+  ),
+  depth_column: Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: 255,
+      description:
+        'The name of the column of depths. Default: `depth`, `DEPT`, `MD` and the like, with or without a unit.',
+      examples: ['TVD'],
     }),
   ),
   null_values: Type.Array(Type.String({ maxLength: 600 }), {
@@ -126,7 +152,7 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
     Type.String({
       minLength: 1,
       maxLength: 32,
-      description: 'Unit of the depths, for display.',
+      description: 'Unit of the depths, for display. Default: the one in the header or in the row below it.',
       examples: ['m', 'ft'],
     }),
   ),

@@ -1,7 +1,11 @@
-import { count, GIB, type Settings } from '../core/settings.ts';
+import { count, flag, GIB, type Settings } from '../core/settings.ts';
 
 export const frameSettings = {
   MAX_CSV_BYTES: count('Maximum size of an image log, in bytes.', 4 * GIB),
+  KEEP_LOG_FILES: flag(
+    'Whether the uploaded files of image logs are kept, so that they can be downloaded. Their frames always are.',
+    true,
+  ),
   CSV_CONCURRENCY: count(
     'Image logs read at the same time, each with a thread and a database connection.',
     4,

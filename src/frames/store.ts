@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
+import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
 import { CursorId, CursorTime, decodeCursor, type Page, toPage } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
@@ -15,7 +16,7 @@ export interface FrameSetChanges {
 }
 
 export interface FrameSetFilter {
-  id?: string | undefined;
+  ids?: readonly string[] | undefined;
   /** Only frame sets that may have frames in this range of depths, both ends included. */
   depthMin?: number | undefined;
   depthMax?: number | undefined;
@@ -24,9 +25,11 @@ export interface FrameSetFilter {
 /** Frame sets in PostgreSQL. Every method sees only the frame sets of one owner. */
 export class FrameSetStore {
   readonly #database: Database;
+  readonly #blobs: BlobRegistry;
 
-  constructor(database: Database) {
+  constructor(database: Database, blobs: BlobRegistry) {
     this.#database = database;
+    this.#blobs = blobs;
   }
 
   /** @throws AppError `not_found`, also for someone else's frame set */
@@ -36,13 +39,21 @@ export class FrameSetStore {
     return frameSet;
   }
 
-  /** Newest first. */
+  /**
+   * Newest first.
+   *
+   * @param options.name part of the names, regardless of case
+   */
   async list(
     owner: OwnerId,
-    { limit, cursor }: { limit: number; cursor?: string | undefined },
+    { limit, cursor, name }: { limit: number; cursor?: string | undefined; name?: string | undefined },
   ): Promise<Page<FrameSet>> {
     const frameSets = await this.#database.prisma.frameSet.findMany({
-      where: { ownerId: owner, ...(cursor === undefined ? {} : afterCursor(cursor)) },
+      where: {
+        ownerId: owner,
+        ...(name === undefined ? {} : { name: { contains: escapeLike(name), mode: 'insensitive' } }),
+        ...(cursor === undefined ? {} : afterCursor(cursor)),
+      },
       orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
       take: limit + 1,
     });
@@ -53,8 +64,8 @@ export class FrameSetStore {
    * All frame sets that match a filter, by id.
    * @throws AppError `not_found` if the filter names a frame set that does not exist
    */
-  async select(owner: OwnerId, { id, depthMin, depthMax }: FrameSetFilter): Promise<FrameSet[]> {
-    if (id !== undefined) return [await this.get(owner, id)];
+  async select(owner: OwnerId, { ids, depthMin, depthMax }: FrameSetFilter): Promise<FrameSet[]> {
+    if (ids !== undefined) return this.#getAll(owner, ids);
     return this.#database.prisma.frameSet.findMany({
       where: {
         ownerId: owner,
@@ -63,6 +74,15 @@ export class FrameSetStore {
       },
       orderBy: { id: 'asc' },
     });
+  }
+
+  async #getAll(owner: OwnerId, ids: readonly string[]): Promise<FrameSet[]> {
+    const wanted = [...new Set(ids.map((id) => id.toLowerCase()))].sort();
+    const where = { ownerId: owner, id: { in: wanted } };
+    const found = await this.#database.prisma.frameSet.findMany({ where, orderBy: { id: 'asc' } });
+    const missing = wanted.find((id) => !found.some((set) => set.id === id));
+    if (missing !== undefined) throw frameSetNotFound(missing);
+    return found;
   }
 
   /** @throws AppError `not_found` */
@@ -76,16 +96,20 @@ export class FrameSetStore {
   }
 
   /**
-   * Deletes the frame set with all its frames.
+   * Deletes the frame set with all its frames and its file.
+   * @returns the SHA-256 of the bytes that may be gone
    * @throws AppError `not_found`
    */
-  async delete(owner: OwnerId, id: string): Promise<void> {
-    await withTransaction(this.#database.pool, async (client) => {
-      const { rowCount } = await client.query('DELETE FROM frame_sets WHERE owner_id = $1 AND id = $2', [
-        owner,
-        id,
-      ]);
-      if (rowCount === 0) throw frameSetNotFound(id);
+  async delete(owner: OwnerId, id: string): Promise<Buffer[]> {
+    return withTransaction(this.#database.pool, async (client, transaction) => {
+      const { rows } = await client.query<{ file: Buffer | null }>(
+        'DELETE FROM frame_sets WHERE owner_id = $1 AND id = $2 RETURNING file_sha256 AS file',
+        [owner, id],
+      );
+      if (rows.length === 0) throw frameSetNotFound(id);
+      const files = rows.flatMap(({ file }) => file ?? []);
+      await this.#blobs.deleteUnreferenced(files, transaction);
+      return files;
     });
   }
 
@@ -101,6 +125,11 @@ export class FrameSetStore {
     if (!frame) throw new AppError('not_found', `There is no frame ${frameId}.`);
     return frame.frameSet;
   }
+}
+
+/** Text in a pattern of LIKE, to which Prisma passes it as it is. */
+function escapeLike(text: string): string {
+  return text.replace(/[\\%_]/g, '\\$&');
 }
 
 function afterCursor(cursor: string): Prisma.FrameSetWhereInput {

@@ -1,9 +1,13 @@
+import { type FileHandle, open } from 'node:fs/promises';
 import type { OwnerId } from '../auth/owner.ts';
+import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
 import { AppError } from '../core/errors.ts';
 import { sanitizeFilename, stemOf } from '../core/filename.ts';
 import type { Database } from '../db/database.ts';
 import type { FrameSet } from '../db/generated/client.ts';
 import type { Form, FormFile, FormLimits } from '../http/requests/multipart-form.ts';
+import { removeFile } from '../system/remove-file.ts';
+import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import { compileNullValues } from './csv/null-values.ts';
 import { ingestLog } from './ingest/ingest.ts';
 import type { IngestOptions } from './ingest/messages.ts';
@@ -17,6 +21,9 @@ import type { FrameSetStore } from './store.ts';
 export interface LogUploadServices {
   database: Database;
   frameSets: FrameSetStore;
+  blobs: BlobRegistry;
+  /** Holds files that are kept, until they are stored. */
+  temporaryFolder: TemporaryFolder;
   threads: IngestThreads;
   settings: FrameSettings;
 }
@@ -36,6 +43,7 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
   compileNullValues(nullValues);
   return {
     delimiter: query.delimiter === undefined ? undefined : delimiterOf(query.delimiter),
+    depthColumn: query.depth_column,
     nullValues,
     onError: query.on_error,
     width: query.width,
@@ -46,13 +54,19 @@ function toIngestOptions(query: UploadLogQuery): IngestOptions {
 /**
  * The file's bytes. They end after the form, so that nothing of an incomplete body is kept. A file that is too long fails, so
  * that its cut end is not reported as a fault of a row.
+ *
+ * @param copy where the bytes are written, too
  */
 async function* readFile(
   form: Form,
   file: FormFile,
   maxBytes: number,
+  copy: FileHandle | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {
-  yield* file.chunks;
+  for await (const chunk of file.chunks) {
+    await copy?.writeFile(chunk);
+    yield chunk;
+  }
   if (file.isTooLarge()) {
     throw new AppError('file_too_large', `The file is larger than the maximum of ${maxBytes} bytes.`);
   }
@@ -60,24 +74,29 @@ async function* readFile(
 }
 
 /**
- * Receives one image log and stores it. It is streamed without a temporary file, and becomes visible when it is complete.
+ * Receives one image log and stores it. It is streamed, and becomes visible when it is complete. If its file is kept, the bytes are also
+ * written to a temporary file, because they cannot be stored before their hash is known.
  *
+ * @param readOptions gives the options, with those that the form has before the file
  * @param form with one file; it is closed at the end
  * @param signal aborted when the client disconnects
  * @throws AppError what the form and `ingestLog` throw; `file_too_large`, `overloaded`
  */
 export async function uploadLog(
   owner: OwnerId,
-  query: UploadLogQuery,
+  readOptions: (fields: FormFile['fields']) => UploadLogQuery,
   form: Form,
-  { database, frameSets, threads, settings }: LogUploadServices,
+  { database, frameSets, blobs, temporaryFolder, threads, settings }: LogUploadServices,
   signal: AbortSignal,
 ): Promise<{ frameSet: FrameSet; isNew: boolean }> {
   try {
-    const options = toIngestOptions(query);
+    // Options in the query are checked before the form is read.
+    toIngestOptions(readOptions({}));
     // Before it takes a place, because a client may send nothing for long.
     const { value: file } = await form.next();
     if (!file) throw new Error('The form has no file.');
+    const query = readOptions(file.fields);
+    const options = toIngestOptions(query);
     const stored = await threads.use(signal, async (thread) => {
       const filename = sanitizeFilename(file.filename, 'image-log.csv');
       const frameSet = {
@@ -86,9 +105,18 @@ export async function uploadLog(
         depthUnit: query.depth_unit,
         ...identifyOptions(options),
       };
-      const sink = await PostgresRowSink.open(database.pool, { owner, frameSet, force: query.force });
-      const bytes = readFile(form, file, settings.MAX_CSV_BYTES);
-      return ingestLog(bytes, sink, { thread, options, signal });
+      const path = settings.KEEP_LOG_FILES ? temporaryFolder.newPath() : undefined;
+      const copy = path === undefined ? undefined : await open(path, 'wx', 0o600);
+      try {
+        const log = { owner, frameSet, force: query.force, path };
+        const sink = await PostgresRowSink.open(database.pool, log, blobs);
+        const bytes = readFile(form, file, settings.MAX_CSV_BYTES, copy);
+        return await ingestLog(bytes, sink, { thread, options, signal });
+      } finally {
+        // On a full disk, closing may fail like writing.
+        await copy?.close().catch(() => undefined);
+        if (path !== undefined) await removeFile(path);
+      }
     });
     return { frameSet: await frameSets.get(owner, stored.frameSetId), isNew: stored.isNew };
   } catch (error) {

@@ -13,7 +13,7 @@ declare module '../work/operation.ts' {
 }
 
 /** Raised when the same parameters give other numbers than before. */
-const HISTOGRAM_VERSION = 2;
+const HISTOGRAM_VERSION = 3;
 
 const tag = 'measurement';
 

@@ -22,8 +22,11 @@ export function countedForm(picture: PictureFile): PictureFacts {
  */
 export async function readRaster(picture: PictureFile, region?: Region): Promise<Raster> {
   const { colorSpace, bitDepth, alpha } = countedForm(picture);
-  const image = openStored(picture);
-  if (region !== undefined) image.extract(region);
-  const { data, size, channels } = await decoding(picture.file, toPixels(image, bitDepth));
+  const decode = async () => {
+    const image = await openStored(picture);
+    if (region !== undefined) image.extract(region);
+    return toPixels(image, bitDepth);
+  };
+  const { data, size, channels } = await decoding(picture.file, decode());
   return { samples: samplesOf(data, bitDepth), ...size, stride: channels, colorSpace, alpha, bitDepth };
 }

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../core/cursor.ts';
 import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
 import { IMAGE_FORMATS } from '../pictures/formats.ts';
-import { ExifSchema, GpsSchema, ImageMetadataSchema } from '../pictures/metadata.ts';
+import { DamagedPageSchema, ExifSchema, GpsSchema, ImageMetadataSchema } from '../pictures/metadata.ts';
 
 const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
@@ -25,6 +25,21 @@ export const ImageSchema = Type.Object(
       description: 'Milliseconds that each page of an animation is shown.',
     }),
     loop: Nullable('integer', { description: 'Number of times the animation plays; 0 means forever.' }),
+    animation: Type.Unsafe<'not_read' | null>({
+      type: ['string', 'null'],
+      enum: ['not_read', null],
+      description:
+        '`not_read`: the file is an animation in a format of which only one picture is read (APNG, AVIF). Otherwise null.',
+    }),
+    sample_range: Type.Unsafe<number[] | null>({
+      type: ['array', 'null'],
+      items: { type: 'number' },
+      description:
+        'The samples that are shown as black and as white, for a TIFF whose samples are not unsigned integers of up to 16 bits. Otherwise null.',
+    }),
+    damaged_pages: Type.Array(SchemaRef(DamagedPageSchema), {
+      description: 'The pages of a TIFF that cannot be decoded.',
+    }),
     exif: ExifSchema,
     gps: Type.Optional(SchemaRef(GpsSchema)),
     created_at: Timestamp(),
@@ -55,6 +70,9 @@ export const ImageSchema = Type.Object(
         is_progressive: false,
         delays: null,
         loop: null,
+        animation: null,
+        sample_range: null,
+        damaged_pages: [],
         exif: { make: 'Canon', model: 'EOS 40D', iso: 100 },
         created_at: '2026-11-20T09:30:00.000Z',
         updated_at: '2026-11-20T09:30:00.000Z',
@@ -125,4 +143,4 @@ export type ImageChanges = Static<typeof ImageChangesSchema>;
 export type ImageResponse = Static<typeof ImageSchema>;
 
 /** The named schemas, for `addSchema`. */
-export const IMAGE_SCHEMAS = [GpsSchema, ImageSchema, ImagePageSchema, ImageChangesSchema];
+export const IMAGE_SCHEMAS = [GpsSchema, DamagedPageSchema, ImageSchema, ImagePageSchema, ImageChangesSchema];

@@ -7,6 +7,7 @@ import type { Image } from '../db/generated/client.ts';
 import { type Form, type FormFile, type FormLimits, waitForFile } from '../http/requests/multipart-form.ts';
 import { FORMATS, type ImageFormat, sniffImageFormat } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
+import { unsupportedFormat } from '../pictures/unread-formats.ts';
 import type { Admission } from '../processes/admission.ts';
 import { removeFile } from '../system/remove-file.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
@@ -53,15 +54,7 @@ async function check(
     );
   }
   const format = sniffImageFormat(file.head);
-  if (!format) {
-    const accepted = 'JPEG, PNG, WebP, GIF, TIFF and AVIF are accepted';
-    throw new AppError(
-      'unsupported_image_format',
-      file.size === 0
-        ? `The file is empty; ${accepted}.`
-        : `The file is not in an accepted format; ${accepted}.`,
-    );
-  }
+  if (!format) throw unsupportedFormat(file.head);
   const image = await images.findBySha256(owner, file.sha256);
   if (image) return { image };
   const ref = { type: 'staged_file', path: file.path, format } as const;

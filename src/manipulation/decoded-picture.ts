@@ -24,7 +24,7 @@ export function createDecoded(pixels: Omit<DecodedPicture, 'hasAlpha' | 'open'>)
   return {
     ...pixels,
     hasAlpha: channels === 4,
-    open: () =>
+    open: async () =>
       sharp(data, {
         raw: { width, height: height * pages, channels, ...(pages > 1 ? { pageHeight: height } : {}) },
         animated: pages > 1,

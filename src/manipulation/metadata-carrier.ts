@@ -1,7 +1,6 @@
-import { deflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { withoutExifPrefix } from '../pictures/exif.ts';
-import { pngChunk } from '../pictures/png.ts';
+import { pngChunk, withPngChunks, withPngProfile } from '../pictures/png.ts';
 
 /** Blocks of metadata as sharp's `metadata()` gives them. */
 export interface KeptMetadata {
@@ -10,26 +9,23 @@ export interface KeptMetadata {
   icc?: Buffer | undefined;
 }
 
-/** PNG signature (8 bytes) and IHDR chunk (25). The chunks between them and the pixels may come in any order. */
-const HEADER_BYTES = 33;
-
 /**
  * A sharp pipeline that starts with a raster and has metadata. sharp keeps metadata only of a file that it reads, so the pixels
- * go into an uncompressed PNG with the metadata as chunks (PNG, Third Edition, sections 11.3.2.3, 11.3.3.4 and 11.3.4.5).
+ * go into an uncompressed PNG with the metadata as chunks (PNG, Third Edition, sections 11.3.3.4 and 11.3.4.5).
  */
 export async function openWithMetadata(
-  raster: { open(): Sharp },
+  raster: { open(): Promise<Sharp> },
   { exif, xmp, icc }: KeptMetadata,
 ): Promise<Sharp> {
-  const png = await raster.open().png({ compressionLevel: 0, adaptiveFiltering: false }).toBuffer();
+  const pixels = await raster.open();
+  const png = await pixels.png({ compressionLevel: 0, adaptiveFiltering: false }).toBuffer();
   const chunk = (type: string, ...parts: Buffer[]) => pngChunk(type, Buffer.concat(parts));
   const chunks = [
-    icc === undefined ? [] : chunk('iCCP', Buffer.from('profile\0\0', 'latin1'), deflateSync(icc)),
     exif === undefined ? [] : chunk('eXIf', withoutExifPrefix(exif)),
     // Uncompressed (two zeros), no language, no translated keyword.
     xmp === undefined ? [] : chunk('iTXt', Buffer.from('XML:com.adobe.xmp\0\0\0\0\0', 'latin1'), xmp),
   ].flat();
-  const carrier = Buffer.concat([png.subarray(0, HEADER_BYTES), ...chunks, png.subarray(HEADER_BYTES)]);
+  const carrier = withPngChunks(withPngProfile(png, icc), chunks);
   let image = sharp(carrier, { limitInputPixels: false });
   if (exif !== undefined) image = image.keepExif();
   if (xmp !== undefined) image = image.keepXmp();

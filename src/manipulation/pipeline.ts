@@ -17,7 +17,7 @@ import {
 } from './output.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that no older result is reused. */
-export const PIPELINE_VERSION = 2;
+export const PIPELINE_VERSION = 3;
 
 const MAX_OPERATIONS = 32;
 

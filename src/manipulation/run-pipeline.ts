@@ -63,18 +63,22 @@ export async function runTransform(task: TransformTask): Promise<TransformOutcom
   checkAnimation(source, task);
   await checkPlan(source, task.params, task.limits);
 
-  // Encoders would also write the extra bands.
-  let picture: PipelinePicture = source.hasExtraBands ? await decode(source) : source;
+  let picture: PipelinePicture = isOnlyPixels(source) ? await decode(source) : source;
   for (const [index, step] of operations.entries()) {
     const stage = await prepare(step, index, picture, task);
     if (!isDecoded(picture) && !canDecode(stage, picture)) picture = await decode(picture);
     const isLast = index === operations.length - 1;
     if (isLast && canEncode(stage, picture, source, output)) {
-      return write(stage.apply(picture.open()), { ...stage, pages: 1 }, source, task);
+      return write(stage.apply(await picture.open()), { ...stage, pages: 1 }, source, task);
     }
     picture = await run(stage, picture);
   }
   return writePicture(picture, source, task);
+}
+
+/** Whether the picture is decoded first: encoders would write extra bands, and some corrections leave nothing but pixels. */
+function isOnlyPixels({ hasExtraBands, header: { correction } }: SourcePicture): boolean {
+  return hasExtraBands || (correction !== undefined && correction.kind !== 'chunk');
 }
 
 function isDecoded(picture: PipelinePicture): picture is DecodedPicture {
@@ -180,20 +184,20 @@ async function openInput(
   const file = pictureFile(inputs[index + 1]);
   const input = await openSource(file, { page: 0, auto_orient: true }, STRIPPED, limits);
   const { open, size } = await decode(input);
-  return { image: open(), size };
+  return { image: await open(), size };
 }
 
 const STRIPPED = { keep_metadata: false, color_profile: 'srgb' } as const;
 
 async function decode({ file, open, size, pages, isGrey }: SourcePicture): Promise<DecodedPicture> {
-  const pixels = await decoding(file, toColorPixels(open()));
+  const pixels = await decoding(file, open().then(toColorPixels));
   return createDecoded({ ...pixels, size, pages, isGrey });
 }
 
 async function run(stage: Stage, picture: PipelinePicture): Promise<DecodedPicture> {
   const pixels = isDecoded(picture)
     ? await runPages(stage, picture)
-    : await decoding(picture.file, toColorPixels(stage.apply(picture.open())));
+    : await decoding(picture.file, picture.open().then(stage.apply).then(toColorPixels));
   return createDecoded({ ...pixels, pages: picture.pages, isGrey: stage.isGrey });
 }
 
@@ -212,9 +216,9 @@ async function runPages(stage: Stage, picture: DecodedPicture): Promise<ColorPix
 }
 
 async function runStill({ operation, apply }: Stage, picture: DecodedPicture): Promise<ColorPixels> {
-  if (!picture.hasAlpha || !operation.leavesAlpha) return toColorPixels(apply(picture.open()));
+  if (!picture.hasAlpha || !operation.leavesAlpha) return toColorPixels(apply(await picture.open()));
   const { color, alpha } = splitAlpha(picture);
-  const { data, size } = await toColorPixels(apply(color.open()));
+  const { data, size } = await toColorPixels(apply(await color.open()));
   return { data: joinChannels(data, 3, alpha), size, channels: 4 };
 }
 
@@ -226,7 +230,7 @@ async function writePicture(
 ): Promise<TransformOutcome> {
   const { output } = task.params;
   const image = hasKeptMetadata(picture, source)
-    ? picture.open()
+    ? await picture.open()
     : await openWithMetadata(picture, source.kept);
   if (!picture.hasAlpha || holdsAlpha(output)) return write(image, picture, source, task);
   const matte = output.matte ?? '#ffffff';

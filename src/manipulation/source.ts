@@ -15,7 +15,7 @@ export interface Timeline {
 /** A picture in a file; nothing is decoded yet. */
 export interface SourcePicture extends PictureFile {
   /** A new sharp pipeline that starts with it. */
-  open(): Sharp;
+  open(): Promise<Sharp>;
   /** Set if all pages of an animation are read. */
   timeline: Timeline | undefined;
   /** The metadata that goes into the result. If a profile is kept, the colours stay in its space. */
@@ -35,12 +35,13 @@ export async function openSource(
 ): Promise<SourcePicture> {
   const picture = await openPicture(file, { page, autoOrient: auto_orient, limits, pagePath: '/input/page' });
   const { header, pages } = picture;
-  const { space, hasProfile, exif, xmp, icc } = header;
-  const keepsProfile = color_profile === 'keep' && hasProfile && /^(s?rgb|rgb16)$/.test(space);
+  const { space, hasProfile, exif, xmp, icc, correction } = header;
+  const isRgb = /^(s?rgb|rgb16)$/.test(space) && correction === undefined;
+  const keepsProfile = color_profile === 'keep' && hasProfile && isRgb;
   return {
     ...picture,
-    open() {
-      let image = openDisplayed(picture);
+    async open() {
+      let image = await openDisplayed(picture);
       if (keepsProfile) image = image.keepIccProfile();
       if (keep_metadata) image = image.keepExif().keepXmp();
       return image;

@@ -105,7 +105,8 @@ function toReason(message: string): string {
     .map((line) => line.replace(/\p{Cc}/gu, ' ').replace(/(?:[A-Za-z]:)?[/\\]\S*/g, 'the file'))
     .filter((line) => line !== '');
   const [first = 'its header is corrupt or of an unsupported kind'] = lines;
-  // libpng says the same about a file that is cut off and about damaged data.
-  if (first === 'libpng read error') return 'its data ends early or is damaged';
+  // libpng says the same about a file that is cut off and about damaged data, and libvips may say nothing.
+  if (['libpng read error', 'Unknown error', 'unable to write to target the file'].includes(first))
+    return 'its data ends early or is damaged';
   return first.slice(0, MAX_REASON).toWellFormed();
 }

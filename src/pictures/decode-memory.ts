@@ -1,6 +1,8 @@
 import type { Metadata } from 'sharp';
+import type { Correction } from './corrections.ts';
 import { decoding } from './decode-failure.ts';
 import { FORMATS, type ImageFormat } from './formats.ts';
+import type { Header } from './header.ts';
 import { tooManyPixels } from './limits.ts';
 import { readingAt } from './read-at.ts';
 import { tiffBlockBytes, tiffDirectory } from './tiff-blocks.ts';
@@ -33,11 +35,33 @@ const SAMPLE_BYTES: Partial<Record<string, number>> = {
  *
  * @param blockBytes of the strips or tiles of a TIFF that are held at once
  */
-export function estimateDecodeMemory(format: ImageFormat, header: Metadata, blockBytes: number): number {
+export function estimateDecodeMemory(
+  format: ImageFormat,
+  header: Metadata,
+  blockBytes: number,
+  correction?: Correction,
+): number {
   const { width, height, channels, depth } = header;
-  const rowBytes = width * channels * (SAMPLE_BYTES[depth] ?? 4);
-  const stripes = rowBytes * (BUFFERED_ROWS + COPIES * Math.min(height, MAX_STRIPE_ROWS));
-  return PROCESS_BYTES + width * height * FORMATS[format].decodeBytes(header) + stripes + blockBytes;
+  const pixelBytes = channels * (SAMPLE_BYTES[depth] ?? 4);
+  const stripes = width * pixelBytes * (BUFFERED_ROWS + COPIES * Math.min(height, MAX_STRIPE_ROWS));
+  const decoded = FORMATS[format].decodeBytes(header) + correctionBytes(correction, pixelBytes);
+  return PROCESS_BYTES + width * height * decoded + stripes + blockBytes;
+}
+
+/** Bytes of memory per pixel that a correction takes: the decoded samples, what is made of them, and the result. */
+function correctionBytes(correction: Correction | undefined, pixelBytes: number): number {
+  switch (correction?.kind) {
+    case 'profile':
+      return 3 * pixelBytes + 4;
+    case 'cmyk':
+    case 'samples':
+      return pixelBytes + 12;
+    // As many pages as are read; each is drawn in place.
+    case 'canvas':
+      return 12 * correction.gif.images.length;
+    default:
+      return 0;
+  }
 }
 
 /**
@@ -45,9 +69,9 @@ export function estimateDecodeMemory(format: ImageFormat, header: Metadata, bloc
  *
  * @throws AppError as `decoding`
  */
-export async function decodeMemory(file: SourceFile, header: Metadata, page = 0): Promise<number> {
+export async function decodeMemory(file: SourceFile, header: Header, page = 0): Promise<number> {
   const blockBytes = file.format === 'tiff' ? await decoding(file, readBlockBytes(file, page)) : 0;
-  return estimateDecodeMemory(file.format, header, blockBytes);
+  return estimateDecodeMemory(file.format, header, blockBytes, header.correction);
 }
 
 async function readBlockBytes({ path }: SourceFile, page: number): Promise<number> {

@@ -26,6 +26,8 @@ const PHOTO_TAGS = {
   42036: 'lens',
 } as const;
 const ORIENTATION = 0x0112;
+const X_RESOLUTION = 282;
+const RESOLUTION_UNIT = 296;
 const PHOTO_DIRECTORY = 0x8769;
 const GPS_DIRECTORY = 0x8825;
 const OFFSET_TIME_ORIGINAL = 0x9011;
@@ -50,7 +52,11 @@ type Directory = Map<number, Value>;
 export function readExif(bytes: Buffer): Pick<ImageDetails, 'exif' | 'gps'> {
   const tiff = withoutExifPrefix(bytes);
   if (!/^(II|MM)/.test(tiff.toString('latin1', 0, 2))) return {};
-  const reader = readerOf(tiff);
+  return readTiffExif(readerOf(tiff));
+}
+
+/** The same from a TIFF, which holds the fields in its first page's directory. */
+export function readTiffExif(reader: TiffReader): Pick<ImageDetails, 'exif' | 'gps'> {
   const directory = (offset: number | undefined) => readDirectory(reader, offset);
   const image = directory(reader.first);
   const photo = directory(numberOf(image.get(PHOTO_DIRECTORY)));
@@ -65,6 +71,17 @@ export function readExif(bytes: Buffer): Pick<ImageDetails, 'exif' | 'gps'> {
     ...(Object.keys(exif).length === 0 ? {} : { exif }),
     ...(gps === undefined ? {} : { gps }),
   };
+}
+
+/** Pixels per inch that an EXIF block states; undefined if it does not. */
+export function densityOfExif(bytes: Buffer | undefined): number | undefined {
+  if (bytes === undefined) return undefined;
+  const tiff = readerOf(withoutExifPrefix(bytes));
+  const image = readDirectory(tiff, tiff.first);
+  const [resolution, unit = 2] = [numberOf(image.get(X_RESOLUTION)), numberOf(image.get(RESOLUTION_UNIT))];
+  const perInch = { 2: 1, 3: 2.54 }[unit];
+  if (resolution === undefined || perInch === undefined || resolution <= 0) return undefined;
+  return Math.round(resolution * perInch);
 }
 
 /** EXIF data as the TIFF structure that it is. In a JPEG it has a prefix, in a PNG it does not. */
@@ -103,26 +120,9 @@ function readNumbers(tiff: TiffReader, entry: TiffEntry): number[] {
   const { type, count, length } = entry;
   const size = length / count;
   const bytes = tiff.valuesOf(entry, size * MAX_NUMBERS);
-  return Array.from({ length: Math.min(count, MAX_NUMBERS) }, (_, index) => {
-    const at = index * size;
-    const uint32 = (from: number) => tiff.uint(bytes, from, 4);
-    switch (type) {
-      case 1:
-        return tiff.uint(bytes, at, 1);
-      case 3:
-        return tiff.uint(bytes, at, 2);
-      case 4:
-        return uint32(at);
-      case 5:
-        return uint32(at) / uint32(at + 4);
-      case 9:
-        return uint32(at) | 0;
-      case 10:
-        return (uint32(at) | 0) / (uint32(at + 4) | 0);
-      default:
-        return Number.NaN;
-    }
-  });
+  return Array.from({ length: Math.min(count, MAX_NUMBERS) }, (_, index) =>
+    tiff.number(bytes, index * size, type),
+  );
 }
 
 function pick(directory: Directory, tags: Readonly<Record<number, string>>): Record<string, string | number> {

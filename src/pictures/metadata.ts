@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Nullable, StringEnum } from '../core/schema.ts';
+import { Nullable, SchemaRef, StringEnum } from '../core/schema.ts';
 import { IMAGE_FORMATS } from './formats.ts';
 
 export const GpsSchema = Type.Object(
@@ -16,6 +16,17 @@ export const ExifSchema = Type.Record(Type.String(), Type.Union([Type.String(), 
   examples: [{ make: 'Canon', model: 'EOS 40D', iso: 100 }],
 });
 
+export const DamagedPageSchema = Type.Object(
+  {
+    page: Type.Integer({ description: 'Number of the page, from 0.' }),
+    reason: Type.String({ description: 'Why it cannot be decoded.' }),
+  },
+  {
+    $id: 'DamagedPage',
+    description: 'A page of a TIFF that cannot be decoded. The other pages can be used.',
+  },
+);
+
 /** What only some files say, apart from the columns of an image. */
 const ImageDetailsSchema = Type.Object({
   /** Milliseconds that each page of an animation is shown. */
@@ -24,6 +35,9 @@ const ImageDetailsSchema = Type.Object({
   loop: Type.Optional(Type.Integer()),
   is_progressive: Type.Optional(Type.Boolean()),
   has_profile: Type.Optional(Type.Boolean()),
+  animation: Type.Optional(Type.Literal('not_read')),
+  sample_range: Type.Optional(Type.Array(Type.Number())),
+  damaged_pages: Type.Optional(Type.Array(SchemaRef(DamagedPageSchema))),
   exif: Type.Optional(ExifSchema),
   /** Apart from `exif`, so that it is shown only on request. */
   gps: Type.Optional(GpsSchema),

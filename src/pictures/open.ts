@@ -1,9 +1,19 @@
-import sharp, { type Metadata, type Sharp, type SharpOptions } from 'sharp';
+import sharp, { type Sharp, type SharpOptions } from 'sharp';
 import { parameterError } from '../core/faults.ts';
+import { inSrgb, openCorrected } from './correct.ts';
+import { changesPixels } from './corrections.ts';
 import { decoding } from './decode-failure.ts';
 import { checkDecodeMemory, decodeMemory } from './decode-memory.ts';
 import { FORMATS } from './formats.ts';
-import { type AlphaFacts, alphaOf, isGreySpace, pagesOf, readHeader } from './header.ts';
+import {
+  type AlphaFacts,
+  alphaOf,
+  type Header,
+  inputOf,
+  isGreySpace,
+  pagesOf,
+  readHeader,
+} from './header.ts';
 import { checkPixels, type DecodeLimits } from './limits.ts';
 import { readingAt } from './read-at.ts';
 import './restrict-loaders.ts';
@@ -24,7 +34,7 @@ export interface OpenOptions {
 export interface PictureFile extends AlphaFacts {
   file: SourceFile;
   /** Header of the page, or of the first one. */
-  header: Metadata;
+  header: Header;
   page: number | undefined;
   /** Number of pages that are read, one below the other. */
   pages: number;
@@ -78,22 +88,15 @@ export function isTurned({ autoOrient, header: { orientation = 1 } }: PictureFil
   return autoOrient && orientation > 1;
 }
 
-/** Spaces that sharp converts to sRGB before any operation, by their profile if they have one. */
-const DIRECT_SPACES = ['srgb', 'rgb', 'b-w', 'cmyk', 'multiband'];
-
 /**
  * Starts a sharp pipeline that gives the picture as it is displayed: 8-bit sRGB, by its profile if it has one. Grey pixels have
  * three equal channels, unless the pipeline ends in the space `b-w`.
  */
-export function openDisplayed(picture: PictureFile): Sharp {
-  const { file, header } = picture;
-  const image = sharp(file.path, {
-    ...optionsOf(picture),
-    // 16-bit grey becomes three channels, which a grey profile does not fit.
-    ignoreIcc: header.space === 'grey16',
-  });
-  // sharp would convert 16-bit pictures to Display P3.
-  return DIRECT_SPACES.includes(header.space) ? image : image.pipelineColourspace('srgb');
+export async function openDisplayed(picture: PictureFile): Promise<Sharp> {
+  const { file, header, page, pages } = picture;
+  const options = optionsOf(picture);
+  if (header.correction !== undefined) return openCorrected({ file, header, page, pages, options });
+  return inSrgb(sharp(inputOf(file, header), options), header.space);
 }
 
 /** The form of the samples that `openStored` gives. */
@@ -114,7 +117,10 @@ const STORED_FORMS: Partial<Record<string, SampleForm>> = {
 };
 
 /** Grey and RGB with integers of 8 or 16 bits are given as they are stored; everything else as it is displayed. */
-export function storedForm({ header: { space, depth } }: PictureFile): SampleForm {
+export function storedForm({ header: { space, depth, correction } }: PictureFile): SampleForm {
+  if (correction?.kind === 'samples') {
+    return { colorSpace: isGreySpace(space) ? 'grey' : 'srgb', bitDepth: 8, isConverted: true };
+  }
   return STORED_FORMS[`${space} ${depth}`] ?? { colorSpace: 'srgb', bitDepth: 8, isConverted: true };
 }
 
@@ -122,10 +128,10 @@ export function storedForm({ header: { space, depth } }: PictureFile): SampleFor
  * Starts a sharp pipeline that gives the picture in its `storedForm`: the numbers of the file, without colour management. In an
  * 8-bit grey picture with alpha, red, green and blue are the grey.
  */
-export function openStored(picture: PictureFile): Sharp {
+export async function openStored(picture: PictureFile): Promise<Sharp> {
   const { colorSpace, bitDepth, isConverted } = storedForm(picture);
-  if (isConverted) return openDisplayed(picture);
-  const image = sharp(picture.file.path, { ...optionsOf(picture), ignoreIcc: true });
+  if (isConverted || changesPixels(picture.header.correction)) return openDisplayed(picture);
+  const image = sharp(inputOf(picture.file, picture.header), { ...optionsOf(picture), ignoreIcc: true });
   if (bitDepth === 16) return image.toColourspace(colorSpace === 'grey' ? 'grey16' : 'rgb16');
   // sharp drops the alpha of 8-bit grey, but not of sRGB, in which the grey does not change.
   return image.toColourspace(colorSpace === 'grey' && !picture.hasAlpha ? 'b-w' : 'srgb');

@@ -1,4 +1,4 @@
-import { crc32 } from 'node:zlib';
+import { crc32, deflateSync } from 'node:zlib';
 
 /** The parts of the PNG format (W3C PNG, third edition) that this project writes itself. */
 
@@ -37,6 +37,32 @@ export function pngHeader(width: number, height: number, bitDepth: number, color
 }
 
 export const PNG_END = pngChunk('IEND');
+
+/** Bytes of the signature and the IHDR chunk. */
+const HEADER_BYTES = 33;
+
+/** A PNG with more chunks before its pixels, which may come in any order. */
+export function withPngChunks(png: Buffer, chunks: readonly Buffer[]): Buffer {
+  return Buffer.concat([png.subarray(0, HEADER_BYTES), ...chunks, png.subarray(HEADER_BYTES)]);
+}
+
+/** A PNG with an ICC profile instead of the one that it may have (section 11.3.2.3). */
+export function withPngProfile(png: Buffer, profile: Buffer | undefined): Buffer {
+  if (profile === undefined) return png;
+  const chunk = pngChunk('iCCP', Buffer.concat([Buffer.from('profile\0\0', 'latin1'), deflateSync(profile)]));
+  return withPngChunks(withoutProfile(png), [chunk]);
+}
+
+function withoutProfile(png: Buffer): Buffer {
+  for (let at = HEADER_BYTES; at + 8 <= png.length; ) {
+    const type = png.toString('latin1', at + 4, at + 8);
+    const end = at + 12 + png.readUInt32BE(at);
+    if (type === 'iCCP') return Buffer.concat([png.subarray(0, at), png.subarray(end)]);
+    if (type === 'IDAT') break;
+    at = end;
+  }
+  return png;
+}
 
 /** Whether a table of 256 RGB colours maps each level to the same grey, so that a grey picture is equal. */
 export function isGreyTable(table: Uint8Array): boolean {

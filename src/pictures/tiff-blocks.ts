@@ -5,10 +5,14 @@ const TAGS = {
   width: 256,
   height: 257,
   bitsPerSample: 258,
+  stripOffsets: 273,
   samplesPerPixel: 277,
+  stripBytes: 279,
   rowsPerStrip: 278,
   tileWidth: 322,
   tileHeight: 323,
+  tileOffsets: 324,
+  tileBytes: 325,
 };
 
 /** The directory of a page. */
@@ -36,4 +40,23 @@ export function tiffBlockBytes(readAt: ReadAt, { entries }: TiffDirectory): numb
     return tiles * tileWidth * value(TAGS.tileHeight, 0) * pixelBytes;
   }
   return 2 * width * Math.min(height, value(TAGS.rowsPerStrip, height)) * pixelBytes;
+}
+
+/** Whether a strip or a tile of a page reaches past the end of the file. */
+export function isCutOff(readAt: ReadAt, { entries }: TiffDirectory): boolean {
+  const tiff = new TiffReader(readAt);
+  const valuesOf = (...tags: number[]): number[] => {
+    const entry = entries.find(({ tag }) => tags.includes(tag));
+    if (entry === undefined || entry.count === 0) return [];
+    const size = entry.length / entry.count;
+    const bytes = tiff.valuesOf(entry, entry.length);
+    return Array.from({ length: Math.floor(bytes.length / size) }, (_, i) =>
+      tiff.number(bytes, i * size, entry.type),
+    );
+  };
+  const lengths = valuesOf(TAGS.stripBytes, TAGS.tileBytes);
+  return valuesOf(TAGS.stripOffsets, TAGS.tileOffsets).some((offset, index) => {
+    const length = lengths[index] ?? 0;
+    return length > 0 && readAt(offset + length - 1, 1).length === 0;
+  });
 }

@@ -1,13 +1,22 @@
 import type { ReadAt } from './read-at.ts';
-import { TiffReader, tiffDirectories } from './tiff.ts';
+import { type TiffDirectory, TiffReader, tiffDirectories } from './tiff.ts';
 import { tiffBlockBytes } from './tiff-blocks.ts';
+
+export interface TiffPage {
+  /** The file with this page as the only one. */
+  bytes: Buffer;
+  directory: TiffDirectory;
+  readAt: ReadAt;
+  /** Bytes of its strips or tiles that are held at once. */
+  blockBytes: number;
+}
 
 /**
  * A TIFF with each of its pages as the only one, in turn. All share the given bytes, whose links are changed.
  *
  * @throws Error as `tiffDirectories`
  */
-export function* tiffPages(bytes: Buffer): Generator<{ bytes: Buffer; blockBytes: number }> {
+export function* tiffPages(bytes: Buffer): Generator<TiffPage> {
   const readAt: ReadAt = (offset, length) =>
     Number.isSafeInteger(offset) ? bytes.subarray(offset, offset + length) : Buffer.alloc(0);
   const tiff = new TiffReader(readAt);
@@ -16,6 +25,6 @@ export function* tiffPages(bytes: Buffer): Generator<{ bytes: Buffer; blockBytes
   for (const directory of [...tiffDirectories(readAt)]) {
     tiff.writeOffset(bytes, at, directory.offset);
     if (directory.linkAt + size <= bytes.length) tiff.writeOffset(bytes, directory.linkAt, 0);
-    yield { bytes, blockBytes: tiffBlockBytes(readAt, directory) };
+    yield { bytes, directory, readAt, blockBytes: tiffBlockBytes(readAt, directory) };
   }
 }

@@ -48,6 +48,44 @@ export class TiffReader {
     return this.#readAt(offset, Math.min(length, maximum));
   }
 
+  /** A number of a TIFF's type; NaN if the bytes end before it does, or if it is not a number. */
+  number(bytes: Buffer, at: number, type: number): number {
+    switch (type) {
+      case 1:
+        return this.uint(bytes, at, 1);
+      case 3:
+        return this.uint(bytes, at, 2);
+      case 4:
+        return this.uint(bytes, at, 4);
+      case 5:
+        return this.uint(bytes, at, 4) / this.uint(bytes, at + 4, 4);
+      case 6:
+        return toSigned(this.uint(bytes, at, 1), 8);
+      case 8:
+        return toSigned(this.uint(bytes, at, 2), 16);
+      case 9:
+        return toSigned(this.uint(bytes, at, 4), 32);
+      case 10:
+        return toSigned(this.uint(bytes, at, 4), 32) / toSigned(this.uint(bytes, at + 4, 4), 32);
+      case 11:
+        if (at + 4 > bytes.length) return Number.NaN;
+        return this.#isLittleEndian ? bytes.readFloatLE(at) : bytes.readFloatBE(at);
+      case 12:
+        if (at + 8 > bytes.length) return Number.NaN;
+        return this.#isLittleEndian ? bytes.readDoubleLE(at) : bytes.readDoubleBE(at);
+      case 16:
+        return this.uint(bytes, at, 8);
+      default:
+        return Number.NaN;
+    }
+  }
+
+  /** Writes a 16-bit number as this structure does. */
+  writeShort(bytes: Buffer, at: number, value: number): void {
+    if (this.#isLittleEndian) bytes.writeUInt16LE(value, at);
+    else bytes.writeUInt16BE(value, at);
+  }
+
   /** Writes an offset as this structure does. */
   writeOffset(bytes: Buffer, at: number, offset: number): void {
     if (this.#isBig && this.#isLittleEndian) bytes.writeBigUInt64LE(BigInt(offset), at);
@@ -94,6 +132,11 @@ export class TiffReader {
     const next = this.uint(this.#readAt(linkAt, offsetSize), 0, offsetSize) || 0;
     return { entries, isWhole, linkAt, next };
   }
+}
+
+/** The number of a two's complement. */
+function toSigned(value: number, bits: number): number {
+  return value >= 2 ** (bits - 1) ? value - 2 ** bits : value;
 }
 
 /** An image file directory. */

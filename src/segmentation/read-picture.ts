@@ -14,10 +14,13 @@ import { colorChannels, type Picture } from './labels/picture.ts';
 export async function readPicture(source: SourceFile, page: number, limits: ImageLimits): Promise<Picture> {
   const opened = await openPicture(source, { page, autoOrient: true, limits, pagePath: '/page' });
   const { isGrey, hasAlpha } = opened;
-  const image = openDisplayed(opened);
-  // sharp drops the alpha channel of grey output.
-  if (isGrey && !hasAlpha) image.toColourspace('b-w');
-  const { data, size, channels } = await decoding(source, toPixels(image));
+  const decode = async () => {
+    const image = await openDisplayed(opened);
+    // sharp drops the alpha channel of grey output.
+    if (isGrey && !hasAlpha) image.toColourspace('b-w');
+    return toPixels(image);
+  };
+  const { data, size, channels } = await decoding(source, decode());
   const picture = { ...size, channels, data };
   return isGrey ? withoutRepeats(picture) : picture;
 }

@@ -139,9 +139,13 @@ t.test('a range without frames', async (t) => {
 
 t.test('frame sets of several widths: apart as JSON, together at a width', async (t) => {
   const { uploadLog, get } = await createFramesApp(t);
-  await uploadLog(writeLog(4, 12), '?width=4');
-  await uploadLog(writeLog(4, 6), '?width=3');
-  for (const url of ['/frames/export?', '/frames/export?format=raw&', '/frames/picture?']) {
+  const ids = [
+    (await uploadLog(writeLog(4, 12), '?width=4')).json().id,
+    (await uploadLog(writeLog(4, 6), '?width=3')).json().id,
+  ];
+  const both = ids.map((id) => `frame_set_id=${id}&`).join('');
+  for (const path of ['/frames/export?', '/frames/export?format=raw&', '/frames/picture?']) {
+    const url = `${path}${both}`;
     const refused = await get(url);
     t.equal(refused.statusCode, 422, url);
     t.match(refused.json().errors, [{ location: 'query', path: '/width' }], url);

@@ -194,7 +194,7 @@ t.test(
         pagePath: '/page',
       });
       t.equal(storedForm(picture).isConverted, true, name);
-      const { data } = await toPixels(openStored(picture));
+      const { data } = await toPixels(await openStored(picture));
       const converted = await transform(folder, file, { output: { format: 'png', compression_level: 1 } });
       t.ok(data.equals(await sharp(readFileSync(converted.path)).raw().toBuffer()), name);
     }

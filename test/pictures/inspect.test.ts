@@ -15,10 +15,12 @@ import {
   makePng,
   makeTiff,
   resizeJpegHeader,
+  sourceOf,
 } from '../manipulation/fixtures.ts';
 import { NO_TEST_DATA, testDataPath } from '../support/test-data.ts';
 import { allowedMs } from '../support/time.ts';
-import { DATA, writeTiff } from './tiff-files.ts';
+import { DATA, writePlainTiff, writeTiff } from './tiff-files.ts';
+import { refusalOf, usersOfPictures } from './users.ts';
 
 const folder = t.testdir();
 
@@ -99,7 +101,7 @@ t.test('metadata of known pictures', { skip: NO_TEST_DATA }, async (t) => {
     },
     'exif-orientation-6.jpg': { width: 1800, height: 1200, orientation: 6 },
     'cmyk.jpg': { color_space: 'cmyk', channels: 4, has_alpha: false, density: 180 },
-    'cielab.tif': { format: 'tiff', color_space: 'labs', depth: 'short', width: 400, height: 266 },
+    'cielab.tif': { format: 'tiff', color_space: 'lab', depth: 'ushort', width: 400, height: 266 },
     '16bit-grey-alpha.png': { depth: 'ushort', channels: 2, has_alpha: true, color_space: 'grey16' },
     'photo.avif': { format: 'avif', width: 2048, height: 858, pages: 1 },
     'animated.gif': { pages: 30, width: 80, height: 80 },
@@ -338,4 +340,108 @@ t.test('a hostile EXIF block does not spoil the picture', async (t) => {
   const { details } = await inspectBytes(bytes);
   t.equal(details.exif?.make, 'A B');
   t.equal(String(details.exif?.description).length, 200);
+});
+
+t.test('density is what the file says, or null', async (t) => {
+  const picture = () => sharp({ create: { width: 8, height: 8, channels: 3, background: 'red' } });
+  const jpeg = await picture().jpeg().toBuffer();
+  /** Without a unit, the two numbers are the shape of a pixel. */
+  const jfif = (unit: number, density: number) => {
+    const segment = Buffer.from('ffe000104a464946000101000000000000', 'hex');
+    segment.writeUInt8(unit, 11);
+    segment.writeUInt16BE(density, 12);
+    segment.writeUInt16BE(density, 14);
+    return Buffer.concat([jpeg.subarray(0, 2), segment, Buffer.alloc(1), jpeg.subarray(2)]);
+  };
+  const png = await picture().png().toBuffer();
+  const physical = (unit: number) => {
+    const chunk = Buffer.alloc(9);
+    chunk.writeUInt32BE(11_811, 0);
+    chunk.writeUInt32BE(11_811, 4);
+    chunk.writeUInt8(unit, 8);
+    return Buffer.concat([png.subarray(0, 33), pngChunk('pHYs', chunk), png.subarray(33)]);
+  };
+  const dense = () => picture().withMetadata({ density: 300 });
+  for (const [name, bytes, density] of [
+    ['plain.jpg', jpeg, null],
+    ['shape.jpg', jfif(0, 1), null],
+    ['inches.jpg', jfif(1, 150), 150],
+    ['centimetres.jpg', jfif(2, 100), 254],
+    ['exif.jpg', await dense().jpeg().toBuffer(), 300],
+    ['plain.png', png, null],
+    ['metres.png', physical(1), 300],
+    ['shape.png', physical(0), null],
+    ['plain.webp', await picture().webp().toBuffer(), null],
+    ['exif.webp', await dense().webp().toBuffer(), 300],
+    ['plain.gif', await picture().gif().toBuffer(), null],
+    ['plain.avif', await picture().avif({ effort: 0 }).toBuffer(), null],
+    ['dense.tif', await dense().tiff().toBuffer(), 300],
+    ['plain.tif', writePlainTiff(16, 16, Buffer.alloc(768)), null],
+  ] as const) {
+    const file = path.join(folder, name);
+    writeFileSync(file, bytes);
+    t.equal((await inspectImage(sourceOf(file), LIMITS)).density, density, name);
+  }
+});
+
+t.test('a TIFF has its EXIF in its first directory', async (t) => {
+  const file = path.join(folder, 'exif.tif');
+  const text = (value: string) => [...Buffer.from(`${value}\0`)];
+  writeFileSync(
+    file,
+    writeTiff(
+      [
+        [256, 4, [16]],
+        [257, 4, [16]],
+        [258, 3, [8]],
+        [259, 3, [1]],
+        [262, 3, [1]],
+        [270, 2, text('A core')],
+        [271, 2, text('Canon')],
+        [273, 4, [DATA]],
+        [277, 3, [1]],
+        [278, 4, [16]],
+        [279, 4, [256]],
+      ],
+      Buffer.alloc(256),
+    ),
+  );
+  const { details } = await inspectImage(sourceOf(file), LIMITS);
+  t.same(details.exif, { description: 'A core', make: 'Canon' });
+});
+
+t.test('the pages of a TIFF that can be decoded can be used', async (t) => {
+  const good = makeTiff([
+    [40, 30],
+    [40, 30],
+    [40, 30],
+  ]);
+  /** Sets the compression of some pages to one that is not supported. */
+  const damage = (...pages: number[]) => {
+    const bytes = Buffer.from(good);
+    const length = 2 + 9 * 12 + 4;
+    for (const page of pages) bytes.writeUInt32LE(12_345, 8 + page * length + 2 + 3 * 12 + 8);
+    const file = path.join(folder, 'damaged.tif');
+    writeFileSync(file, bytes);
+    return sourceOf(file);
+  };
+  for (const pages of [[0], [1], [2], [0, 1], [0, 2]]) {
+    const source = damage(...pages);
+    const { width, details, pages: total } = await inspectImage(source, LIMITS);
+    t.same([width, total], [40, 3], `${pages}`);
+    t.same(
+      details.damaged_pages?.map(({ page }) => page),
+      pages,
+    );
+    for (const { reason } of details.damaged_pages ?? []) t.match(reason, /compress|decode|support/i);
+    for (const user of usersOfPictures(path.join(folder, 'result'))) {
+      if (user.pagePath === undefined) continue;
+      for (const page of [0, 1, 2]) {
+        if (pages.includes(page))
+          t.match(await refusalOf(user.read(source, { page })), { code: 'undecodable_image' });
+        else await t.resolves(user.read(source, { page }), `${user.name}, page ${page} of ${pages}`);
+      }
+    }
+  }
+  t.match(await refusalOf(inspectImage(damage(0, 1, 2), LIMITS)), { code: 'undecodable_image' });
 });

@@ -1,5 +1,8 @@
-/** One entry of a directory: its tag, 16-bit (3) or 32-bit (4) numbers or a text (2). */
-export type TiffEntry = [tag: number, type: 2 | 3 | 4, values: readonly number[]];
+/**
+ * One entry of a directory: its tag, 16-bit (3) or 32-bit (4) numbers, a text (2), or 32 bits each of floating-point numbers (11) and
+ * of numerators and denominators (5).
+ */
+export type TiffEntry = [tag: number, type: 2 | 3 | 4 | 5 | 11, values: readonly number[]];
 
 /** Stands for the offset of the data in the values of an entry. */
 export const DATA = -1;
@@ -10,7 +13,7 @@ export const DATA = -1;
  * @param entries values of `DATA` and less count from the start of the data: `DATA - 10` is its eleventh byte
  */
 export function writeTiff(entries: readonly TiffEntry[], data: Buffer): Buffer {
-  const bytesOf = (type: number) => ({ 2: 1, 3: 2, 4: 4 })[type] ?? 0;
+  const bytesOf = (type: number) => ({ 2: 1, 3: 2, 4: 4, 5: 4, 11: 4 })[type] ?? 0;
   const lengths = entries.map(([, type, values]) => values.length * bytesOf(type));
   const valuesAt = 8 + 2 + entries.length * 12 + 4;
   const dataAt = valuesAt + lengths.reduce((sum, length) => sum + (length > 4 ? length : 0), 0);
@@ -23,7 +26,8 @@ export function writeTiff(entries: readonly TiffEntry[], data: Buffer): Buffer {
     const length = lengths[index] ?? 0;
     head.writeUInt16LE(tag, entry);
     head.writeUInt16LE(type, entry + 2);
-    head.writeUInt32LE(values.length, entry + 4);
+    // A fraction has two values.
+    head.writeUInt32LE(type === 5 ? values.length / 2 : values.length, entry + 4);
     if (length > 4) head.writeUInt32LE(free, entry + 8);
     const at = length > 4 ? free : entry + 8;
     values.forEach((value, i) => {

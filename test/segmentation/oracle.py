@@ -60,6 +60,24 @@ def coco_faults(cases):
     return {"count": count, "faults": faults}
 
 
+def invalid_polygons(features, labels):
+    """Why shapely holds segments' geometries for invalid or not for their label's pixels."""
+    import shapely
+
+    labels = label_map(labels)
+    faults = []
+    for feature in features:
+        geometry = shapely.geometry.shape(feature["geometry"])
+        reason = shapely.is_valid_reason(geometry)
+        if reason != "Valid Geometry":
+            faults.append(f"label {feature['id']}: {reason}")
+        y, x = np.indices(labels.shape)
+        covered = shapely.contains_xy(geometry, x + 0.5, y + 0.5)
+        if (covered != (labels == feature["id"])).any():
+            faults.append(f"label {feature['id']}: other pixels")
+    return faults
+
+
 def regions(labels, connectivity):
     # scikit-image takes a second to import, which the other calls need not wait for.
     import skimage.measure

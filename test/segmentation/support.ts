@@ -127,7 +127,7 @@ export function askOracle(requests: { call: string; [argument: string]: unknown 
   return JSON.parse(stdout);
 }
 
-const MODULES = ['cv2', 'numpy', 'pycocotools', 'skimage'];
+const MODULES = ['cv2', 'numpy', 'PIL', 'pycocotools', 'shapely', 'skimage'];
 
 /** Why tests against Python are skipped here, or false. */
 export const oracleSkip: string | false = (() => {

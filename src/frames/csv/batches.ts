@@ -29,6 +29,8 @@ export class BatchBuilder implements RowFacts {
   count = 0;
 
   depth = 0;
+  /** Decimals with which the depth is written. */
+  depthDecimals = 0;
   nullPixels = 0;
   /** 256 if every pixel is missing. */
   valueMin = 256;

@@ -2,7 +2,7 @@
  * The number grammar of image-log cells:
  *
  *     blank  = space | tab
- *     point  = "." , or also "," in a file separated by semicolons
+ *     point  = "." , or also "," in a file separated by semicolons or tabs
  *     plain  = digits [ point [ digits ] ] | point digits
  *     pixel  = { blank } [ "+" | "-" ] plain { blank }
  *     depth  = { blank } [ "+" | "-" ] plain [ ( "e" | "E" ) [ "+" | "-" ] digits ] { blank }

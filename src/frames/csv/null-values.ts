@@ -5,7 +5,8 @@ import { type PixelFault, parseDepth } from './cells.ts';
 export const DEFAULT_NULL_VALUES: readonly string[] = ['-999.25'];
 
 const MAX_VALUES = 16;
-const MAX_LENGTH = 32;
+/** Bytes of a mark. */
+export const MAX_NULL_LENGTH = 32;
 
 /**
  * The marks of missing pixels. A mark that is a number (by the grammar of a depth) is compared by value, so that
@@ -35,8 +36,8 @@ export function compileNullValues(marks: readonly string[]): NullValues {
   const literals: Uint8Array[] = [];
   for (const mark of marks) {
     const bytes = Buffer.from(mark);
-    if (bytes.length > MAX_LENGTH) {
-      throw parameterError('/null_values', `values of at most ${MAX_LENGTH} bytes`, mark);
+    if (bytes.length > MAX_NULL_LENGTH) {
+      throw parameterError('/null_values', `values of at most ${MAX_NULL_LENGTH} bytes`, mark);
     }
     literals.push(bytes);
     const number = parseDepth(mark, false);
@@ -47,15 +48,17 @@ export function compileNullValues(marks: readonly string[]): NullValues {
   return { numbers, texts, literals, pixels: pixels.includes(1) ? pixels : undefined };
 }
 
-/** Whether a pixel cell with a fault is a mark. As in any pixel cell, a number has no exponent. */
+/** Whether a pixel cell with a fault is a mark. */
 export function isNullCell(
   nulls: NullValues,
   cell: string,
   fault: PixelFault,
   decimalComma: boolean,
 ): boolean {
-  if (fault !== 'bad_number') return nulls.numbers.has(parseDepth(cell, decimalComma));
-  if (nulls.texts.size === 0 || cell.length > 4 * MAX_LENGTH) return false;
+  // A number that is a mark may have an exponent, unlike a pixel.
+  if (nulls.numbers.has(parseDepth(cell, decimalComma))) return true;
+  if (fault !== 'bad_number') return false;
+  if (nulls.texts.size === 0 || cell.length > 4 * MAX_NULL_LENGTH) return false;
   return nulls.texts.has(cell.trim().toLowerCase());
 }
 

@@ -4,11 +4,13 @@ import { isBlankCell } from './cells.ts';
 import { type CellFault, csvError, FaultLog } from './faults.ts';
 import { RecordFinder } from './find-record.ts';
 import {
+  announcedDelimiter,
   checkSignature,
   DELIMITERS,
   type Delimiter,
   fileError,
   type Header,
+  type HeaderOptions,
   headerTooLong,
   parseHeader,
   SIGNATURE_BYTES,
@@ -20,9 +22,7 @@ import { RowReader, rowTooLong } from './rows.ts';
 const LF = 10;
 const CR = 13;
 
-export interface ImageLogOptions {
-  /** Found from the header if it is not given. */
-  delimiter?: Delimiter | undefined;
+export interface ImageLogOptions extends HeaderOptions {
   /** Marks of missing pixels besides the empty cell. */
   nullValues?: readonly string[] | undefined;
   /** Whether a row with a fault fails the file (once all faults are counted) or is skipped. */
@@ -36,6 +36,10 @@ export interface ImageLogSummary {
   delimiter: Delimiter;
   /** Pixels per row. */
   columns: number;
+  /** The unit of the depths that the header or the row below it states. */
+  depthUnit: string | null;
+  /** Most decimals that a depth is written with. */
+  depthDecimals: number;
   quality: QualityReport;
   /** The first 100 faults; with `onError: 'skip'`, those of skipped rows. */
   faults: readonly CellFault[];
@@ -73,6 +77,12 @@ export class ImageLogParser {
   /** The next line and row. */
   readonly #position = { line: 1, row: 1 };
   #full: FrameBatch[] = [];
+  /** Announced by a line before the header. */
+  #delimiter: Delimiter | undefined;
+  #depthUnit: string | undefined;
+  #depthDecimals = 0;
+  /** Whether the next record is the first one below the header. */
+  #isBelowHeader = false;
 
   /** @throws AppError `validation_failed` for null values that cannot be used */
   constructor(options: ImageLogOptions = {}) {
@@ -128,6 +138,8 @@ export class ImageLogParser {
     return {
       delimiter,
       columns,
+      depthUnit: this.#depthUnit ?? null,
+      depthDecimals: this.#depthDecimals,
       quality: this.#quality.report(this.#faults.rows),
       faults: this.#faults.listed,
       fault_total: this.#faults.total,
@@ -173,6 +185,7 @@ export class ImageLogParser {
       return -1;
     }
     this.#keepRow(batch);
+    this.#isBelowHeader = false;
     this.#position.line++;
     return next;
   }
@@ -181,24 +194,42 @@ export class ImageLogParser {
     const record = this.#record;
     const { bytes } = record;
     if (this.#table) this.#acceptRow(this.#table);
-    else if (!isBlankCell(bytes.toString())) this.#openTable();
+    else if (!isBlankCell(bytes.toString())) this.#acceptHead(bytes);
     this.#position.line += 1 + countLineEnds(bytes);
     record.reset();
   }
 
+  /** Accepts the header, or the line before it that announces the delimiter. */
+  #acceptHead(bytes: Buffer): void {
+    const announced = this.#delimiter === undefined ? announcedDelimiter(bytes) : undefined;
+    if (announced === undefined) this.#openTable();
+    else this.#delimiter = announced;
+  }
+
   #openTable(): void {
-    const header = parseHeader(this.#record, this.#options.delimiter);
-    const { delimiter, columns } = header;
+    const { delimiter: given = this.#delimiter, depthColumn } = this.#options;
+    const header = parseHeader(this.#record, { delimiter: given, depthColumn });
+    const { delimiter, columns, emptyCells } = header;
+    this.#depthUnit = header.depthUnit;
+    this.#isBelowHeader = true;
     this.#table = {
       header,
       reader: new RowReader(header, this.#nulls, this.#faults, this.#position),
-      fast: header.classic ? new FastRowScanner(delimiter.charCodeAt(0), this.#nulls) : undefined,
+      fast: header.classic ? new FastRowScanner(delimiter.charCodeAt(0), this.#nulls, emptyCells) : undefined,
       batch: new BatchBuilder(columns, this.#options.batchRows),
     };
     this.#record = new RecordFinder([delimiter]);
   }
 
   #acceptRow({ reader, batch }: Table): void {
+    if (this.#isBelowHeader) {
+      this.#isBelowHeader = false;
+      const units = reader.readUnits(this.#record);
+      if (units !== undefined) {
+        this.#depthUnit ??= units.depth;
+        return;
+      }
+    }
     const result = reader.readRow(this.#record, batch);
     if (result === 'kept') {
       this.#keepRow(batch);
@@ -212,6 +243,7 @@ export class ImageLogParser {
 
   #keepRow(batch: BatchBuilder): void {
     const row = this.#position.row++;
+    if (batch.depthDecimals > this.#depthDecimals) this.#depthDecimals = batch.depthDecimals;
     this.#quality.add(row, batch);
     const full = batch.commit(row);
     if (full) this.#full.push(full);

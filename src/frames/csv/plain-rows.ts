@@ -3,6 +3,7 @@ import type { NullValues } from './null-values.ts';
 
 const LF = 10;
 const CR = 13;
+const COMMA = 44;
 const MINUS = 45;
 const POINT = 46;
 const ZERO = 48;
@@ -15,19 +16,23 @@ const NOT_PLAIN = -2;
 const POWERS_OF_TEN = Float64Array.from({ length: 16 }, (_, exponent) => Number(`1e${exponent}`));
 
 /**
- * Reads plain rows straight from a chunk into a batch: the depth first, as `[-]digits[.digits]` of at most 15 digits,
+ * Reads plain rows straight from a chunk into a batch: the depth first, as `[-]digits[.digits]` of at most 15 digits (or with a decimal
+ * comma, unless commas separate cells),
  * then pixels of one to three digits with or without `.0`, empty, or spelled exactly like a null value; no quotes, no
- * blanks. All other rows are left to `RowReader`, which gives the same result for plain ones, but more slowly (see
+ * blanks; behind them, the empty cells that the header has, too. All other rows are left to `RowReader`, which gives the same result for plain ones, but more slowly (see
  * docs/benchmarks.md).
  */
 export class FastRowScanner {
   readonly #delimiter: number;
   readonly #nulls: NullValues;
   readonly #literals: readonly Uint8Array[];
+  readonly #emptyCells: number;
   /** The end of the cell that `#readOddCell` has read. */
   #oddEnd = 0;
 
-  constructor(delimiter: number, nulls: NullValues) {
+  /** @param emptyCells that follow the pixels in the header and may follow them in a row */
+  constructor(delimiter: number, nulls: NullValues, emptyCells: number) {
+    this.#emptyCells = emptyCells;
     this.#delimiter = delimiter;
     this.#nulls = nulls;
     // A null value that contains the delimiter is in quotes, and this scanner does not read quotes.
@@ -91,12 +96,25 @@ export class FastRowScanner {
         if (column < last) return -1;
         break;
       }
-      if (column === last) return -1;
+      if (column === last) {
+        if (this.#emptyCells === 0) return -1;
+        at = this.#skipEmptyCells(chunk, at);
+        if (at < 0) return -1;
+        break;
+      }
     }
     batch.nullPixels = missing;
     batch.valueMin = min;
     batch.valueMax = max;
     return at;
+  }
+
+  /** @returns the position after the line end behind the empty cells at the end of a row, or -1 if something else is there */
+  #skipEmptyCells(chunk: Uint8Array, from: number): number {
+    let at = from;
+    while (chunk[at] === this.#delimiter) at++;
+    const isEnd = chunk[at] === LF || chunk[at] === CR;
+    return isEnd && at - from < this.#emptyCells ? at + 1 : -1;
   }
 
   /** Reads the depth and its delimiter; up to 15 digits are exact as an integer and after one division. */
@@ -115,7 +133,7 @@ export class FastRowScanner {
     }
     let digits = at - first;
     if (digits === 0) return -1;
-    if (byte + ZERO === POINT) {
+    if (byte + ZERO === POINT || (byte + ZERO === COMMA && this.#delimiter !== COMMA)) {
       const point = ++at;
       byte = (chunk[at] as number) - ZERO;
       for (; byte >= 0 && byte <= 9 && at - first <= 16; byte = (chunk[++at] as number) - ZERO) {
@@ -128,6 +146,7 @@ export class FastRowScanner {
     // Both are exact, so their quotient is the nearest double (Clinger 1990, the fast case).
     const depth = mantissa / (POWERS_OF_TEN[decimals] as number);
     batch.depth = negative ? 0 - depth : depth;
+    batch.depthDecimals = decimals;
     // A depth that is a null value is a fault, which `RowReader` reports.
     return this.#nulls.numbers.has(batch.depth) ? -1 : at + 1;
   }

@@ -5,8 +5,8 @@ import type { BatchBuilder } from './batches.ts';
 import { isBlankCell, parseDepth, parsePixel } from './cells.ts';
 import type { CellFault, CellFaultCode, FaultLog } from './faults.ts';
 import { createSplitter, MAX_RECORD_BYTES, type RecordFinder } from './find-record.ts';
-import { clipCell, type Header } from './header.ts';
-import { isNullCell, isNullDepth, type NullValues } from './null-values.ts';
+import { clipCell, DEPTH_CELL, type Header, IGNORED_CELL } from './header.ts';
+import { isNullCell, isNullDepth, MAX_NULL_LENGTH, type NullValues } from './null-values.ts';
 
 /** The place of a row in its file, both counted from 1. */
 export interface RowPosition {
@@ -30,7 +30,7 @@ export class RowReader {
     this.#nulls = nulls;
     this.#faults = faults;
     this.#position = position;
-    this.#decimalComma = header.delimiter === ';';
+    this.#decimalComma = header.delimiter !== ',';
     this.#split = createSplitter(header.delimiter);
   }
 
@@ -46,9 +46,27 @@ export class RowReader {
     }
     const cells = this.#split(record.bytes.toString());
     if (cells.every(isBlankCell)) return 'empty';
-    if (cells.length === this.#header.names.length) this.#readCells(cells, batch);
-    else this.#addRaggedFault(cells.length);
+    const { length } = this.#header.names;
+    if (cells.length < length) this.#addRaggedFault(cells.length);
+    else if (!cells.slice(length).every(isBlankCell)) this.#addSurplusFault(cells.length);
+    else this.#readCells(cells.slice(0, length), batch);
     return this.#faults.total === before ? 'kept' : 'bad';
+  }
+
+  /**
+   * Reads a record as a row of units below the header: no cell has a digit, and the depth's has a name of a unit.
+   * @returns undefined if it is not one
+   */
+  readUnits(record: RecordFinder): { depth: string } | undefined {
+    if (record.malformed >= 0) return undefined;
+    const cells = this.#split(record.bytes.toString());
+    if (cells.some((cell) => /\d/.test(cell))) return undefined;
+    const unit =
+      cells[this.#header.pixels.indexOf(DEPTH_CELL)]
+        ?.trim()
+        .replace(/^[[(](.*)[\])]$/, '$1')
+        .trim() ?? '';
+    return UNITS.test(unit) ? { depth: unit } : undefined;
   }
 
   #readCells(cells: readonly string[], batch: BatchBuilder): void {
@@ -63,7 +81,9 @@ export class RowReader {
       const cell = cells[index] as string;
       const pixel = header.pixels[index] as number;
       if (pixel < 0) {
+        if (pixel === IGNORED_CELL) continue;
         batch.depth = this.#readDepth(cell, index);
+        batch.depthDecimals = decimalsOf(cell);
         continue;
       }
       const value = parsePixel(cell, decimalComma);
@@ -80,7 +100,7 @@ export class RowReader {
         if (value < batch.valueMin) batch.valueMin = value;
         if (value > batch.valueMax) batch.valueMax = value;
       } else {
-        this.#addFault(value, index, cell, 'an integer from 0 to 255');
+        this.#addFault(value, index, cell, 'an integer from 0 to 255', nullHint(cell));
       }
     }
   }
@@ -99,11 +119,19 @@ export class RowReader {
     return depth;
   }
 
-  #addFault(code: CellFaultCode, index: number, cell: string, expected: string): void {
+  #addFault(code: CellFaultCode, index: number, cell: string, expected: string, hint = ''): void {
     this.#faults.add(() => {
       const column = this.#header.names[index] as string;
       const value = clipCell(cell);
-      return this.#describe(code, column, value, mismatch(clipCell(column), expected, value));
+      return this.#describe(code, column, value, mismatch(clipCell(column), expected, value) + hint);
+    });
+  }
+
+  #addSurplusFault(cells: number): void {
+    this.#faults.add(() => {
+      const { length } = this.#header.names;
+      const expected = `${length} cells, as in the header, and empty ones behind them`;
+      return this.#describe('ragged_row', null, null, mismatch('', expected, cells));
     });
   }
 
@@ -135,6 +163,27 @@ export class RowReader {
     const { row, line } = this.#position;
     return { code, row, line, column, value, message: `Row ${row} (line ${line}): ${problem}` };
   }
+}
+
+/** Units of depth, in the spellings of LAS files and spreadsheets. */
+const UNITS = /^(?:m|meters?|metres?|cm|mm|km|ft|f|feet|foot|in|inch(?:es)?|yd)\.?$/i;
+
+/** Decimals of a depth; none if it has an exponent. */
+function decimalsOf(cell: string): number {
+  const [, decimals = ''] = /^[^eE]*[.,](\d*)[ \t]*$/.exec(cell) ?? [];
+  return decimals.length;
+}
+
+/** What loggers and programs write for a missing value. */
+const USUAL_NULLS =
+  /^(?:-\d+(?:[.,]\d+)?|[+-]?\d+(?:[.,]\d*)?e\+?\d+|[+-]?nan|#?n\/?a|null|nil|none|missing|[+-]?inf(?:inity)?|-+|\*+|\?+)$/i;
+
+/** Says how to mark missing pixels if a bad cell looks like such a mark. */
+function nullHint(cell: string): string {
+  const text = cell.trim();
+  return USUAL_NULLS.test(text) && text.length <= MAX_NULL_LENGTH
+    ? `; if ${text} marks a missing pixel, send null_values=${encodeURIComponent(text)}`
+    : '';
 }
 
 export function rowTooLong(isInQuotes: boolean): AppError {

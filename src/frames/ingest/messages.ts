@@ -4,7 +4,8 @@ import type { ValueRange } from '../rows/normalize.ts';
 import type { ResampleKernel } from '../rows/resampler.ts';
 
 /** How a log is read and resized: equal bytes with equal options make equal frames. */
-export interface IngestOptions extends Pick<ImageLogOptions, 'delimiter' | 'nullValues' | 'onError'> {
+export interface IngestOptions
+  extends Pick<ImageLogOptions, 'delimiter' | 'depthColumn' | 'nullValues' | 'onError'> {
   /** Pixels of the resized rows. */
   width: number;
   kernel: ResampleKernel;

@@ -13,6 +13,7 @@ import type { IngestOptions, IngestSummary } from './messages.ts';
 export const IngestOptionsSchema = Type.Object(
   {
     delimiter: Nullable('string', { description: 'Null if it was found from the header.' }),
+    depth_column: Type.Optional(Type.String({ description: 'Absent if it was found by its name.' })),
     null_values: Type.Array(Type.String()),
     on_error: StringEnum(['fail', 'skip']),
     width: RowWidth({}),
@@ -36,6 +37,7 @@ export interface NewFrameSet {
 export function identifyOptions(options: IngestOptions): Pick<NewFrameSet, 'options' | 'optionsKey'> {
   const stored: StoredOptions = {
     delimiter: options.delimiter ?? null,
+    ...(options.depthColumn === undefined ? {} : { depth_column: options.depthColumn }),
     null_values: [...new Set(options.nullValues ?? DEFAULT_NULL_VALUES)].sort(),
     on_error: options.onError ?? 'fail',
     width: options.width,
@@ -81,16 +83,20 @@ export async function findSame(
   return rows[0]?.id;
 }
 
+/** @param hasFile whether the uploaded file has become a blob */
 export async function completeFrameSet(
   client: PoolClient,
   id: string,
   summary: IngestSummary,
+  hasFile: boolean,
 ): Promise<void> {
   const { sha256, size, columns, quality, resizedRange, faults, fault_total, delimiter } = summary;
+  const { depthUnit, depthDecimals } = summary;
   const isEmpty = resizedRange.max < resizedRange.min;
   await client.query(
     `UPDATE frame_sets SET last_id = currval('frames_id_seq'), sha256 = $2, size = $3, rows = $4, columns = $5,
-       depth_min = $6, depth_max = $7, image_min = $8, image_max = $9, resized_min = $10, resized_max = $11, quality = $12
+       depth_min = $6, depth_max = $7, image_min = $8, image_max = $9, resized_min = $10, resized_max = $11, quality = $12,
+       depth_unit = coalesce(depth_unit, $13), depth_decimals = $14, file_sha256 = CASE WHEN $15 THEN $2::bytea END
      WHERE id = $1`,
     [
       id,
@@ -105,6 +111,9 @@ export async function completeFrameSet(
       isEmpty ? null : resizedRange.min,
       isEmpty ? null : resizedRange.max,
       JSON.stringify({ ...quality, delimiter, faults, fault_total }),
+      depthUnit,
+      depthDecimals,
+      hasFile,
     ],
   );
 }

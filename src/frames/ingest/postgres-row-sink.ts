@@ -1,17 +1,23 @@
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { OwnerId } from '../../auth/owner.ts';
+import type { BlobRegistry } from '../../blobs/postgres/blob-registry.ts';
 import { beginTransaction, type Transaction } from '../../db/database.ts';
 import { FrameCopy } from './copy-stream.ts';
 import type { RowSink, StoredLog } from './ingest.ts';
 import type { IngestSummary } from './messages.ts';
 import { completeFrameSet, findSame, insertFrameSet, type NewFrameSet } from './new-frame-set.ts';
 
+/** Media type of uploaded files. */
+export const LOG_MEDIA_TYPE = 'text/csv';
+
 export interface NewLog {
   owner: OwnerId;
   frameSet: NewFrameSet;
   /** Store the log even if the same log exists already. */
   force: boolean;
+  /** The local file with all its bytes when `finish` is called, if the file is kept. */
+  path: string | undefined;
 }
 
 /** Stores a log as a new frame set, in one transaction, so that a log is stored as a whole or not at all. */
@@ -20,23 +26,25 @@ export class PostgresRowSink implements RowSink {
   readonly #log: NewLog;
   readonly #transaction: Transaction;
   readonly #copy: FrameCopy;
+  readonly #blobs: BlobRegistry;
 
-  private constructor(transaction: Transaction, frameSetId: string, log: NewLog) {
+  private constructor(transaction: Transaction, frameSetId: string, log: NewLog, blobs: BlobRegistry) {
     this.frameSetId = frameSetId;
     this.#log = log;
     this.#transaction = transaction;
     this.#copy = new FrameCopy(transaction.client);
+    this.#blobs = blobs;
   }
 
   /** Inserts the frame set and starts to copy rows. */
-  static async open(pool: Pool, log: NewLog): Promise<PostgresRowSink> {
+  static async open(pool: Pool, log: NewLog, blobs: BlobRegistry): Promise<PostgresRowSink> {
     const id = randomUUID();
     const transaction = await beginTransaction(pool);
     try {
       // An upload may take as long as its client does.
       await transaction.client.query('SET LOCAL statement_timeout = 0');
       await insertFrameSet(transaction.client, log.owner, id, log.frameSet);
-      return new PostgresRowSink(transaction, id, log);
+      return new PostgresRowSink(transaction, id, log, blobs);
     } catch (error) {
       await transaction.rollback();
       throw error;
@@ -50,7 +58,7 @@ export class PostgresRowSink implements RowSink {
   async finish(summary: IngestSummary): Promise<StoredLog> {
     await this.#copy.finish();
     const { client } = this.#transaction;
-    const { owner, frameSet, force } = this.#log;
+    const { owner, frameSet, force, path } = this.#log;
     const same = force
       ? undefined
       : await findSame(client, owner, this.frameSetId, summary.sha256, frameSet.optionsKey);
@@ -58,7 +66,16 @@ export class PostgresRowSink implements RowSink {
       await this.#transaction.rollback();
       return { frameSetId: same, isNew: false };
     }
-    await completeFrameSet(client, this.frameSetId, summary);
+    if (path !== undefined) {
+      const file = {
+        path,
+        sha256: Buffer.from(summary.sha256),
+        size: summary.size,
+        mediaType: LOG_MEDIA_TYPE,
+      };
+      await this.#blobs.add([file], this.#transaction);
+    }
+    await completeFrameSet(client, this.frameSetId, summary, path !== undefined);
     await this.#transaction.commit();
     return { frameSetId: this.frameSetId, isNew: true };
   }

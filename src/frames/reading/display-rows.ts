@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import { AppError } from '../../core/errors.ts';
+import type { FrameSet } from '../../db/generated/client.ts';
 import { mapLevels, normalizationTable, type ValueRange } from '../rows/normalize.ts';
 import { anyMasked, maskStride } from '../rows/null-mask.ts';
 import { createResampler } from '../rows/resample.ts';
@@ -15,6 +16,11 @@ interface FramesToShow extends FrameSelection {
   query: FrameSelection['query'] & Pick<FrameListQuery, 'normalization' | 'window'>;
   /** Rows that the answer must have; if a frame set is deleted meanwhile, there are fewer. */
   count: number;
+}
+
+/** Rows of one frame set as they are shown. */
+export interface ShownRows extends FrameRows {
+  frameSet: FrameSet;
 }
 
 /** The bitmap of one row, null if none of its pixels is missing. */
@@ -55,7 +61,7 @@ function createPreparer(
   set: SelectedSet,
   query: FramesToShow['query'],
   tables: LevelTables,
-): (run: FrameRun) => Promise<FrameRows> {
+): (run: FrameRun) => Promise<ShownRows> {
   const { frameSet, sourceWidth, width } = set;
   const { normalization, source } = query;
   const { kernel } = frameSet.options as { kernel: ResampleKernel };
@@ -64,7 +70,8 @@ function createPreparer(
   const sourceStride = maskStride(sourceWidth);
   return async ({ rows, from, to }) => {
     const count = to - from;
-    const shown: FrameRows = {
+    const shown: ShownRows = {
+      frameSet,
       count,
       width,
       ids: rows.ids.subarray(8 * from, 8 * to),
@@ -99,7 +106,7 @@ export async function* readShownRows(
   pool: Pool,
   { sets, source, query, count }: FramesToShow,
   batchPixels?: number,
-): AsyncGenerator<FrameRows, void, undefined> {
+): AsyncGenerator<ShownRows, void, undefined> {
   const tables = new LevelTables();
   const preparers = new Map<SelectedSet, ReturnType<typeof createPreparer>>();
   let read = 0;

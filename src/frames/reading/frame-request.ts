@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { parameterError } from '../../core/faults.ts';
+import type { Pool } from 'pg';
+import { clip, parameterError } from '../../core/faults.ts';
 import type { FrameSet } from '../../db/generated/client.ts';
 import { type Colormap, findColormap } from '../rows/colormap.ts';
 import { qualityOf } from '../rows/quality.ts';
-import { type FrameFacts, type FrameSelection, selectFrames } from './frame-selection.ts';
+import { type FrameFacts, type FrameSelection, selectFrames, setsWithFrames } from './frame-selection.ts';
 import type { FrameListQuery } from './schemas.ts';
 
 /** The frames that a request asks for, and how they are shown. */
@@ -49,6 +50,25 @@ export function requireCommonWidth(frames: FrameRequest): void {
   if (widths.length < 2) return;
   const expected = `a width or a frame_set_id, because the selected rows are ${widths.join(', ')} pixels wide,`;
   throw parameterError('/width', expected, undefined);
+}
+
+/** Frame sets that a refusal lists. */
+const MAX_LISTED = 5;
+
+/**
+ * Refuses to put several frame sets into one picture or table, unless the request names them.
+ *
+ * @throws AppError `validation_failed` that lists the frame sets
+ */
+export async function refuseUnaskedMixture(pool: Pool, frames: FrameRequest): Promise<void> {
+  const { query, sets } = frames;
+  if (query.frame_set_id !== undefined || sets.length < 2) return;
+  const found = await setsWithFrames(pool, sets);
+  if (found.length < 2) return;
+  const listed = found.slice(0, MAX_LISTED).map(({ frameSet }) => `${frameSet.id} (${clip(frameSet.name)})`);
+  const more = found.length > listed.length ? ` and ${found.length - listed.length} more` : '';
+  const expected = `one of the frame sets in this range, or several of them to be mixed: ${listed.join(', ')}${more};`;
+  throw parameterError('/frame_set_id', expected, undefined);
 }
 
 /** The entity tag of an answer. Frames never change, so the frame sets and the query determine it. */

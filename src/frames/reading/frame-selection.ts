@@ -134,6 +134,51 @@ async function countRows(
   return (await pool.query(counts.join(' UNION ALL '))).rows;
 }
 
+/** The selected sets that have rows in the range. */
+export async function setsWithFrames(pool: Pool, sets: readonly SelectedSet[]): Promise<SelectedSet[]> {
+  const queries = sets.map(
+    ({ query }, place) =>
+      `SELECT ${place}::int AS place WHERE EXISTS (SELECT FROM frames WHERE ${rowConditions(query)})`,
+  );
+  const { rows } = await withTransaction(pool, async (client) => {
+    await client.query(IN_INDEX_ORDER);
+    return client.query<{ place: number }>(queries.join(' UNION ALL '));
+  });
+  return rows.flatMap(({ place }) => sets[place] ?? []);
+}
+
+/**
+ * The id of the frame that is nearest to a depth. Of several, it is the one with the smaller depth, then of the first frame set and
+ * row.
+ *
+ * @param frameSets with frames
+ */
+export async function findNearest(
+  pool: Pool,
+  frameSets: readonly FrameSet[],
+  depth: number,
+): Promise<{ frameSet: FrameSet; id: number } | undefined> {
+  const depths = frameSets.map(
+    ({ id }, place) => `SELECT ${place}::int AS place, unnest(ARRAY[
+       (SELECT max(depth) FROM frames WHERE frame_set_id = '${id}' AND depth <= $1),
+       (SELECT min(depth) FROM frames WHERE frame_set_id = '${id}' AND depth >= $1)]) AS depth`,
+  );
+  if (depths.length === 0) return undefined;
+  const { rows } = await pool.query<{ place: number; depth: number }>(
+    `SELECT * FROM (${depths.join(' UNION ALL ')}) AS near WHERE depth IS NOT NULL
+     ORDER BY abs(depth - $1), depth, place LIMIT 1`,
+    [depth],
+  );
+  const [near] = rows;
+  const frameSet = near && frameSets[near.place];
+  if (frameSet === undefined) return undefined;
+  const first = await pool.query<{ id: string }>(
+    'SELECT id FROM frames WHERE frame_set_id = $1 AND depth = $2 ORDER BY row LIMIT 1',
+    [frameSet.id, near?.depth],
+  );
+  return first.rows[0] && { frameSet, id: Number(first.rows[0].id) };
+}
+
 interface PageEnd {
   depth: number;
   set: string;

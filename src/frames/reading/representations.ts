@@ -1,11 +1,11 @@
 import { isMasked } from '../rows/null-mask.ts';
 import { RowPngEncoder } from '../rows/png-row.ts';
-import { maskOf } from './display-rows.ts';
-import { depthAt, type FrameRows, idAt } from './frame-rows.ts';
+import { maskOf, type ShownRows } from './display-rows.ts';
+import { depthAt, idAt } from './frame-rows.ts';
 import type { ExportFormat } from './schemas.ts';
 
 /** Writes the next rows of an answer. */
-type RowWriter = (rows: FrameRows, isFirst: boolean) => Buffer;
+type RowWriter = (rows: ShownRows, isFirst: boolean) => Buffer;
 
 /** How an answer of frames is written. */
 export interface Representation {
@@ -18,8 +18,8 @@ export interface Representation {
   tail: string;
 }
 
-/** Maximum text around a PNG: an id, a depth and a width of up to 24 characters each, and names. */
-const TEXT_BYTES = 200;
+/** Maximum text around a PNG: three numbers of up to 24 characters each, the id of a frame set, and names. */
+const TEXT_BYTES = 260;
 
 /** Writes frames as JSON, straight into bytes. */
 function createFrameWriter(table: Uint8Array, separator: string): RowWriter {
@@ -27,7 +27,7 @@ function createFrameWriter(table: Uint8Array, separator: string): RowWriter {
   /** Bytes of a frame in the last batch, from which the next one is allocated. */
   let usual = 600;
   return (rows, isFirst) => {
-    const { width, count, pixels } = rows;
+    const { width, count, pixels, frameSet } = rows;
     const most = TEXT_BYTES + RowPngEncoder.maxBase64Bytes(width);
     let out = Buffer.allocUnsafe(count * usual + most);
     let at = 0;
@@ -35,7 +35,7 @@ function createFrameWriter(table: Uint8Array, separator: string): RowWriter {
       if (out.length - at < most) out = Buffer.concat([out.subarray(0, at)], 2 * out.length + most);
       const start = isFirst && index === 0 ? '' : separator;
       at += out.write(
-        `${start}{"id":${idAt(rows, index)},"depth":${depthAt(rows, index)},"width":${width},"height":1,"image":"`,
+        `${start}{"id":${idAt(rows, index)},"frame_set_id":"${frameSet.id}","depth":${depthAt(rows, index)},"width":${width},"height":1,"image":"`,
         at,
         'latin1',
       );
@@ -72,6 +72,15 @@ function ndjsonFrames(table: Uint8Array): Representation {
 /** The text of each grey level, after a comma. */
 const CELLS = Array.from({ length: 256 }, (_, level) => `,${level}`);
 
+/**
+ * A depth with as many decimals as the file of its frame set has at most, so that 9001.0 stays 9001.0; with more if it is not exact
+ * otherwise.
+ */
+function depthText(depth: number, decimals: number | null): string {
+  const text = decimals === null ? '' : depth.toFixed(decimals);
+  return Number(text) === depth && text !== '' && !text.includes('e') ? text : String(depth);
+}
+
 /** Grey levels as a file that can be uploaded again: missing pixels are empty cells. */
 function csvFrames(): Representation {
   return {
@@ -79,11 +88,11 @@ function csvFrames(): Representation {
     filename: 'frames.csv',
     head: (columns = 0) => `depth${Array.from({ length: columns }, (_, i) => `,col${i + 1}`).join('')}\n`,
     rows: (rows) => {
-      const { width, pixels } = rows;
+      const { width, pixels, frameSet } = rows;
       let text = '';
       for (let index = 0; index < rows.count; index++) {
         const mask = maskOf(rows, index);
-        text += depthAt(rows, index);
+        text += depthText(depthAt(rows, index), frameSet.depthDecimals);
         for (let x = 0; x < width; x++) {
           text += mask !== null && isMasked(mask, 0, x) ? ',' : CELLS[pixels[index * width + x] as number];
         }
@@ -113,8 +122,8 @@ export const EXPORTS: Readonly<Record<ExportFormat, (table: Uint8Array) => Repre
 };
 
 export async function* writeFrames(
-  first: IteratorResult<FrameRows, void>,
-  rest: AsyncGenerator<FrameRows, void, undefined>,
+  first: IteratorResult<ShownRows, void>,
+  rest: AsyncGenerator<ShownRows, void, undefined>,
   { head, rows, tail }: Representation,
   columns: number | undefined,
 ): AsyncGenerator<Buffer, void, undefined> {

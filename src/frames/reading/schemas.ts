@@ -10,6 +10,7 @@ const image =
 
 const frameProperties = {
   id: Type.Integer(),
+  frame_set_id: Uuid(),
   depth: Depth(),
   width: Type.Integer({ examples: [150] }),
   height: Type.Integer({ description: 'Always 1.', examples: [1] }),
@@ -24,12 +25,22 @@ export const FrameSchema = Type.Object(frameProperties, {
 export const FrameDetailSchema = Type.Object(
   {
     ...frameProperties,
-    frame_set_id: Uuid(),
     row: Type.Integer({ description: 'Row number in the file, counted from 1 after the header.' }),
   },
   { $id: 'FrameDetail', description: 'One frame and its place in a frame set.' },
 );
 export type FrameDetail = Static<typeof FrameDetailSchema>;
+
+const frameSetQuery = {
+  frame_set_id: Type.Optional(
+    Type.Array(Uuid(), {
+      minItems: 1,
+      maxItems: 100,
+      description:
+        'Only frames of this frame set. Repeat it to mix several. Default: all frame sets, except where that would mix them in one picture or table.',
+    }),
+  ),
+};
 
 const lookQuery = {
   colormap: Type.String({
@@ -57,15 +68,19 @@ const lookQuery = {
 };
 
 export const FrameQuerySchema = ObjectWithDefaults(lookQuery);
+
+export const NearestFrameQuerySchema = ObjectWithDefaults({
+  depth: Depth({ description: 'The depth to look for.' }),
+  ...frameSetQuery,
+  ...lookQuery,
+});
 export type FrameQuery = Static<typeof FrameQuerySchema>;
 
 /** Parameters of all lists of frames. */
 export const listQuery = {
   depth_min: Type.Optional(Depth({ description: 'Minimum depth (inclusive).' })),
   depth_max: Type.Optional(Depth({ description: 'Maximum depth (inclusive).' })),
-  frame_set_id: Type.Optional(
-    Uuid({ description: 'Only frames of this frame set. Default: all frame sets.' }),
-  ),
+  ...frameSetQuery,
   order: StringEnum(['depth', 'file'], {
     default: 'depth',
     description: 'By depth, frame set and row; or by frame set and row.',

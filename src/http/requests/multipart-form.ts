@@ -18,6 +18,8 @@ export interface FormLimits {
 export interface FormFile {
   /** As the client sent it: unsafe. Empty if it sent none. */
   filename: string;
+  /** The fields before it that `receiveForm` was told to accept, by their names. */
+  fields: Readonly<Record<string, string | string[]>>;
   /** The bytes. The form does not end until they are read. Fails with the same errors as `receiveForm`. */
   chunks: AsyncIterable<Buffer>;
   /** Whether the file was longer than `maxFileBytes`; known after the bytes are read. */
@@ -96,17 +98,20 @@ async function* readChunks(
  * Yields the files of a multipart body one after the other as they arrive; the caller reads each before it asks for the next.
  * Ends when the whole body has arrived and is well-formed. Call `refuseUnreceivable` first.
  *
- * @param options.field name of the file field. Any other field is a fault
+ * @param options.field name of the file field
+ * @param options.fields names of text fields that may come before the file. Any other field is a fault. If it comes before the file, the
+ *   file is not read
  * @throws AppError `malformed_multipart`, `incomplete_body`, `request_too_large`,
  *   `too_many_files`, or `validation_failed` for unknown fields or if there was no file
  */
 export async function* receiveForm(
   request: FastifyRequest,
-  { field, limits }: { field: string; limits: FormLimits },
+  { field, fields = [], limits }: { field: string; fields?: readonly string[]; limits: FormLimits },
 ): Form {
   const tooLarge = watchBodySize(request, limits);
   const faults: LocatedFault[] = [];
   const addFault = (fault: Fault) => faults.push({ location: 'body', ...fault });
+  const given: Record<string, string | string[]> = {};
   let fileCount = 0;
   let isComplete = false;
   try {
@@ -125,16 +130,24 @@ export async function* receiveForm(
     for await (const part of parts) {
       tooLarge.throwIfAborted();
       if (part.type === 'file' && part.fieldname === field) {
+        if (faults.length > 0) {
+          part.file.resume();
+          throw parameterErrors(faults);
+        }
         fileCount += 1;
         const { file } = part;
         // Despite the parser's type, it is undefined if the part's header has none.
         const filename: string = part.filename ?? '';
         const isTooLarge = () => file.truncated === true;
-        yield { filename, chunks: readChunks(file, request, tooLarge), isTooLarge };
+        yield { filename, fields: given, chunks: readChunks(file, request, tooLarge), isTooLarge };
       } else {
         if (part.type === 'file') part.file.resume();
         // Despite the parser's type, it is undefined if the part's header has no name.
         const name: string = part.fieldname ?? '';
+        if (part.type === 'field' && fields.includes(name) && fileCount === 0) {
+          addValue(given, name, String(part.value));
+          continue;
+        }
         addFault(
           name === field
             ? parameterFault(
@@ -144,7 +157,7 @@ export async function* receiveForm(
               )
             : {
                 path: `/${escapePointer(name.slice(0, 100))}`,
-                message: mismatch('', `${field} as the only field`, name),
+                message: unknownField(name, field, fields),
               },
         );
       }
@@ -166,6 +179,17 @@ export async function* receiveForm(
     addFault(parameterFault(`/${field}`, what, undefined));
   }
   if (faults.length > 0) throw parameterErrors(faults);
+}
+
+function addValue(values: Record<string, string | string[]>, name: string, value: string): void {
+  const before = values[name];
+  values[name] = before === undefined ? value : [before, value].flat();
+}
+
+function unknownField(name: string, file: string, fields: readonly string[]): string {
+  if (fields.includes(name)) return mismatch(name, `its place before ${file}`, new Words('it behind it'));
+  if (fields.length === 0) return mismatch('', `${file} as the only field`, name);
+  return mismatch('', `${file} and, before it, any of ${fields.join(', ')}`, name);
 }
 
 /** Waits until the first file begins to arrive. The result yields it and the others. */

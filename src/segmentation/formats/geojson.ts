@@ -50,7 +50,7 @@ export const geojsonForm = defineForm({
   id: 'Geojson',
   title: 'GeoJSON',
   description: 'Polygons along pixel edges, with holes, in pixels. Their properties are the measurements.',
-  version: 1,
+  version: 2,
   params: Type.Object({}, { additionalProperties: false }),
   suffix: () => '-segments.geojson',
   mediaType: () => 'application/geo+json',
@@ -64,11 +64,12 @@ export const geojsonForm = defineForm({
 
 /**
  * Each segment as polygons along pixel edges, with its measurements as properties. The first ring of a polygon is its
- * exterior, with positive area in (x, y); the others are holes, with negative area.
+ * exterior, with positive area in (x, y); the others are holes, with negative area. Polygons are valid by OGC 06-103r4, section
+ * 6.1.11.1: no ring passes a corner twice, rings touch only in corners, and the inside is connected.
  */
 export function toGeoJson(labels: LabelMap, { segments }: SegmentationResult): SegmentFeatures {
   const traced = traceRings(labels);
-  const polygons = traced.rings.map((ring) => ({ ring, coordinates: [closedRing(traced, ring)] }));
+  const polygons = traced.rings.map((ring) => ({ ring, coordinates: simpleRings(traced, ring) }));
   for (const { ring, coordinates } of polygons) {
     if (ring.hole !== null) polygons[ring.hole.exterior]?.coordinates.push(...coordinates);
   }
@@ -89,9 +90,41 @@ export function toGeoJson(labels: LabelMap, { segments }: SegmentationResult): S
   };
 }
 
-function closedRing({ x, y }: Rings, { first, end }: Ring): Position[] {
-  const positions: Position[] = [];
-  for (let node = first; node < end; node++) positions.push([x[node] as number, y[node] as number]);
-  positions.push([x[first] as number, y[first] as number]);
-  return positions;
+/** More than the corners of a row. */
+const MAX_SIDE = 2 ** 26;
+
+/**
+ * The parts of a traced outline that pass each corner once, closed. Pixels that touch only at a corner are not connected, so where an
+ * exterior touches itself, it surrounds a hole, and where a hole does, it is two: the exterior is the only part with positive area.
+ */
+function simpleRings({ x, y }: Rings, { first, end }: Ring): Position[][] {
+  const rings: Position[][] = [];
+  const open: Position[] = [];
+  const places = new Map<number, number>();
+  const keyOf = ([column = 0, row = 0]: Position) => row * MAX_SIDE + column;
+  for (let node = first; node < end; node++) {
+    const position = [x[node] as number, y[node] as number];
+    const key = keyOf(position);
+    const before = places.get(key);
+    if (before === undefined) {
+      places.set(key, open.length);
+      open.push(position);
+    } else {
+      const inner = open.splice(before + 1);
+      for (const passed of inner) places.delete(keyOf(passed));
+      rings.push([position, ...inner, position]);
+    }
+  }
+  rings.push([...open, open[0] as Position]);
+  return rings.sort((a, b) => Number(area(b) > 0) - Number(area(a) > 0));
+}
+
+/** Twice the signed area of a closed ring. */
+function area(ring: readonly Position[]): number {
+  let sum = 0;
+  for (let i = 1; i < ring.length; i += 1) {
+    const [[fromX = 0, fromY = 0], [toX = 0, toY = 0]] = [ring[i - 1] ?? [], ring[i] ?? []];
+    sum += fromX * toY - toX * fromY;
+  }
+  return sum;
 }

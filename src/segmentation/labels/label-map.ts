@@ -38,6 +38,6 @@ async function decodeLabelMap(file: SourceFile): Promise<LabelMap> {
     pagePath: '/page',
   });
   const { bitDepth } = storedForm(picture);
-  const { data } = await decoding(file, toPixels(openStored(picture), bitDepth));
+  const { data } = await decoding(file, toPixels(await openStored(picture), bitDepth));
   return { ...picture.size, data: samplesOf(data, bitDepth) };
 }

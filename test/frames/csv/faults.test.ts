@@ -61,7 +61,11 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
     t.strictSame(response.json().errors, [{ location: 'query', path, message }], url);
   }
   await uploadLog(writeLog(5, 6), '?width=3');
-  const [fault] = (await get('/frames/export')).json().errors;
+  const both = (await get('/frame-sets'))
+    .json()
+    .items.map(({ id }: { id: string }) => `frame_set_id=${id}`)
+    .join('&');
+  const [fault] = (await get(`/frames/export?${both}`)).json().errors;
   t.equal(
     fault.message,
     'Expected a width or a frame_set_id, because the selected rows are 3, 4 pixels wide, for width but received nothing',

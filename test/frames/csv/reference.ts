@@ -50,7 +50,7 @@ function splitRecords(text: string, delimiter: string, newline: string): string[
 
 export function readReference(text: string, options: ReferenceOptions): ReferenceResult {
   const { delimiter, newline } = options;
-  const point = delimiter === ';' ? '[.,]' : '\\.';
+  const point = delimiter === ',' ? '\\.' : '[.,]';
   const plain = `(?:\\d+(?:${point}\\d*)?|${point}\\d+)`;
   const pixelPattern = new RegExp(`^[ \\t]*[+-]?${plain}[ \\t]*$`);
   const depthPattern = new RegExp(`^[ \\t]*[+-]?${plain}(?:[eE][+-]?\\d+)?[ \\t]*$`);
@@ -79,7 +79,8 @@ export function readReference(text: string, options: ReferenceOptions): Referenc
     };
     let depth = 0;
     const pixels: (number | null)[] = new Array(names.length - 1).fill(0);
-    if (cells.length !== names.length) {
+    const surplus = cells.splice(names.length);
+    if (cells.length < names.length || !surplus.every((cell) => BLANK.test(cell))) {
       result.faults.push({ code: 'ragged_row', row, line: at, column: null, value: null });
     } else {
       cells.forEach((cell, column) => {
@@ -98,7 +99,7 @@ export function readReference(text: string, options: ReferenceOptions): Referenc
         const pixel = Number(name.slice(3)) - 1;
         if (
           BLANK.test(cell) ||
-          nullNumbers.includes(value) ||
+          (depthPattern.test(cell) && nullNumbers.includes(number(cell))) ||
           nullTexts.includes(cell.trim().toLowerCase())
         ) {
           pixels[pixel] = null;
