@@ -89,7 +89,11 @@ const PARAMETERS: readonly [meant: readonly string[], guesses: string][] = [
   [['depth_unit'], 'unit units'],
   [['on_error'], 'errors onbadlines skiperrors'],
   [['force'], 'overwrite replace'],
-  [['name', 'filename'], 'title label name'],
+  [['name', 'filename'], 'title label name search q query namecontains contains'],
+  [['depth'], 'at d md z depthat target value position'],
+  [['depth_min'], 'depth'],
+  [['depth_column'], 'depthcol indexcol index depthname'],
+  [['file', 'files'], 'csv data upload attachment image images picture photo'],
   // Lists
   [['cursor'], 'page offset skip pagetoken next nexttoken continuation startingafter marker startindex'],
   [['limit'], 'perpage pagesize count n maxresults max first take rows size top'],

@@ -80,6 +80,7 @@ export const PATH_GUESSES: readonly [path: string, request: string][] = [
   ['/frames/download|exports|data|file', 'GET /frames/export'],
   ['/frames/png|image|images|render|plot|pictures|tile|jpeg|jpg|webp', 'GET /frames/picture'],
   ['/frames/list|all|search|range', 'GET /frames'],
+  ['/frames/closest|at|depth', 'GET /frames/nearest?depth=9000'],
   ['/frames/:id/image|png|content|raw|download', 'GET /frames/:id/picture'],
   ['/framesets|logs|wells/:id/frames|data', 'GET /frames?frame_set_id=:id'],
   ['/framesets|logs|wells/:id/picture|image|png', 'GET /frames/picture?frame_set_id=:id'],
