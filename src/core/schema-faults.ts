@@ -52,12 +52,16 @@ function pathOf({ keyword, instancePath, params }: ErrorObject): string {
   }
 }
 
-function toFault(path: string, { keyword, params, parentSchema = {}, data }: ErrorObject): Fault {
+function toFault(path: string, error: ErrorObject): Fault {
+  const { keyword, params, data } = error;
+  const schema: ValueSchema = error.parentSchema ?? {};
   switch (keyword) {
-    case 'required':
-      return parameterFault(path, 'a value', undefined);
+    case 'required': {
+      const { [String(params.missingProperty)]: missing } = schema.properties ?? {};
+      return parameterFault(path, missing?.enum ? expectationOf(missing) : 'a value', undefined);
+    }
     case 'additionalProperties':
-      return { path, message: unknownParameter(String(params.additionalProperty), parentSchema) };
+      return { path, message: unknownParameter(String(params.additionalProperty), schema) };
     case 'uniqueItems': {
       const items: unknown[] = Array.isArray(data) ? data : [];
       const item = items[Math.max(Number(params.i), Number(params.j))];
@@ -66,23 +70,22 @@ function toFault(path: string, { keyword, params, parentSchema = {}, data }: Err
     case VALUE_KEYWORD:
       return parameterFault(path, String(params.expected), data);
     default: {
-      const { message } = parameterFault(
-        path,
-        expectationOf(parentSchema) + wayOut(path, parentSchema, data),
-        data,
-      );
-      return { path, message: message + didYouMean(nearChoice(parentSchema, data)) };
+      const { message } = parameterFault(path, expectationOf(schema) + wayOut(error, schema), data);
+      return { path, message: message + didYouMean(nearChoice(schema, data)) };
     }
   }
 }
 
 function unknownParameter(given: string, { properties = {} }: ValueSchema): string {
   const accepted = Object.keys(properties);
+  // One of several objects, which one property tells apart, takes other parameters than the rest.
+  const tag = Object.entries(properties).find(([, { const: value }]) => typeof value === 'string');
+  const known = tag === undefined ? 'a known parameter' : `a known parameter for ${tag[0]}=${tag[1].const}`;
   const suggestion = suggestParameter(given, accepted);
-  if (suggestion !== undefined) return mismatch('', 'a known parameter', given) + didYouMean(suggestion);
+  if (suggestion !== undefined) return mismatch('', known, given) + didYouMean(suggestion);
   if (accepted.length === 0) return mismatch('', 'no parameter', given);
   const list = accepted.length > MAX_ACCEPTED ? '' : ` (${accepted.join(', ')})`;
-  return mismatch('', `a known parameter${list}`, given);
+  return mismatch('', `${known}${list}`, given);
 }
 
 /** The choice that a wrong value probably stands for. */
@@ -91,12 +94,14 @@ function nearChoice(schema: ValueSchema, data: unknown): string | undefined {
   return typeof data === 'string' ? suggestChoice(data, choices) : undefined;
 }
 
-/** How to write several values, or a number with commas, if they are not accepted as they are. */
-function wayOut(path: string, schema: ValueSchema, data: unknown): string {
-  if (typeof data !== 'string' || !data.includes(',')) return '';
+/** How to write what is not accepted as it is: several values, a number with commas, or a colour that a URL has cut off. */
+function wayOut({ schemaPath, data }: ErrorObject, schema: ValueSchema): string {
+  if (typeof data !== 'string') return '';
+  if (data === '' && /color$/.test(schema.format ?? '')) return ' (in a URL, # is written %23)';
+  if (!data.includes(',')) return '';
   const types = [schema.type].flat();
   const isNumber = types.includes('number') || types.includes('integer');
-  const isItem = /\/\d+$/.test(path);
+  const isItem = schemaPath.includes('/items/');
   if (isItem && (isNumber || schema.enum)) return ' (one value at a time: in a query, repeat the parameter)';
   if (!isNumber || !/^[+-]?\d*(?:,\d+)+$/.test(data.trim())) return '';
   return types.includes('number') ? ', written with a decimal point,' : ', written without commas,';
@@ -119,7 +124,7 @@ type ValueSchema = IntegerOptions &
     enum?: unknown[];
     anyOf?: ValueSchema[];
     oneOf?: ValueSchema[];
-    properties?: object;
+    properties?: Record<string, ValueSchema>;
   };
 
 /** What a schema expects of a value, with its article. */

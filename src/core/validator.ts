@@ -104,17 +104,31 @@ function withOwnRules(schema: unknown): unknown {
   return { ...rest, if: { maxItems: rest.maxItems }, then: { items } };
 }
 
-/** Rewrites the values of boolean parameters in place that say yes or no in another way. Text has no structure. */
-function respellBooleans(schema: unknown): (data: unknown) => void {
+/** The names of an object's properties of a type. */
+function namesOfType(schema: unknown, wanted: string): string[] {
   const { properties = {} } = Object(schema) as { properties?: Record<string, { type?: unknown }> };
-  const names = Object.keys(properties).filter((name) => properties[name]?.type === 'boolean');
-  return (data) => {
-    const values = Object(data) as Record<string, unknown>;
-    for (const name of names) {
-      const value = values[name];
-      if (typeof value === 'string') values[name] = respelledBoolean(value);
-    }
-  };
+  return Object.keys(properties).filter((name) => properties[name]?.type === wanted);
+}
+
+/** Rewrites values in place that say yes or no in another way. */
+function respellBooleans(data: unknown, names: readonly string[]): void {
+  const values = Object(data) as Record<string, unknown>;
+  for (const name of names) {
+    const value = values[name];
+    if (typeof value === 'string') values[name] = respelledBoolean(value);
+  }
+}
+
+/** The pointers to single values for which lists are expected. Such a value becomes the only item of a list. */
+function singleValues(data: unknown, lists: readonly string[]): string[] {
+  const values = Object(data) as Record<string, unknown>;
+  return lists.filter((name) => !Array.isArray(values[name])).map((name) => `/${escapePointer(name)}`);
+}
+
+/** The error, at the value itself if the client did not send a list. */
+function placedAsSent(error: ErrorObject, single: readonly string[]): ErrorObject {
+  const [, list = ''] = /^(\/[^/]*)\/0$/.exec(error.instancePath) ?? [];
+  return single.includes(list) ? { ...error, instancePath: list } : error;
 }
 
 /** Checks a value. Fills in the defaults of its schema and converts text, both in place. */
@@ -140,13 +154,18 @@ export function validatorCompiler(
   return (schema) => {
     // The compiler takes a part of a route, although its type asks for a bare schema.
     const validate = compile({ schema: withOwnRules(schema) });
-    const prepare = input === 'text' ? respellBooleans(schema) : undefined;
+    // Text has no structure, so the parameters are those at the top.
+    const isText = input === 'text';
+    const booleans = isText ? namesOfType(schema, 'boolean') : [];
+    const lists = isText ? namesOfType(schema, 'array') : [];
     // `isFaulty` recurses, so it runs only on valid values: the schema limits their depth.
     const check = (data: unknown): boolean => {
-      prepare?.(data);
+      respellBooleans(data, booleans);
+      const single = singleValues(data, lists);
       const isValid = validate(data) === true;
       if (isValid && !isFaulty(data)) return true;
-      check.errors = isValid ? valueErrors(data) : (validate.errors ?? []);
+      const errors = isValid ? valueErrors(data) : (validate.errors ?? []);
+      check.errors = errors.map((error) => placedAsSent(error, single));
       return false;
     };
     check.errors = [] as ErrorObject[];

@@ -86,10 +86,10 @@ export function sendProblem(
 }
 
 /** The error, with what was probably meant by a path that holds a wrong value: `/images/upload` is not an image. */
-function withSuggestion(error: AppError, suggestion: string | undefined): AppError {
+function withSuggestion(error: AppError, suggest: () => string | undefined): AppError {
   const isInPath = (fault: Fault) => 'location' in fault && fault.location === 'path';
-  if (suggestion === undefined || !error.errors.some(isInPath)) return error;
-  const hint = didYouMean(suggestion);
+  const hint = error.errors.some(isInPath) ? didYouMean(suggest()) : '';
+  if (hint === '') return error;
   const errors = error.errors.map((fault) =>
     isInPath(fault) ? { ...fault, message: fault.message + hint } : fault,
   );
@@ -117,9 +117,8 @@ export const problemHandler = fp(async (app, { translate, steps }: ProblemHandle
         'request failed',
       );
     else request.log.debug({ err: error, code: publicError.code }, 'request refused');
-    const isRefused = publicError.code === 'validation_failed';
-    const suggestion = isRefused ? routes.suggest(request.method, pathOf(request)) : undefined;
-    return sendProblem(request, reply, withSuggestion(publicError, suggestion));
+    const suggest = () => routes.suggest(request.method, pathOf(request));
+    return sendProblem(request, reply, withSuggestion(publicError, suggest));
   });
 
   app.setNotFoundHandler((request, reply) => {

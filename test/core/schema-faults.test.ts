@@ -209,11 +209,11 @@ t.test('of a discriminated union, the faults of the chosen branch alone are told
     [
       { from: 'points', low: 7 },
       '/markers/x: Expected a value for x but received nothing',
-      '/markers/low: Expected a known parameter (from, x) but received "low"',
+      '/markers/low: Expected a known parameter for from=points (from, x) but received "low"',
     ],
     [{ from: 'space' }, '/markers/from: Expected one of levels, points for from but received "space"'],
     [{ from: 7 }, '/markers/from: Expected one of levels, points for from but received 7'],
-    [{}, '/markers/from: Expected a value for from but received nothing'],
+    [{}, '/markers/from: Expected one of levels, points for from but received nothing'],
     ['levels', '/markers: Expected an object for markers but received "levels"'],
   ] as const) {
     t.same(faultsOf(schema, { markers: given }, 'json', { levels, points }), faults, JSON.stringify(given));

@@ -94,6 +94,7 @@ const schema = Type.Object(
     lossless: Type.Optional(Type.Boolean()),
     opacity: Type.Optional(Type.Number({ minimum: 0, maximum: 1 })),
     width: Type.Optional(Type.Integer()),
+    background: Type.Optional(Type.String({ format: 'color' })),
     percentiles: Type.Optional(Type.Array(Type.Number())),
   },
   { additionalProperties: false },
@@ -138,18 +139,33 @@ t.test('what cannot be read says how to write it', async (t) => {
     [
       'text',
       { percentiles: '1,99' },
-      'Expected a number (one value at a time: in a query, repeat the parameter) for percentiles[0] but received "1,99"',
+      'Expected a number (one value at a time: in a query, repeat the parameter) for percentiles but received "1,99"',
     ],
     [
       'text',
       { formats: 'png,webp' },
-      'Expected one of jpeg, png, webp (one value at a time: in a query, repeat the parameter) for formats[0] but received "png,webp"',
+      'Expected one of jpeg, png, webp (one value at a time: in a query, repeat the parameter) for formats but received "png,webp"',
+    ],
+    [
+      'text',
+      { formats: ['png', 'wepb'] },
+      'Expected one of jpeg, png, webp for formats[1] but received "wepb" (did you mean webp?)',
+    ],
+    [
+      'json',
+      { formats: ['wepb'] },
+      'Expected one of jpeg, png, webp for formats[0] but received "wepb" (did you mean webp?)',
+    ],
+    [
+      'text',
+      { background: '' },
+      'Expected a colour such as red, #336699, 33669980 or rgb(51, 102, 153) (in a URL, # is written %23) for background but received ""',
     ],
     ['text', { w: '1' }, 'Expected a known parameter but received "w" (did you mean width?)'],
     [
       'json',
       { foo: 1 },
-      'Expected a known parameter (format, formats, lossless, opacity, width, percentiles) but received "foo"',
+      'Expected a known parameter (format, formats, lossless, opacity, width, background, percentiles) but received "foo"',
     ],
   ] as const) {
     t.strictSame(read(input, value), [message]);

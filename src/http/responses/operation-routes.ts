@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
 import type { BlobRef } from '../../blobs/blob-store.ts';
-import { AppError } from '../../core/errors.ts';
+import { AppError, type Fault } from '../../core/errors.ts';
 import { nameOf, relocatedFault } from '../../core/faults.ts';
 import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { Artifact, Retention } from '../../work/artifact.ts';
@@ -248,7 +248,7 @@ class OperationRoutes {
       if (ignored.length > 0) reply.header('x-ignored-parameters', ignored.join(', '));
       return { ...made, ignored };
     } catch (error) {
-      throw withPathsOf(form, error);
+      throw withPathsOf(form, request, error);
     }
   }
 
@@ -295,7 +295,7 @@ class OperationRoutes {
         return { size: artifact.size, open: (range) => blobs.open(artifact, range) };
       });
     } catch (error) {
-      throw withPathsOf(form, error);
+      throw withPathsOf(form, request, error);
     }
   }
 }
@@ -349,10 +349,20 @@ function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
   return { type, id: idOf(request) };
 }
 
+/** The fault, at the parameter itself if a query has it once and it became the only item of a list. */
+function asSent(fault: Fault, { method, url }: FastifyRequest): Fault {
+  const [, name] = /^\/([^/]+)\/0$/.exec(fault.path) ?? [];
+  if (name === undefined || method === 'POST') return fault;
+  const { searchParams } = new URL(url, 'http://localhost');
+  if (searchParams.getAll(name).length !== 1) return fault;
+  const message = fault.message.replace(` for ${name}[0] but`, () => ` for ${name} but`);
+  return { ...fault, path: `/${name}`, message };
+}
+
 /** The error, with its faults located and named as in the request. */
-function withPathsOf(form: RequestForm, error: unknown): unknown {
+function withPathsOf(form: RequestForm, request: FastifyRequest, error: unknown): unknown {
   if (!(error instanceof AppError) || error.errors.length === 0) return error;
-  const errors = error.errors.map((fault) => relocatedFault(fault, form.locate(fault.path)));
+  const errors = error.errors.map((fault) => asSent(relocatedFault(fault, form.locate(fault.path)), request));
   // The detail begins with the first message.
   const [before, after] = [error.errors[0]?.message ?? '', errors[0]?.message ?? ''];
   const detail = error.detail.startsWith(before) ? after + error.detail.slice(before.length) : error.detail;

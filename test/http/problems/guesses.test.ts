@@ -439,3 +439,26 @@ t.test('every text that a client sends has an example or a format that messages 
   }
   t.ok(seen.size > 20, `${seen.size} schemas`);
 });
+
+t.test('a field of an upload is guessed like a parameter', async (t) => {
+  const part = (name: string, value: string) =>
+    `--limit\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+  const send = (url: string, name: string) =>
+    served.app.inject({
+      method: 'POST',
+      url,
+      headers: { 'content-type': 'multipart/form-data; boundary=limit' },
+      payload: `${part(name, '1')}--limit--\r\n`,
+    });
+  for (const [field, meant] of [
+    ['sep', 'delimiter'],
+    ['delimeter', 'delimiter'],
+    ['na_values', 'null_values'],
+    ['csv', 'file'],
+  ] as const) {
+    const { errors } = (await send('/upload', field)).json();
+    t.match(errors[0].message, `but received "${field}" (did you mean ${meant}?)`);
+  }
+  const { errors } = (await send('/images', 'image')).json();
+  t.match(errors[0].message, 'Expected files as the only field but received "image"');
+});
