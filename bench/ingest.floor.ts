@@ -25,7 +25,9 @@ async function run({ url, file, csv }: Task): Promise<number> {
   const copy = client.query(copyFrom(`COPY frames (${COPY_COLUMNS}) FROM STDIN (FORMAT binary)`));
   await pipeline(createReadStream(file, { highWaterMark: 256 * 1024 }), copy);
   const { size } = await stat(csv);
-  await client.query("INSERT INTO blobs (sha256, size, media_type) VALUES (sha256(''), $1, 'text/csv')", [size]);
+  await client.query("INSERT INTO blobs (sha256, size, media_type) VALUES (sha256(''), $1, 'text/csv')", [
+    size,
+  ]);
   let index = 0;
   for await (const data of createReadStream(csv, { highWaterMark: 1024 * 1024 })) {
     const text = "INSERT INTO blob_chunks (sha256, index, data) VALUES (sha256(''), $1, $2)";

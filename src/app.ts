@@ -22,6 +22,7 @@ import { healthRoutes } from './http/operators/health.ts';
 import { metricsPlugin, metricsRoutes } from './http/operators/metrics.ts';
 import { requestLog } from './http/operators/request-log.ts';
 import { problemHandler } from './http/problem-handler.ts';
+import { problemPages } from './http/problems/problem-pages.ts';
 import { jsonBodies } from './http/requests/json-bodies.ts';
 import { closedQueries } from './http/requests/reject-unknown-query.ts';
 import { operationRoutes } from './http/responses/operation-routes.ts';
@@ -29,6 +30,7 @@ import { createServerOptions } from './http/server-options.ts';
 import { imageRoutes } from './images/routes.ts';
 import { IMAGE_SCHEMAS } from './images/schemas.ts';
 import { UPLOAD_SCHEMAS } from './images/upload-schemas.ts';
+import { STEP_EXAMPLES } from './manipulation/examples.ts';
 import { MANIPULATION_SCHEMAS } from './manipulation/operation.ts';
 import { MASK_FORM_SCHEMAS } from './segmentation/formats/index.ts';
 import { SEGMENTATION_SCHEMAS } from './segmentation/schemas.ts';
@@ -42,7 +44,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   app.addHttpMethod('DELETE', { hasBody: false, overrideExisting: true });
 
   await app.register(requestLog);
-  await app.register(problemHandler, { translate: services.translateError });
+  await app.register(problemHandler, { translate: services.translateError, steps: STEP_EXAMPLES });
   await app.register(metricsPlugin, { metrics: services.metrics });
   await app.register(idleTimeouts, { ...config, areUploadsCrowded: services.areUploadsCrowded });
   await app.register(closeConnections);
@@ -54,6 +56,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
   await app.register(multipart, { throwFileSizeLimit: false });
   await app.register(openapiPlugin, config);
   await app.register(swaggerUiPlugin);
+  await app.register(problemPages);
   await app.register(closedQueries);
   await app.register(ownerPlugin);
   await app.register(fairShare);

@@ -46,7 +46,7 @@ t.test('every bad value is named, with what it was', async (t) => {
       MAX_FILES: 'many',
       OPERATION_TIMEOUT_MS: '-1',
       PUBLIC_URL: 'images',
-      ALLOW_UNAUTHENTICATED: 'yes',
+      ALLOW_UNAUTHENTICATED: 'maybe',
       LOG_LEVEL: 'loud',
     });
   t.throws(load, ConfigError);
@@ -55,7 +55,7 @@ t.test('every bad value is named, with what it was', async (t) => {
       'Bad configuration:',
       '  Expected an integer from 0 to 65535 for PORT but received 70000',
       '  Expected a URI for PUBLIC_URL but received "images"',
-      '  Expected true or false for ALLOW_UNAUTHENTICATED but received "yes"',
+      '  Expected true or false for ALLOW_UNAUTHENTICATED but received "maybe"',
       '  Expected an integer from 1 to 1000 for MAX_FILES but received "many"',
       '  Expected an integer from 1 to 9007199254740991 for OPERATION_TIMEOUT_MS but received -1',
       '  Expected one of fatal, error, warn, info, debug, trace, silent for LOG_LEVEL but received "loud"',

@@ -59,6 +59,10 @@ output side by side, with the same names in the body of a \`POST\` and in the qu
 \`{"width": 300, "format": "webp", "quality": 80}\` and \`?width=300&format=webp&quality=80\` make the same artifact. \`POST\`
 returns the artifact, \`GET\` the picture. All routes also work on artifacts: \`/artifacts/{id}/…\`.
 
+A default that does not fit the picture is adapted to it: \`clahe\` has a window of 64 pixels, or of the whole side if the
+picture is smaller. A given value that does not fit is refused. \`parameters\` of an artifact hold such a default only if it was
+given, so they do not depend on the size of the picture.
+
 Animated GIF and WebP stay animated with the same timeline if every operation keeps animations. Otherwise the response is 422
 and names the operation.
 
@@ -76,7 +80,10 @@ ${ConvertSchema.description}
 
 ## Output
 
-An option that the format does not support is refused. Results have 8 bits per channel.
+An option that the format does not support is refused. With \`strict=false\`, beside the other parameters or at the top of a
+pipeline, it is dropped instead, so that one request suits pictures of several formats: \`quality\` counts for JPEG and not for
+PNG. The header \`X-Ignored-Parameters\` and the field \`ignored\` of an artifact name what was dropped. The result is the
+artifact of the request without these options. Wrong values are refused in any case. Results have 8 bits per channel.
 
 ${parameters(OUTPUT_PROPERTIES)}
 `;

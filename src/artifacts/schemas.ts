@@ -77,8 +77,16 @@ function artifactSchema(kind: ArtifactKind, { name, params, result }: Operation)
     operation: Type.Literal(name, { description: 'The operation that made it.' }),
     parameters: byName(params, 'With all defaults filled in.'),
     result: byName(result, 'What is known about it without reading its bytes.'),
+    ...(kind === 'picture' ? { ignored: IGNORED } : {}),
   });
 }
+
+const IGNORED = Type.Optional(
+  Type.Array(Type.String(), {
+    description:
+      'Only in the answer to a request with `strict: false`: the names of the parameters that were dropped.',
+  }),
+);
 
 /** Forms have many operations with few parameters each. */
 function formSchema(makers: readonly Operation[]) {

@@ -77,6 +77,17 @@ export function parameterError(
   return parameterErrors([parameterFault(path, expected, received)], code);
 }
 
+/**
+ * The fault at another path: that of the value as the client sent it. If a part of that value is at fault (`/box/width` of
+ * `box=0,0,9,9`), the message names both: `width of box`.
+ */
+export function relocatedFault<F extends Fault>(fault: F, path: string): F {
+  const [inner, outer] = [nameOf(fault.path), nameOf(path)];
+  if (inner === '' || outer === '' || inner.replace(/\[.*/, '') === outer) return { ...fault, path };
+  const message = fault.message.replace(` for ${inner} but`, () => ` for ${inner} of ${outer} but`);
+  return { ...fault, path, message };
+}
+
 /** The first faults of something, and the number of all. */
 export interface Faults {
   readonly listed: readonly Fault[];

@@ -10,9 +10,12 @@ import {
   parameterFault,
   showValue,
 } from './faults.ts';
+import { didYouMean, suggestChoice, suggestParameter } from './suggestion.ts';
 
 /** Maximum characters of an unknown property's name in a path. */
 const MAX_NAME = 200;
+/** Maximum number of accepted parameters that a message lists. */
+const MAX_ACCEPTED = 12;
 
 /**
  * Ajv's errors (of an Ajv with `verbose` and `allErrors`) in the wording of the service, one for each wrong value.
@@ -49,12 +52,12 @@ function pathOf({ keyword, instancePath, params }: ErrorObject): string {
   }
 }
 
-function toFault(path: string, { keyword, params, parentSchema, data }: ErrorObject): Fault {
+function toFault(path: string, { keyword, params, parentSchema = {}, data }: ErrorObject): Fault {
   switch (keyword) {
     case 'required':
       return parameterFault(path, 'a value', undefined);
     case 'additionalProperties':
-      return { path, message: mismatch('', 'a known parameter', String(params.additionalProperty)) };
+      return { path, message: unknownParameter(String(params.additionalProperty), parentSchema) };
     case 'uniqueItems': {
       const items: unknown[] = Array.isArray(data) ? data : [];
       const item = items[Math.max(Number(params.i), Number(params.j))];
@@ -62,9 +65,41 @@ function toFault(path: string, { keyword, params, parentSchema, data }: ErrorObj
     }
     case VALUE_KEYWORD:
       return parameterFault(path, String(params.expected), data);
-    default:
-      return parameterFault(path, expectationOf(parentSchema ?? {}), data);
+    default: {
+      const { message } = parameterFault(
+        path,
+        expectationOf(parentSchema) + wayOut(path, parentSchema, data),
+        data,
+      );
+      return { path, message: message + didYouMean(nearChoice(parentSchema, data)) };
+    }
   }
+}
+
+function unknownParameter(given: string, { properties = {} }: ValueSchema): string {
+  const accepted = Object.keys(properties);
+  const suggestion = suggestParameter(given, accepted);
+  if (suggestion !== undefined) return mismatch('', 'a known parameter', given) + didYouMean(suggestion);
+  if (accepted.length === 0) return mismatch('', 'no parameter', given);
+  const list = accepted.length > MAX_ACCEPTED ? '' : ` (${accepted.join(', ')})`;
+  return mismatch('', `a known parameter${list}`, given);
+}
+
+/** The choice that a wrong value probably stands for. */
+function nearChoice(schema: ValueSchema, data: unknown): string | undefined {
+  const choices = (schema.enum ?? [schema.const]).filter((choice) => typeof choice === 'string');
+  return typeof data === 'string' ? suggestChoice(data, choices) : undefined;
+}
+
+/** How to write several values, or a number with commas, if they are not accepted as they are. */
+function wayOut(path: string, schema: ValueSchema, data: unknown): string {
+  if (typeof data !== 'string' || !data.includes(',')) return '';
+  const types = [schema.type].flat();
+  const isNumber = types.includes('number') || types.includes('integer');
+  const isItem = /\/\d+$/.test(path);
+  if (isItem && (isNumber || schema.enum)) return ' (one value at a time: in a query, repeat the parameter)';
+  if (!isNumber || !/^[+-]?\d*(?:,\d+)+$/.test(data.trim())) return '';
+  return types.includes('number') ? ', written with a decimal point,' : ', written without commas,';
 }
 
 const VALUE_KEYWORD = 'value';
@@ -145,7 +180,10 @@ function boundsOf(schema: ValueSchema): string {
   return [...bounds, ...step].map((bound, i) => (i === 0 ? ` ${bound}` : ` and ${bound}`)).join('');
 }
 
+/** Formats by their names in schemas, with what a message says. */
 const FORMATS: Record<string, string> = {
+  color: 'a colour such as red, #336699, 33669980 or rgb(51, 102, 153)',
+  'opaque-color': 'a colour without transparency such as red, #336699, 369 or rgb(51, 102, 153)',
   uuid: 'a UUID',
   uri: 'a URI',
   'date-time': 'a date and time with a zone, from year 1 on (such as 2026-11-20T09:30:00Z)',
@@ -157,8 +195,9 @@ function textOf({ format, pattern, examples, minLength, maxLength }: ValueSchema
   const length = amount === '' ? '' : ` of ${amount}`;
   if (pattern === undefined) return `text${length}`;
   const example = examples?.[0];
+  // An expression would not help. Schemas of values that clients write have an example.
   return example === undefined
-    ? `text${length} that matches ${showValue(pattern)}`
+    ? `text${length} in the documented form`
     : `text${length} like ${showValue(example)}`;
 }
 

@@ -34,9 +34,9 @@ export function readSettings<Properties extends TProperties>(
   schema: TObject<Properties>,
   env: Readonly<Record<string, string | undefined>>,
 ): Settings<Properties> {
-  const given = Object.entries(schema.properties).flatMap(([name, { type }]) => {
+  const given = Object.keys(schema.properties).flatMap((name) => {
     const value = env[name]?.trim() ?? '';
-    return value === '' ? [] : [[name, type === 'boolean' ? booleanText(value) : value]];
+    return value === '' ? [] : [[name, value]];
   });
   const candidate: unknown = Object.fromEntries(given);
   const validate = validatorCompiler('text')(schema);
@@ -44,10 +44,4 @@ export function readSettings<Properties extends TProperties>(
   if (isValid(candidate)) return candidate;
   const faults = schemaFaults(validate.errors).listed.map(({ message }) => message);
   throw new ConfigError(`Bad configuration:\n  ${faults.join('\n  ')}`);
-}
-
-/** `1` and `True` as `true`, `0` and `False` as `false`; other text is unchanged. */
-function booleanText(value: string): string {
-  if (/^(1|true)$/i.test(value)) return 'true';
-  return /^(0|false)$/i.test(value) ? 'false' : value;
 }

@@ -1,7 +1,10 @@
 import { AjvCompiler } from '@fastify/ajv-compiler';
 import type { Ajv, AnySchema, ErrorObject } from 'ajv';
+import type { DataValidateFunction } from 'ajv/dist/types/index.js';
+import { isColor, isOpaqueColor } from './color.ts';
 import { escapePointer } from './faults.ts';
 import { valueError } from './schema-faults.ts';
+import { respelledBoolean, respelledChoice } from './spellings.ts';
 
 /** Finds every fault and removes nothing. Errors hold the schema and the value (`verbose`), because `schemaFaults` shows both. */
 const STRICT = {
@@ -23,9 +26,34 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** PostgreSQL has no year 0. */
 const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
 
+/** Added to every list of choices: it replaces another spelling of one by the one in the list. */
+const CHOICES = 'x-choices';
+
+function respell(choices: string[]): DataValidateFunction {
+  return (data, context) => {
+    if (typeof data !== 'string' || choices.includes(data)) return true;
+    const meant = respelledChoice(data, choices);
+    // A value that is not a part of another one has no place for the other spelling.
+    if (meant !== undefined && typeof context?.parentData === 'object') {
+      context.parentData[context.parentDataProperty] = meant;
+    }
+    return true;
+  };
+}
+
 const onCreate = (ajv: Ajv): void => {
   ajv.addFormat('uuid', UUID);
   const { validate } = ajv.formats['date-time'] as { validate(text: string): boolean };
+  ajv.addFormat('color', isColor);
+  ajv.addFormat('opaque-color', isOpaqueColor);
+  ajv.addKeyword({
+    keyword: CHOICES,
+    before: 'enum',
+    modifying: true,
+    errors: false,
+    valid: true,
+    compile: respell,
+  });
   // Date and PostgreSQL have no leap seconds: Date.parse gives NaN for one.
   ajv.addFormat('date-time', { validate: (text: string) => validate(text) && Date.parse(text) >= YEAR_1 });
 };
@@ -57,17 +85,36 @@ function valueErrors(value: unknown, instancePath = ''): ErrorObject[] {
 }
 
 /**
- * The schema with `items` applied only to arrays that `maxItems` allows. Otherwise Ajv, looking for all faults, would check
- * every item of an array that is refused anyway, in a time that grows with the square of their number.
+ * The schema with what the service adds to each part of it. `items` applies only to arrays that `maxItems` allows: otherwise Ajv,
+ * looking for all faults, would check every item of an array that is refused anyway, in a time that grows with the square of their
+ * number. Lists of choices take other spellings.
  */
-function withBoundedItems(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(withBoundedItems);
+function withOwnRules(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(withOwnRules);
   if (typeof schema !== 'object' || schema === null) return schema;
-  const members = Object.entries(schema).map(([name, member]) => [name, withBoundedItems(member)] as const);
-  const { items, ...rest } = Object.fromEntries(members);
-  if (typeof rest.maxItems !== 'number' || items === undefined) return Object.fromEntries(members);
+  const own = Object.fromEntries(
+    Object.entries(schema).map(([name, member]) => [name, withOwnRules(member)]),
+  );
+  const choices =
+    'type' in schema && schema.type === 'string' && Array.isArray(own.enum) ? own.enum : undefined;
+  const { items, ...rest } = choices === undefined ? own : { ...own, [CHOICES]: choices };
+  if (items === undefined) return rest;
+  if (typeof rest.maxItems !== 'number') return { ...rest, items };
   // biome-ignore lint/suspicious/noThenProperty: a keyword of JSON Schema
   return { ...rest, if: { maxItems: rest.maxItems }, then: { items } };
+}
+
+/** Rewrites the values of boolean parameters in place that say yes or no in another way. Text has no structure. */
+function respellBooleans(schema: unknown): (data: unknown) => void {
+  const { properties = {} } = Object(schema) as { properties?: Record<string, { type?: unknown }> };
+  const names = Object.keys(properties).filter((name) => properties[name]?.type === 'boolean');
+  return (data) => {
+    const values = Object(data) as Record<string, unknown>;
+    for (const name of names) {
+      const value = values[name];
+      if (typeof value === 'string') values[name] = respelledBoolean(value);
+    }
+  };
 }
 
 /** Checks a value. Fills in the defaults of its schema and converts text, both in place. */
@@ -86,15 +133,17 @@ export function validatorCompiler(
   input: keyof typeof COERCION,
   sharedSchemas: SharedSchemas = {},
 ): (schema: unknown) => Validate {
-  const compile = buildCompiler(withBoundedItems(sharedSchemas) as SharedSchemas, {
+  const compile = buildCompiler(withOwnRules(sharedSchemas) as SharedSchemas, {
     customOptions: { ...STRICT, coerceTypes: COERCION[input] },
     onCreate,
   });
   return (schema) => {
     // The compiler takes a part of a route, although its type asks for a bare schema.
-    const validate = compile({ schema: withBoundedItems(schema) });
+    const validate = compile({ schema: withOwnRules(schema) });
+    const prepare = input === 'text' ? respellBooleans(schema) : undefined;
     // `isFaulty` recurses, so it runs only on valid values: the schema limits their depth.
     const check = (data: unknown): boolean => {
+      prepare?.(data);
       const isValid = validate(data) === true;
       if (isValid && !isFaulty(data)) return true;
       check.errors = isValid ? valueErrors(data) : (validate.errors ?? []);

@@ -1,6 +1,6 @@
 import type { Distribution } from './distribution.ts';
 import { HUE_LEVELS } from './levels.ts';
-import type { ChannelMeasures, HistogramParams } from './schemas.ts';
+import { type ChannelMeasures, type HistogramParams, MAX_BINS } from './schemas.ts';
 
 /** Default number of bins of a channel with 256 or 65,536 levels. */
 const DEFAULT_BINS = 256;
@@ -12,11 +12,12 @@ type Binning = Pick<HistogramParams, 'bins' | 'edges' | 'level_range'>;
  * The product is computed first, so that integer edges are exact.
  *
  * @param levels the channel's number of levels: 256, 65,536, or 360 for hue
+ * @param most maximum number of bins, if the request does not say how many
  */
-export function binEdges({ bins, edges, level_range }: Binning, levels: number): number[] {
+export function binEdges({ bins, edges, level_range }: Binning, levels: number, most = MAX_BINS): number[] {
   if (edges !== undefined) return [...edges];
   const [low = 0, high = levels] = level_range ?? [];
-  const count = bins ?? (levels === HUE_LEVELS ? HUE_LEVELS : DEFAULT_BINS);
+  const count = bins ?? Math.min(levels === HUE_LEVELS ? HUE_LEVELS : DEFAULT_BINS, most);
   return Array.from({ length: count + 1 }, (_, i) => (i === count ? high : low + (i * (high - low)) / count));
 }
 

@@ -89,6 +89,14 @@ export function checkAgainstPicture(params: HistogramParams, picture: PictureFac
   return [...channels];
 }
 
+/**
+ * The largest power of two of bins with which an answer is small enough; 1 if not even that is.
+ */
+export function affordableBins({ channels, percentiles, labels }: Omit<AnswerSize, 'bins'>): number {
+  const each = Math.floor(MAX_NUMBERS / (channels * (labels + 1))) - 2 * percentiles - STATISTICS;
+  return each < 2 ? 1 : 2 ** Math.floor(Math.log2(each));
+}
+
 interface AnswerSize {
   channels: number;
   bins: number;

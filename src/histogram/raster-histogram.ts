@@ -3,7 +3,7 @@ import { countLevels, type Grouping } from './count.ts';
 import { type Distribution, distributionOf } from './distribution.ts';
 import { channelLevels } from './levels.ts';
 import { groupSizes, levelsByGroup } from './levels-by-group.ts';
-import { checkAnswerSize } from './params.ts';
+import { affordableBins, checkAnswerSize } from './params.ts';
 import type { Raster } from './raster.ts';
 import type {
   Channel,
@@ -39,17 +39,17 @@ export function histogramOfRaster(
   params: HistogramParams,
   mask?: Raster,
 ): Counted {
-  const axes = channels.map((channel): Axis => {
-    const levels = channelLevels(raster, channel);
-    return { channel, levels, edges: binEdges(params, levels) };
-  });
   const labels = mask !== undefined && params.per_label ? presentLabels(mask) : undefined;
-  checkAnswerSize({
+  const counts = {
     channels: channels.length,
-    bins: Math.max(...axes.map(({ edges }) => edges.length - 1)),
     percentiles: params.percentiles.length,
     labels: labels?.length ?? 0,
+  };
+  const axes = channels.map((channel): Axis => {
+    const levels = channelLevels(raster, channel);
+    return { channel, levels, edges: binEdges(params, levels, affordableBins(counts)) };
   });
+  checkAnswerSize({ ...counts, bins: Math.max(...axes.map(({ edges }) => edges.length - 1)) });
   if (mask !== undefined && labels !== undefined) return countLabels(raster, axes, params, mask, labels);
 
   const grouping = groupPixels(raster, {

@@ -19,7 +19,7 @@ export const CHANNELS = [
 export type Channel = (typeof CHANNELS)[number];
 
 /** Maximum number of bins in a channel: one for each level of a 16-bit picture. */
-const MAX_BINS = 65_536;
+export const MAX_BINS = 65_536;
 
 const ChannelSchema = StringEnum(CHANNELS, {
   description: `The channel to count.
@@ -69,7 +69,7 @@ export const HistogramParamsSchema = ObjectWithDefaults(
         minimum: 1,
         maximum: MAX_BINS,
         description:
-          'Number of bins of equal width over `level_range`: up to 256 for an 8-bit picture, up to 65,536 for a 16-bit one. Default: 256; for `hue` 360. Not together with `edges`.',
+          'Number of bins of equal width over `level_range`: up to 256 for an 8-bit picture, up to 65,536 for a 16-bit one. Default: 256; for `hue` 360; with `per_label`, the largest power of two with which the answer has at most 4,194,304 numbers, if that is fewer. Not together with `edges`.',
         examples: [64],
       }),
     ),

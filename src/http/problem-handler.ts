@@ -1,14 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import type { ErrorObject } from 'ajv';
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { AppError, type ErrorCode } from '../core/errors.ts';
+import { AppError, type ErrorCode, type Fault } from '../core/errors.ts';
+import { didYouMean } from '../core/suggestion.ts';
 import { ClientGone } from './connections/client-signal.ts';
 import { lingerAfterAnswer } from './connections/lingering-close.ts';
 import { refuseExpectation } from './connections/raw-socket-errors.ts';
 import { noteProblem } from './operators/request-log.ts';
 import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems/problems.ts';
+import { RouteTable, type StepExamples } from './problems/route-table.ts';
 import { toValidationError } from './problems/validation.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 
@@ -83,25 +85,26 @@ export function sendProblem(
     .send(problem);
 }
 
-/** `/images/:id` as an expression that matches concrete paths. */
-function toMatcher(pattern: string): RegExp {
-  const source = pattern.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:[A-Za-z_]+/g, '[^/]+');
-  return new RegExp(`^${source}$`);
+/** The error, with what was probably meant by a path that holds a wrong value: `/images/upload` is not an image. */
+function withSuggestion(error: AppError, suggestion: string | undefined): AppError {
+  const isInPath = (fault: Fault) => 'location' in fault && fault.location === 'path';
+  if (suggestion === undefined || !error.errors.some(isInPath)) return error;
+  const hint = didYouMean(suggestion);
+  const errors = error.errors.map((fault) =>
+    isInPath(fault) ? { ...fault, message: fault.message + hint } : fault,
+  );
+  return new AppError(error.code, error.detail + hint, { errors, cause: error });
 }
 
-function collectMethods(app: FastifyInstance): (path: string) => string[] {
-  const routes: { matcher: RegExp; methods: string[] }[] = [];
-  app.addHook('onRoute', ({ url, method }) => {
-    routes.push({ matcher: toMatcher(url), methods: [method].flat() });
-  });
-  return (path) => [
-    ...new Set(routes.filter(({ matcher }) => matcher.test(path)).flatMap(({ methods }) => methods)),
-  ];
+interface ProblemHandlerOptions {
+  translate: ErrorTranslator;
+  steps?: StepExamples;
 }
 
 /** Answers every failure with a problem document (RFC 9457): thrown errors, unknown paths, wrong methods. */
-export const problemHandler = fp(async (app, { translate }: { translate: ErrorTranslator }) => {
-  const methodsOf = collectMethods(app);
+export const problemHandler = fp(async (app, { translate, steps }: ProblemHandlerOptions) => {
+  const routes = new RouteTable(steps);
+  app.addHook('onRoute', ({ url, method }) => routes.add(url, [method].flat()));
 
   app.server.on('checkExpectation', (request: IncomingMessage) => refuseExpectation(request, app.log));
 
@@ -114,19 +117,28 @@ export const problemHandler = fp(async (app, { translate }: { translate: ErrorTr
         'request failed',
       );
     else request.log.debug({ err: error, code: publicError.code }, 'request refused');
-    return sendProblem(request, reply, publicError);
+    const isRefused = publicError.code === 'validation_failed';
+    const suggestion = isRefused ? routes.suggest(request.method, pathOf(request)) : undefined;
+    return sendProblem(request, reply, withSuggestion(publicError, suggestion));
   });
 
   app.setNotFoundHandler((request, reply) => {
-    const [path = '/'] = request.url.split('?', 1);
-    const methods = methodsOf(path);
+    const path = pathOf(request);
+    const methods = routes.methodsOf(path);
+    const suggestion = routes.suggest(request.method, path);
+    const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
     if (methods.length > 0) {
       reply.header('allow', methods.join(', '));
       throw new AppError(
         'method_not_allowed',
-        `This path does not support ${request.method}, only ${methods.join(', ')}.`,
+        `This path does not support ${request.method}, only ${methods.join(', ')}.${hint}`,
       );
     }
-    throw new AppError('not_found', 'This path does not exist; GET /docs lists all paths.');
+    throw new AppError('not_found', `This path does not exist.${hint} GET /docs lists all paths.`);
   });
 });
+
+/** The path of a request, without its query. */
+function pathOf({ url }: FastifyRequest): string {
+  return url.split('?', 1)[0] ?? '/';
+}

@@ -65,7 +65,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
           'stored returns the existing image. If the body is cut off or too long, nothing is stored.',
         response: {
           201: jsonResponse('UploadResponse', 'At least one image was created.'),
-          200: jsonResponse('UploadResponse', 'All images already existed.'),
+          200: jsonResponse('UploadResponse', 'No image was created, but at least one already existed.'),
           ...problemResponsesOf('UploadProblem', UPLOAD_CODES),
         },
       },
@@ -165,7 +165,10 @@ function toChanges({ filename: given = '' }: ImageChanges): ImageChanges {
   return { filename };
 }
 
-/** Answers with the results of a batch: 201 if an image was created, 200 if all existed, otherwise a problem. */
+/**
+ * Answers with the results of a batch: 201 if an image was created, 200 if one already existed, otherwise a problem. So a batch that
+ * is sent again succeeds again.
+ */
 function sendOutcomes(
   request: FastifyRequest,
   reply: FastifyReply,
@@ -186,11 +189,11 @@ function sendOutcomes(
     return { status: 'failed', filename: outcome.filename, problem: toProblem(error, request) };
   });
   if (outcomes.some(({ status }) => status === 'created')) return reply.code(201).send({ results });
-  if (errors.length === 0) return reply.code(200).send({ results });
+  if (outcomes.some(({ status }) => status === 'existing')) return reply.code(200).send({ results });
   return sendProblem(request, reply, commonError(errors), { results });
 }
 
-/** One error for a batch that created nothing: the one that all failures share, or `validation_failed`. */
+/** One error for a batch in which every file failed: the one that all failures share, or `validation_failed`. */
 function commonError(errors: readonly AppError[]): AppError {
   const statuses = new Set(errors.map(({ code }) => PROBLEMS[code].status));
   const [first] = errors;

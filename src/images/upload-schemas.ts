@@ -49,7 +49,7 @@ const UploadProblemSchema = Type.Object(
       }),
     ),
   },
-  { $id: 'UploadProblem', description: 'Why an upload created nothing.' },
+  { $id: 'UploadProblem', description: 'Why all files of an upload failed.' },
 );
 
 /** The multipart body of an upload, for the document only: the body itself is read as a stream. */

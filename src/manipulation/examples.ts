@@ -1,5 +1,6 @@
 /** Bodies to try in the docs. A test sends each of them. */
 import type { Examples } from '../work/routes.ts';
+import { OPERATION_NAMES, OPERATIONS } from './operations/registry.ts';
 
 export const SINGLE_OPERATION_EXAMPLES: Record<'resize' | 'crop' | 'convert', Examples> = {
   resize: {
@@ -56,3 +57,11 @@ export const TRANSFORM_EXAMPLES: Examples = {
     },
   },
 };
+
+/** An example of the parameters of each operation: its first one, if it has any. */
+export const STEP_EXAMPLES: Readonly<Record<string, object>> = Object.fromEntries(
+  OPERATION_NAMES.map((op) => {
+    const [[name, { examples = [] }] = ['', {}]] = Object.entries(OPERATIONS[op].params.properties);
+    return [op, name === '' ? {} : { [name]: examples[0] }];
+  }),
+);

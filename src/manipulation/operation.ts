@@ -31,6 +31,12 @@ const tag = 'manipulation';
 const PICTURE: BytesAnswer = {
   description: 'The picture, in the format that `format` asks for.',
   content: bytesContent(...Object.values(FORMATS).map(({ mediaType }) => mediaType)),
+  headers: {
+    'x-ignored-parameters': {
+      type: 'string',
+      description: 'With `strict=false`: the names of the parameters that were dropped, separated by commas.',
+    },
+  },
 };
 
 const SINGLE_OPERATION_ROUTES = [
@@ -94,10 +100,10 @@ export const transform = defineOperation({
   result: PictureResultSchema,
   subject: 'picture',
   inputs: (pipeline) => namedPictures(pipeline as Pipeline),
-  canonicalize: (given, { subject, accepts }) => {
+  canonicalize: (given, { subject, accepts, ignore }) => {
     if (subject.format === null) throw new Error('A pipeline starts from a picture.');
     // It fits the schema, which TypeScript cannot see.
-    return canonicalizePipeline(given as PipelineRequest, { inputFormat: subject.format, accepts });
+    return canonicalizePipeline(given as PipelineRequest, { inputFormat: subject.format, accepts, ignore });
   },
   stores: 'picture',
   makes: ({ filename }, pipeline) => {

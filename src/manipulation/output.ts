@@ -1,7 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { canonicalColor } from '../core/color.ts';
 import { ObjectWithDefaults, StringEnum } from '../core/schema.ts';
 import { FORMATS, IMAGE_FORMATS, type ImageFormat } from '../pictures/formats.ts';
-import { canonicalColor, OpaqueColor } from './operations/color.ts';
+import { OpaqueColor } from './operations/color.ts';
 import type { Report } from './operations/operation.ts';
 
 const OutputOptions = Type.Object({
@@ -84,8 +85,17 @@ export const OutputSchema = ObjectWithDefaults(OUTPUT_PROPERTIES, {
   $id: 'PipelineOutput',
   title: 'Output',
   description:
-    'How the result is encoded. An option that the format does not support is refused. Results have 8 bits per channel.',
+    'How the result is encoded. An option that the format does not support is refused, unless `strict` is false. Results have 8 bits per channel.',
 });
+
+/** Whether options that the format does not take are refused. It belongs to a request and not to the work. */
+export const StrictSchema = Type.Optional(
+  Type.Boolean({
+    description:
+      'Whether an option of the output that its format does not take is refused. With `false` it is dropped, and the answer names it (`X-Ignored-Parameters`, `ignored`), so that one request suits pictures of several formats. Default: true.',
+    examples: [false],
+  }),
+);
 
 /** Encoding options as a client gives them. */
 export type OutputRequest = Static<typeof OutputSchema>;
@@ -174,15 +184,27 @@ const CONDITIONS: Partial<Record<ImageFormat, Partial<Record<Option, string>>>> 
   },
 };
 
-/** The canonical options of a format. Reports the options that it does not take. */
-export function resolveOutput(given: OutputRequest, format: ImageFormat, report: Report): Output {
+/**
+ * The canonical options of a format.
+ *
+ * @param report told the options that have a wrong value or that the format does not take
+ * @param ignore told the options that the format does not take instead, if they are to be dropped
+ */
+export function resolveOutput(
+  given: OutputRequest,
+  format: ImageFormat,
+  report: Report,
+  ignore?: (option: string) => void,
+): Output {
   const defaults = optionDefaults(format, given);
   const { format: _requested, ...options } = given;
   for (const option of Object.keys(options) as Option[]) {
     const value = options[option];
     // Switching off what a format cannot do is not a fault, and changes nothing.
     const isOff = value === undefined || value === false || value === 'srgb';
-    if (!(option in defaults) && !isOff) report(option, expectedWithout(option, format), value);
+    if (option in defaults || isOff) continue;
+    if (ignore) ignore(option);
+    else report(option, expectedWithout(option, format), value);
   }
   const range = EFFORTS[format];
   if (given.effort !== undefined && 'effort' in defaults && range !== undefined) {

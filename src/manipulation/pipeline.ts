@@ -1,12 +1,20 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { canonicalColor } from '../core/color.ts';
 import { AppError, type Fault } from '../core/errors.ts';
 import { parameterErrors, parameterFault } from '../core/faults.ts';
 import { ObjectWithDefaults, SchemaRef, TaggedUnion, withDefaults } from '../core/schema.ts';
 import { FORMATS, formatOfMediaType, type ImageFormat } from '../pictures/formats.ts';
-import { canonicalColor, isColorSchema } from './operations/color.ts';
+import { isColorSchema } from './operations/color.ts';
 import { pointerAt, type Reference, type Report, referenceKey } from './operations/operation.ts';
 import { OPERATION_NAMES, OPERATIONS, type OperationStep } from './operations/registry.ts';
-import { OUTPUT_PROPERTIES, type Output, type OutputRequest, OutputSchema, resolveOutput } from './output.ts';
+import {
+  OUTPUT_PROPERTIES,
+  type Output,
+  type OutputRequest,
+  OutputSchema,
+  resolveOutput,
+  StrictSchema,
+} from './output.ts';
 
 /** Raised when the same pipeline gives another picture than before, so that no older result is reused. */
 export const PIPELINE_VERSION = 3;
@@ -65,6 +73,7 @@ export const PipelineSchema = ObjectWithDefaults(
       examples: [[{ op: 'resize', width: 800 }, { op: 'grayscale' }]],
     }),
     output: Type.Optional(SchemaRef(OutputSchema)),
+    strict: StrictSchema,
   },
   {
     $id: 'Pipeline',
@@ -89,6 +98,8 @@ export interface CanonicalizeOptions {
   inputFormat: ImageFormat;
   /** The media types that the client accepts, most preferred first, for `format: auto`. */
   accepts?: () => readonly string[];
+  /** Told the path of each option that is dropped because the request is not strict. */
+  ignore?: (path: string) => void;
 }
 
 /**
@@ -99,7 +110,7 @@ export interface CanonicalizeOptions {
  */
 export function canonicalizePipeline(
   request: PipelineRequest,
-  { inputFormat, accepts = () => [] }: CanonicalizeOptions,
+  { inputFormat, accepts = () => [], ignore = () => undefined }: CanonicalizeOptions,
 ): Pipeline {
   const faults: Fault[] = [];
   const report: Report = (path, expected, received) => {
@@ -127,8 +138,11 @@ export function canonicalizePipeline(
   }
 
   const format = resolveFormat(given.format, inputFormat, accepts);
-  const output = resolveOutput(given, format, (parameter, ...fault) =>
-    report(`${outputPath}/${parameter}`, ...fault),
+  const output = resolveOutput(
+    given,
+    format,
+    (parameter, ...fault) => report(`${outputPath}/${parameter}`, ...fault),
+    request.strict === false ? (option) => ignore(`${outputPath}/${option}`) : undefined,
   );
   if (faults.length > 0) throw parameterErrors(faults);
   return { input: canonicalizeInput(request.input, inputFormat), operations, output };

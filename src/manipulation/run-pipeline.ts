@@ -1,3 +1,4 @@
+import { parseColor } from '../core/color.ts';
 import { parameterError } from '../core/faults.ts';
 import { decoding } from '../pictures/decode-failure.ts';
 import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
@@ -19,7 +20,7 @@ import {
 } from './decoded-picture.ts';
 import { encode } from './encode.ts';
 import { openWithMetadata } from './metadata-carrier.ts';
-import { isGreyColor, parseColor } from './operations/color.ts';
+import { isGreyColor } from './operations/color.ts';
 import {
   type Apply,
   type CompileContext,

@@ -3,8 +3,10 @@ import { ObjectWithDefaults } from '../core/schema.ts';
 import type { RequestForm } from '../work/routes.ts';
 import { titleOf } from './operations/operation.ts';
 import { OPERATIONS, type OperationName } from './operations/registry.ts';
-import { OUTPUT_PROPERTIES } from './output.ts';
+import { OUTPUT_PROPERTIES, StrictSchema } from './output.ts';
 import { InputSchema, type PipelineRequest } from './pipeline.ts';
+
+const STRICT: TProperties = { strict: StrictSchema };
 
 /** Where the parameters of a single operation stand in a pipeline. */
 const PLACES = /^\/(operations\/0|input|output)(?=\/|$)/;
@@ -17,7 +19,7 @@ const PLACES = /^\/(operations\/0|input|output)(?=\/|$)/;
  */
 export function singleOperationForm(name: OperationName | 'convert'): RequestForm<TObject> {
   const operation: TProperties = name === 'convert' ? {} : OPERATIONS[name].params.properties;
-  const sections = [operation, InputSchema.properties, OUTPUT_PROPERTIES];
+  const sections = [operation, InputSchema.properties, OUTPUT_PROPERTIES, STRICT];
   const properties: TProperties = Object.assign({}, ...sections);
   if (Object.keys(properties).length < sections.flatMap(Object.keys).length) {
     throw new Error(`Two parameters of ${name} have the same name.`);
@@ -32,6 +34,7 @@ export function singleOperationForm(name: OperationName | 'convert'): RequestFor
         operations: name === 'convert' ? [] : [{ ...pick(operation), op: name }],
         input: pick(InputSchema.properties),
         output: pick(OUTPUT_PROPERTIES),
+        ...pick(STRICT),
       } as PipelineRequest;
     },
     locate: (path) => path.replace(PLACES, ''),

@@ -1,3 +1,4 @@
+import { canonicalColor } from '../core/color.ts';
 import { METHODS } from './methods/index.ts';
 import { DEFAULT_METHOD, type Method } from './methods/method.ts';
 import type { SegmentationParams } from './schemas.ts';
@@ -19,5 +20,7 @@ export function nameMethod(body: unknown): unknown {
 export function completeParams(params: SegmentationParams): SegmentationParams {
   const method: Method = METHODS[params.method];
   method.check?.(params);
-  return { segments: 'components', ...method.defaults?.(params), ...params };
+  const spelled =
+    'color' in params && params.color !== undefined ? { color: canonicalColor(params.color) } : {};
+  return { segments: 'components', ...method.defaults?.(params), ...params, ...spelled };
 }

@@ -87,6 +87,7 @@ export class Maker {
    * Plans the work of an operation on one of the owner's resources.
    *
    * @param given matches the parameters of the operation
+   * @param asked what else the client has asked for
    * @throws AppError `not_found` if the subject does not exist; `validation_failed` with the paths of the parameters, if the subject
    *   has the wrong kind, or a named input does not belong to the owner
    */
@@ -95,11 +96,12 @@ export class Maker {
     operation: Operation,
     ref: InputRef,
     given: unknown,
-    accepts: Facts['accepts'] = () => [],
+    asked: Partial<Omit<Facts, 'subject'>> = {},
   ): Promise<PlannedWork> {
     const subject = await this.#services.inputs.find(owner, ref);
     requireKind(subject, operation.subject);
-    const complete = operation.canonicalize(given, { subject, accepts });
+    const { accepts = () => [], ignore = () => undefined } = asked;
+    const complete = operation.canonicalize(given, { subject, accepts, ignore });
     const named = operation.inputs(complete, subject);
     const others = await Promise.all(named.map((input) => this.#findNamed(owner, input)));
     const found = [subject, ...others];

@@ -51,6 +51,8 @@ export interface Facts {
   subject: Input;
   /** The media types that the client accepts, most preferred first. Empty if they do not matter. */
   accepts: () => readonly string[];
+  /** Called with the path of each parameter that is dropped, because the request allows that and it does not apply. */
+  ignore: (path: string) => void;
 }
 
 /** An input that parameters name. */

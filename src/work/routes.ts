@@ -31,6 +31,8 @@ export interface BytesAnswer {
   description: string;
   /** The schema of each media type: that of the JSON, or `BYTES` for anything else. */
   content: Record<string, { schema: TSchema }>;
+  /** Headers besides those that all bytes have, for the document. */
+  headers?: Record<string, object>;
 }
 
 /** A body with less than the parameters require. */

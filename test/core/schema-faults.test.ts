@@ -83,7 +83,17 @@ t.test('what is expected of a value is told in full, whatever of it failed', asy
       'bcde',
       'Expected text of at most 3 characters like "abc" for size but received "bcde"',
     ],
-    [Type.String({ pattern: '^a+$' }), 'b', 'Expected text that matches "^a+$" for size but received "b"'],
+    [Type.String({ pattern: '^a+$' }), 'b', 'Expected text in the documented form for size but received "b"'],
+    [
+      Type.String({ format: 'color' }),
+      'reddish',
+      'Expected a colour such as red, #336699, 33669980 or rgb(51, 102, 153) for size but received "reddish"',
+    ],
+    [
+      Type.String({ format: 'opaque-color' }),
+      '#33669980',
+      'Expected a colour without transparency such as red, #336699, 369 or rgb(51, 102, 153) for size but received "#33669980"',
+    ],
     [Uuid(), 'x', 'Expected a UUID for size but received "x"'],
     [Type.String({ format: 'uri' }), 'x', 'Expected a URI for size but received "x"'],
     [Type.String({ format: 'ipv4' }), 'x', 'Expected text in the format ipv4 for size but received "x"'],
@@ -141,7 +151,7 @@ t.test('text that was converted is told as what it was converted to', async (t) 
   t.equal(faultOf(PORT, '0', 'text'), 'Expected an integer from 1 to 65535 for size but received 0');
   t.equal(faultOf(PORT, 'x', 'text'), 'Expected an integer from 1 to 65535 for size but received "x"');
   t.equal(faultOf(Type.Number(), '1e999', 'text'), 'Expected a finite number for size but received Infinity');
-  t.equal(faultOf(Type.Boolean(), 'yes', 'text'), 'Expected true or false for size but received "yes"');
+  t.equal(faultOf(Type.Boolean(), 'maybe', 'text'), 'Expected true or false for size but received "maybe"');
 });
 
 t.test('each value that is wrong has one fault, at its place and by its name', async (t) => {
@@ -159,7 +169,7 @@ t.test('each value that is wrong has one fault, at its place and by its name', a
     faultsOf(schema, { width: 0.5, points: [{ x: 1, y: 2 }, { x: -1.5 }, 7], 'a/b~c': 1, 'd/e~f': 1 }).sort(),
     [
       '/a~1b~0c: Expected true or false for a/b~c but received 1',
-      '/d~1e~0f: Expected a known parameter but received "d/e~f"',
+      '/d~1e~0f: Expected a known parameter (width, a/b~c, points, channels) but received "d/e~f"',
       '/points/1/x: Expected an integer from 1 to 65535 for x but received -1.5',
       '/points/1/y: Expected a value for y but received nothing',
       '/points/2: Expected an object for points[2] but received 7',
@@ -199,7 +209,7 @@ t.test('of a discriminated union, the faults of the chosen branch alone are told
     [
       { from: 'points', low: 7 },
       '/markers/x: Expected a value for x but received nothing',
-      '/markers/low: Expected a known parameter but received "low"',
+      '/markers/low: Expected a known parameter (from, x) but received "low"',
     ],
     [{ from: 'space' }, '/markers/from: Expected one of levels, points for from but received "space"'],
     [{ from: 7 }, '/markers/from: Expected one of levels, points for from but received 7'],

@@ -91,7 +91,7 @@ t.test('a parameter of another address, and a format of another one, are refused
   await uploadLog(writeLog(5, 4));
   const refused: [path: string, query: string][] = [
     ...['format=png', 'format=csv', 'height=2', 'scale=rows'].map((query): [string, string] => ['', query]),
-    ...['png', 'webp', 'auto', 'json', 'CSV', '', 'csv&format=raw'].map((format): [string, string] => [
+    ...['png', 'webp', 'auto', 'json', 'xls', '', 'csv&format=raw'].map((format): [string, string] => [
       '/export',
       `format=${format}`,
     ]),

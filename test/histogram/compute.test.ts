@@ -426,7 +426,10 @@ t.test('an answer too large to be of use is refused', async (t) => {
     randomRaster({ width: 80, height: 80, stride: 3, bitDepth: 8, alpha: null }),
   );
   const maskFile = await store('m80.png', map);
-  t.same(await faultPaths(histogramOf(picture, { maskFile, per_label: true })), ['/per_label']);
+  t.same(await faultPaths(histogramOf(picture, { maskFile, per_label: true, bins: 256 })), ['/per_label']);
+  const adapted = await histogramOf(picture, { maskFile, per_label: true });
+  t.equal(adapted.channels.red?.counts.length, 128, 'the default is as fine as the answer may be');
+  t.equal(adapted.labels?.[0]?.channels.red?.counts.length, 128);
   const coarse = await histogramOf(picture, { maskFile, per_label: true, bins: 8 });
   t.equal(coarse.labels?.length, 6400);
 });

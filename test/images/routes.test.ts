@@ -62,6 +62,22 @@ t.test('the status says what the results have in common', async (t) => {
   t.equal(mixed.statusCode, 422);
 });
 
+t.test('a batch that is sent twice succeeds twice, whatever of it fails', async (t) => {
+  const { upload } = await createTestApp(t);
+  const batch = [
+    { bytes: await picture(1), filename: 'a.png' },
+    { bytes: Buffer.from('no picture'), filename: 'b.png' },
+    { bytes: (await picture(3)).subarray(0, 60), filename: 'c.png' },
+  ];
+  const [first, second] = [await upload(...batch), await upload(...batch)];
+  t.strictSame([first.statusCode, second.statusCode], [201, 200]);
+  const statusesOf = (body: { results: { status: string }[] }) => body.results.map(({ status }) => status);
+  t.strictSame(statusesOf(first.json()), ['created', 'failed', 'failed']);
+  t.strictSame(statusesOf(second.json()), ['existing', 'failed', 'failed']);
+  const [same] = second.json().results;
+  t.equal(same.image.id, first.json().results[0].image.id);
+});
+
 t.test('an image can be read, renamed and deleted; its bytes come back as they were', async (t) => {
   const { upload, send, services } = await createTestApp(t);
   const bytes = await picture(9);

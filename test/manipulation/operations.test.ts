@@ -482,6 +482,35 @@ const MISFITS: [string, object, string, string][] = [
     '/operations/0/right',
   ],
 ];
+t.test('a default that does not fit the picture is adapted to it', async (t) => {
+  const folder = t.testdir();
+  const lossless = { format: 'png' };
+  for (const [width, height] of [
+    [50, 40],
+    [96, 20],
+    [2, 40],
+    [1, 1],
+  ] as const) {
+    const file = await paintFile(folder, `${width}x${height}.png`, { width, height });
+    const pixelsOf = async (step: object) => {
+      const { path: result } = await transform(folder, file, { operations: [step], output: lossless });
+      return (await decodePixels(result)).data;
+    };
+    const window = { width: Math.min(64, width), height: Math.min(64, height) };
+    t.same(await pixelsOf({ op: 'clahe' }), await pixelsOf({ op: 'clahe', ...window }), `${width}×${height}`);
+    const unchanged = { op: 'rotate', angle: 0 };
+    const filtered = Math.min(width, height) < 3 ? unchanged : { op: 'median', size: 3 };
+    t.same(await pixelsOf({ op: 'median' }), await pixelsOf(filtered), `${width}×${height}`);
+  }
+  const file = await paintFile(folder, 'small.png', { width: 2, height: 2 });
+  for (const [step, at] of [
+    [{ op: 'clahe', width: 3 }, '/operations/0/width'],
+    [{ op: 'median', size: 3 }, '/operations/0/size'],
+  ] as const) {
+    await fails(t, transform(folder, file, { operations: [step] }), 'validation_failed', at, 'given');
+  }
+});
+
 t.test('parameters that do not fit the picture', async (t) => {
   const folder = t.testdir();
   const file = await paintFile(folder, 'source.png', { width: WIDTH, height: HEIGHT });

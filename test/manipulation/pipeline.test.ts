@@ -110,7 +110,7 @@ t.test('the route validates one branch, fills in defaults and reports every faul
     [{ operations: [7] }, ['/operations/0']],
     [{ operations: [{ op: 'flip' }, { op: 'blur', sigma: 1e9 }] }, ['/operations/1/sigma']],
     [{ operations: [{ op: 'median', size: 4 }] }, ['/operations/0/size']],
-    [{ operations: [{ op: 'tint', color: 'red' }] }, ['/operations/0/color']],
+    [{ operations: [{ op: 'tint', color: 'reddish' }] }, ['/operations/0/color']],
     [{ operations: [{ op: 'extend', top: 1, background: '#12345' }] }, ['/operations/0/background']],
     [{ operations: [{ op: 'composite' }] }, ['/operations/0/overlay']],
     [{ operations: [{ op: 'composite', overlay: {} }] }, ['/operations/0/overlay']],
@@ -268,6 +268,21 @@ t.test('equal work is equal data', async (t) => {
       'ratios',
       { operations: [{ op: 'crop', aspect_ratio: '32:18' }] },
       { operations: [{ op: 'crop', aspect_ratio: '16:9', position: 'center' }] },
+    ],
+    [
+      'a colour in other words',
+      {
+        operations: [
+          { op: 'flatten', background: 'Red' },
+          { op: 'tint', color: 'rgb(1, 2, 3)' },
+        ],
+      },
+      {
+        operations: [
+          { op: 'flatten', background: 'f00' },
+          { op: 'tint', color: '#010203' },
+        ],
+      },
     ],
     ['the format of the input', { output: { format: 'jpeg', matte: '#FFF' } }, {}],
     [

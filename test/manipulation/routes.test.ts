@@ -252,3 +252,55 @@ t.test('every example of the docs works', async (t) => {
     t.equal(response.statusCode, 201, `${name} ${JSON.stringify(value)}: ${response.body}`);
   }
 });
+
+t.test(
+  'an option that the format does not take is refused, or dropped and named if the request says so',
+  async (t) => {
+    const { send, id } = await appWithImage(t);
+    const image = `/images/${id}`;
+    const plain = (await send('POST', `${image}/resize`, { width: 40 })).json();
+    t.notOk('ignored' in plain, 'nothing was dropped');
+
+    const strict = await send('POST', `${image}/resize`, { width: 40, quality: 80, strict: true });
+    t.match([strict.statusCode, strict.json().errors[0].path], [422, '/quality']);
+    t.notOk('x-ignored-parameters' in strict.headers);
+
+    const lenient = { quality: 80, colors: 8, lossless: false, strict: false };
+    const posted = await send('POST', `${image}/resize`, { width: 40, ...lenient });
+    t.equal(posted.statusCode, 200);
+    t.match(posted.json(), { id: plain.id, parameters: plain.parameters, ignored: ['quality', 'colors'] });
+    t.notOk('strict' in posted.json().parameters, 'strict does not belong to the work');
+    t.equal(posted.headers['x-ignored-parameters'], 'quality, colors');
+
+    const operations = [{ op: 'resize', width: 40 }];
+    for (const body of [
+      { operations, output: { quality: 80, colors: 8 }, strict: false },
+      { operations: [...operations, { op: 'convert', quality: 80, colors: 8 }], strict: false },
+    ]) {
+      const transformed = await send('POST', `${image}/transform`, body);
+      t.match(transformed.json(), { id: plain.id, ignored: ['quality', 'colors'] });
+      const rendered = await send('POST', `${image}/render`, body);
+      t.equal(rendered.headers['content-location'], plain.content_url);
+      t.equal(rendered.headers['x-ignored-parameters'], 'quality, colors');
+    }
+
+    const url = `${image}/resize?width=40&quality=80&colors=8&strict=False`;
+    const shown = await send('GET', url);
+    t.equal(shown.headers['content-location'], plain.content_url);
+    t.equal(shown.headers['x-ignored-parameters'], 'quality, colors');
+    const known = await send('GET', url, undefined, { 'if-none-match': String(shown.headers.etag) });
+    t.strictSame([known.statusCode, known.headers['x-ignored-parameters']], [304, 'quality, colors']);
+
+    const jpeg = await send('GET', `${image}/resize?width=40&quality=80&format=jpg&strict=false`);
+    t.equal(jpeg.statusCode, 200);
+    t.notOk('x-ignored-parameters' in jpeg.headers, 'JPEG takes a quality');
+    const wrong = await send('GET', `${image}/convert?format=webp&effort=10&strict=false`);
+    t.equal(wrong.statusCode, 422, 'a wrong value is refused nonetheless');
+    for (const [path, body] of [
+      ['convert', { format: 'png', quality: 80, strict: false }],
+      ['crop', { left: 0, top: 0, width: 9, height: 9, quality: 80, strict: false }],
+    ] as const) {
+      t.strictSame((await send('POST', `${image}/${path}`, body)).json().ignored, ['quality'], path);
+    }
+  },
+);

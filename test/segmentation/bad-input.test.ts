@@ -103,7 +103,7 @@ function wrongTexts({ type, minimum, maximum }: TSchema): string[] {
     case 'number':
       return ['x', 'NaN', '1&NAME=2', ...outside];
     case 'boolean':
-      return ['yes', '2', 'true&NAME=false'];
+      return ['maybe', '2', 'true&NAME=false'];
     default:
       return ['bogus', '', 'bogus&NAME=bogus'];
   }

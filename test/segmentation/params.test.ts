@@ -92,7 +92,7 @@ t.test('faults that show without the picture', async (t) => {
     [{ method: 'grabcut', box: BOX, foreground: [{ x: -1, y: 0 }] }, '/foreground/0/x'],
     [{ method: 'grabcut', box: BOX, iterations: 21 }, '/iterations'],
     [{ method: 'color' }, '/color'],
-    [{ method: 'color', color: 'red' }, '/color'],
+    [{ method: 'color', color: 'reddish' }, '/color'],
     [{ method: 'color', color: '#ff0000', tolerance: -1 }, '/tolerance'],
     [{ method: 'color', point: { x: 0, y: 0, z: 0 } }, '/point/z'],
   ] as const) {

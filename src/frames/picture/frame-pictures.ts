@@ -46,8 +46,8 @@ export class FramePictures {
     if (query.scale === 'depth' && query.height === undefined) {
       throw parameterError('/height', 'an integer, because scale=depth needs one,', query.height);
     }
-    const height = query.height ?? frames.count;
-    const format = this.#chooseFormat(formats, width, height, query.height);
+    const height = query.height ?? Math.min(frames.count, this.#maxHeight(formats, width));
+    const format = this.#chooseFormat(formats, width, height);
     // The frame sets are the inputs.
     const { frame_set_id: _set, ...asked } = query;
     const params: FramePictureParams = { ...asked, width, height, format };
@@ -63,13 +63,15 @@ export class FramePictures {
     return admission.run(signal, () => maker.compute(owner, work, signal));
   }
 
+  /** The most rows that a picture of this width may have in one of the formats. */
+  #maxHeight(formats: readonly PictureFormat[], width: number): number {
+    const maxRows = Math.max(...formats.map((format) => FORMATS[format].maxSide));
+    const { MAX_OUTPUT_PIXELS: maxPixels } = this.#options.settings;
+    return Math.max(1, Math.min(maxRows, Math.floor(maxPixels / width)));
+  }
+
   /** The most preferred format that supports the size of the picture. */
-  #chooseFormat(
-    formats: readonly PictureFormat[],
-    width: number,
-    height: number,
-    asked: number | undefined,
-  ): PictureFormat {
+  #chooseFormat(formats: readonly PictureFormat[], width: number, height: number): PictureFormat {
     const { MAX_OUTPUT_PIXELS: maxPixels } = this.#options.settings;
     const fitting = formats.find((format) => Math.max(width, height) <= FORMATS[format].maxSide);
     if (fitting && width * height <= maxPixels) return fitting;
@@ -77,8 +79,7 @@ export class FramePictures {
       ? `${maxPixels} pixels in all`
       : `${Math.max(...formats.map((format) => FORMATS[format].maxSide))} pixels a side`;
     const expected = `an integer that makes a picture of at most ${bound}`;
-    const given = asked === undefined ? `nothing, and ${height} frames would make` : `${asked}, which makes`;
-    const received = new Words(`${given} ${width}×${height} pixels`);
+    const received = new Words(`${height}, which makes ${width}×${height} pixels`);
     throw parameterError('/height', expected, received, 'output_too_large');
   }
 }

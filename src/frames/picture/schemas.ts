@@ -16,7 +16,8 @@ export const FramePictureQuerySchema = ObjectWithDefaults({
     Type.Integer({
       minimum: 1,
       maximum: 1_000_000,
-      description: 'Rows of the picture, each the average of frames. Default: one row per frame.',
+      description:
+        'Rows of the picture, each the average of frames. Default: one row per frame, or as many as a picture in this format may have.',
     }),
   ),
   scale: StringEnum(['rows', 'depth'], {

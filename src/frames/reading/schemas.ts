@@ -47,7 +47,7 @@ const lookQuery = {
     default: DEFAULT_COLORMAP,
     maxLength: 8192,
     description:
-      'A name (`GET /colormaps`), with `_r` after it to reverse the map, or stops: `0:#000000,255:#ffffff`.',
+      'A name (`GET /colormaps`), with `_r` after it to reverse the map, or stops: `0:#000000,255:#ffffff`, also with names of CSS colours.',
   }),
   normalization: StringEnum(NORMALIZATIONS, {
     default: 'none',

@@ -1,5 +1,8 @@
+import { canonicalColor, isOpaqueColor } from '../../core/color.ts';
 import type { AppError } from '../../core/errors.ts';
-import { parameterError, Words } from '../../core/faults.ts';
+import { parameterErrors, parameterFault, Words } from '../../core/faults.ts';
+import { respelledChoice } from '../../core/spellings.ts';
+import { didYouMean, suggestChoice } from '../../core/suggestion.ts';
 import { COLOR_TABLES } from './colormap-tables.ts';
 
 export interface ColorStop {
@@ -106,17 +109,19 @@ const BY_NAME = new Map(COLORMAPS.flatMap((map) => [map, reverse(map)]).map((map
 /**
  * Finds a map by its name, or makes one from stops: as text, `0:#000000,255:#ffffff`, or as JSON, `[{"position": 0,
  * "color": "#000000"}, …]` or `[[0, "#000000"], …]`. There are at least two stops; positions are rising integers from 0 to
- * 255, colours `#rrggbb` or `#rgb`. Levels outside the stops get the colour of the nearest stop.
+ * 255, colours are opaque (`core/color.ts`). Levels outside the stops get the colour of the nearest stop.
  * @throws AppError `validation_failed` at `/colormap`
  */
 export function findColormap(text: string): Colormap {
-  const named = BY_NAME.get(text.trim().toLowerCase());
+  const names = [...BY_NAME.keys()];
+  const named = BY_NAME.get(respelledChoice(text, names) ?? '');
   if (named) return named;
   if (text.length > MAX_TEXT)
     throw invalid(`at most ${MAX_TEXT} characters`, new Words(`${text.length} characters`));
   const isJson = text.trimStart().startsWith('[');
   if (!isJson && !text.includes(':')) {
-    throw invalid(`one of ${[...BY_NAME.keys()].join(', ')}, or stops like 0:#000000,255:#ffffff`, text);
+    const expected = `one of ${names.join(', ')}, or stops like 0:#000000,255:#ffffff`;
+    throw invalid(expected, text, didYouMean(suggestChoice(text, names)));
   }
   const custom = { name: 'custom', description: 'The stops given in the request.' };
   return colormapFromStops(isJson ? parseJson(text) : parseStops(text), custom);
@@ -157,11 +162,10 @@ function readStop(value: unknown): ColorStop {
   if (typeof position !== 'number' || !Number.isInteger(position) || position < 0 || position > 255) {
     throw invalid('an integer from 0 to 255 as a position', position ?? value);
   }
-  if (typeof color !== 'string' || !/^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(color)) {
-    throw invalid('#rrggbb or #rgb as a colour', color);
+  if (typeof color !== 'string' || !isOpaqueColor(color)) {
+    throw invalid('colours such as red, #336699 or 369 without transparency', color);
   }
-  const long = color.length === 4 ? color.replaceAll(/[0-9a-f]/gi, '$&$&') : color;
-  return { position, color: long.toLowerCase() };
+  return { position, color: canonicalColor(color) };
 }
 
 function parseJson(text: string): unknown {
@@ -172,8 +176,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-function invalid(expected: string, received: unknown): AppError {
-  return parameterError('/colormap', expected, received);
+function invalid(expected: string, received: unknown, hint = ''): AppError {
+  const { path, message } = parameterFault('/colormap', expected, received);
+  return parameterErrors([{ path, message: message + hint }]);
 }
 
 /** One table for both: `levels` (see normalize.ts) maps grey levels, then `table` gives them colours. */

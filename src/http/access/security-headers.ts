@@ -43,6 +43,7 @@ export const securityHeaders = fp(async (app, { CORS_ORIGINS }: Pick<AccessSetti
         'link',
         'location',
         'retry-after',
+        'x-ignored-parameters',
         'x-request-id',
       ],
     });

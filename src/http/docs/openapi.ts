@@ -51,7 +51,8 @@ const TAGS = [
 const DESCRIPTION = `A self-hosted, typed image-processing API. Upload pictures with \`POST /images\`, then work on them by their \`id\`.
 
 Every failure is a problem document ([RFC 9457](https://www.rfc-editor.org/rfc/rfc9457)) with a stable \`code\`; a validation
-problem lists every fault (up to 100) with its location. \`POST\` makes an artifact and returns it (\`/render\` with the picture); \`GET\`
+problem lists every fault (up to 100) with its location, and names what an unknown parameter or value probably stands for.
+\`type\` is the path of a page that says what to do. \`POST\` makes an artifact and returns it (\`/render\` with the picture); \`GET\`
 returns the result itself and names its artifact in \`Content-Location\`. Both take the same parameters. Lists are paged by
 \`cursor\`. Content has a strong \`ETag\` and supports conditional and range requests. \`HEAD\` works wherever \`GET\` does.
 

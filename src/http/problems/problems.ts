@@ -4,174 +4,216 @@ import { parameterErrors, parameterFault } from '../../core/faults.ts';
 import { Nullable, StringEnum } from '../../core/schema.ts';
 import { type LocatedFault, locateFault, type ParameterSource } from './fault-location.ts';
 
-/** The one table from error code to HTTP status, title, and when it happens. */
+/** The one table from error code to HTTP status, title, when it happens, and what a client can do. Texts are Markdown. */
 export const PROBLEMS = {
   malformed_json: {
     status: 400,
     title: 'Malformed JSON',
     when: 'The body is not well-formed JSON.',
+    remedy:
+      'Send well-formed JSON: double quotes around names and texts, no comma after the last member, no comments.',
   },
   malformed_multipart: {
     status: 400,
     title: 'Malformed multipart body',
     when: 'The body is not a well-formed multipart form, or its boundary is missing.',
+    remedy:
+      'Let the HTTP client build the form, and do not set `Content-Type` yourself: the client adds the boundary.',
   },
   malformed_request: {
     status: 400,
     title: 'Malformed request',
     when: 'The request is not well-formed HTTP, or its URL cannot be decoded.',
+    remedy: 'Encode the URL with percent signs (UTF-8), and send well-formed HTTP.',
   },
   incomplete_body: {
     status: 400,
     title: 'Body cut off',
     when: 'The body ended before it was complete. Nothing was stored.',
+    remedy: 'Send the request again. Check that `Content-Length` is the length of the body.',
   },
   host_not_allowed: {
     status: 403,
     title: 'Host not allowed',
     when: '`Host` names a host that the server does not serve (`ALLOWED_HOSTS`).',
+    remedy: 'Use the name under which the service is published, or add this name to `ALLOWED_HOSTS`.',
   },
   cross_site_request: {
     status: 403,
     title: 'Cross-site request refused',
     when: 'A page from another origin made the request (`CORS_ORIGINS`).',
+    remedy:
+      'Add the origin of the page to `CORS_ORIGINS`, or make the request from a program instead of a page.',
   },
   not_found: {
     status: 404,
     title: 'Not found',
     when: 'The path does not exist, or the client has no resource with this id.',
+    remedy:
+      'Compare the path with those in [`/docs`](/docs), and the id with those in the list of the resource.',
   },
   method_not_allowed: {
     status: 405,
     title: 'Method not allowed',
     when: 'The path exists but does not support this method; `Allow` lists the methods that it supports.',
+    remedy: 'Use one of the methods in `Allow`.',
   },
   not_acceptable: {
     status: 406,
     title: 'Not acceptable',
     when: '`Accept` allows none of the formats that `format=auto` can choose from.',
+    remedy: 'Accept one of the formats (`Accept: image/*`), or name a `format`.',
   },
   request_timeout: {
     status: 408,
     title: 'Request timeout',
     when: 'The client sent nothing for too long, or sent too slowly (`IDLE_TIMEOUT_MS`, `MIN_TRANSFER_RATE`).',
+    remedy: 'Send the request again, without pauses. On a slow connection, send fewer files at a time.',
   },
   conflict: {
     status: 409,
     title: 'Conflict',
     when: 'Another request changed the same resource in the meantime; try again.',
+    remedy: 'Read the resource again, then repeat the request.',
   },
   precondition_failed: {
     status: 412,
     title: 'Precondition failed',
     when: '`If-Match` names another version of the content.',
+    remedy: 'Request the current content, and use its `ETag`.',
   },
   file_too_large: {
     status: 413,
     title: 'File too large',
     when: 'A file is larger than `MAX_FILE_BYTES`, or an image log is larger than `MAX_CSV_BYTES`.',
+    remedy: 'Send a smaller file, or raise the setting.',
   },
   request_too_large: {
     status: 413,
     title: 'Request too large',
     when: 'The body is larger than `MAX_REQUEST_BYTES` (for an image log: `MAX_CSV_BYTES` plus 64 KiB), or a JSON body is larger than 1 MiB.',
+    remedy: 'Send fewer files in a request, or raise the setting.',
   },
   too_many_files: {
     status: 413,
     title: 'Too many files',
     when: 'An upload has more than `MAX_FILES` files or too many other parts, or an image log upload has more than one file.',
+    remedy: 'Send the files in several requests.',
   },
   unsupported_media_type: {
     status: 415,
     title: 'Unsupported media type',
     when: 'The operation does not accept this `Content-Type`, or the body is compressed.',
+    remedy:
+      'Send JSON as `application/json` and files as `multipart/form-data`, both without `Content-Encoding`.',
   },
   unsupported_image_format: {
     status: 415,
     title: 'Unsupported image format',
     when: 'The file is not a JPEG, PNG, WebP, GIF, TIFF or AVIF.',
+    remedy:
+      'Convert the file to one of these formats before you send it. Image logs (CSV) go to `POST /upload`.',
   },
   range_not_satisfiable: {
     status: 416,
     title: 'Range not satisfiable',
     when: '`Range` lies outside the content.',
+    remedy: 'Request a range within the size in `Content-Range`, or the whole content.',
   },
   expectation_failed: {
     status: 417,
     title: 'Expectation failed',
     when: '`Expect` asks for something other than `100-continue`.',
+    remedy: 'Leave out `Expect`, or send `Expect: 100-continue`.',
   },
   validation_failed: {
     status: 422,
     title: 'Validation failed',
     when: 'The request is well-formed, but some of its values are wrong; `errors` lists every fault, up to 100.',
+    remedy:
+      'Correct the values that `errors` names. Each message says what is expected; [`/docs`](/docs) describes every parameter.',
   },
   undecodable_image: {
     status: 422,
     title: 'Undecodable image',
     when: 'The file is truncated or corrupt, or uses a feature that cannot be decoded.',
+    remedy:
+      'Check that the file opens in a viewer and was transferred completely. Saving it again often repairs it.',
   },
   too_many_pixels: {
     status: 422,
     title: 'Too many pixels',
     when: 'The picture has more pixels than `MAX_PIXELS` or `MAX_TOTAL_PIXELS`, or needs more memory than `MAX_DECODE_BYTES`.',
+    remedy: 'Reduce the picture before you send it, or raise the setting.',
   },
   output_too_large: {
     status: 422,
     title: 'Output too large',
     when: 'The result or an intermediate step would have more pixels than `MAX_OUTPUT_PIXELS` or a longer side than its format allows, or its outlines would have more than 3,000,000 corners.',
+    remedy: 'Ask for a smaller result, or for a format that allows it.',
   },
   operation_timeout: {
     status: 422,
     title: 'Operation timeout',
     when: 'The image operation took longer than `OPERATION_TIMEOUT_MS` and was killed.',
+    remedy: 'Work on a smaller picture or part of it, use less `effort`, or raise the setting.',
   },
   memory_limit_exceeded: {
     status: 422,
     title: 'Too much memory needed',
     when: 'The image operation needed more memory than `MAX_DECODE_BYTES` and was killed.',
+    remedy: 'Work on a smaller picture, or raise the setting.',
   },
   decoder_crashed: {
     status: 422,
     title: 'Decoder crashed',
     when: 'The process that decoded the picture crashed.',
+    remedy: 'Save the picture again with another program, and send that file.',
   },
   headers_too_large: {
     status: 431,
     title: 'Request headers too large',
     when: 'The request headers are longer than 16 KiB.',
+    remedy:
+      'Send fewer or shorter headers and a shorter URL. Parameters that are too long for a query fit into the body of a `POST`.',
   },
   internal_error: {
     status: 500,
     title: 'Internal error',
     when: 'The server failed; its log has the reason under this `request_id`.',
+    remedy: 'Try again. If it happens again, report it to the operator of the server with the `request_id`.',
   },
   overloaded: {
     status: 503,
     title: 'Overloaded',
     when: 'All places are taken and the queue is full (`IMAGE_QUEUE`, `CSV_QUEUE`, `FRAME_PICTURE_QUEUE`), or too many uploads are running (`UPLOAD_CONCURRENCY`); `Retry-After` says when to try again.',
+    remedy: 'Try again after the seconds in `Retry-After`, with fewer requests at the same time.',
   },
   operation_interrupted: {
     status: 503,
     title: 'Operation interrupted',
     when: 'The process that worked on the request was killed from outside, for example because the memory of the machine ran out; `Retry-After` says when to try again.',
+    remedy: 'Try again after the seconds in `Retry-After`.',
   },
   database_unavailable: {
     status: 503,
     title: 'Database unavailable',
     when: 'The database cannot be reached; `Retry-After` says when to try again.',
+    remedy: 'Try again after the seconds in `Retry-After`.',
   },
   storage_unavailable: {
     status: 503,
     title: 'Storage unavailable',
     when: 'A disk is full or failing; `Retry-After` says when to try again.',
+    remedy: 'Try again after the seconds in `Retry-After`. The operator must make room on the disk.',
   },
   shutting_down: {
     status: 503,
     title: 'Shutting down',
     when: 'The server is stopping and takes no new requests.',
+    remedy: 'Try again when the server has started again.',
   },
-} as const satisfies Record<ErrorCode, { status: number; title: string; when: string }>;
+} as const satisfies Record<ErrorCode, { status: number; title: string; when: string; remedy: string }>;
 
 const WRONG_WIDTH: LocatedFault = {
   location: 'body',
@@ -207,7 +249,10 @@ export const FaultSchema = Type.Object(
 
 export const ProblemSchema = Type.Object(
   {
-    type: Type.String({ format: 'uri-reference', description: 'The kind of problem, as a URI.' }),
+    type: Type.String({
+      format: 'uri-reference',
+      description: 'The kind of problem, as a URI: the path of a page that explains it.',
+    }),
     title: Type.String({ description: 'The kind of problem, for people.' }),
     status: Type.Integer({ description: 'The HTTP status.' }),
     detail: Type.String({ description: 'What went wrong in this request.' }),

@@ -3,6 +3,7 @@ import type {} from '@fastify/multipart';
 import type { FastifyRequest } from 'fastify';
 import { AppError, type Fault } from '../../core/errors.ts';
 import { escapePointer, mismatch, parameterErrors, parameterFault, Words } from '../../core/faults.ts';
+import { didYouMean, suggestParameter } from '../../core/suggestion.ts';
 import type { LocatedFault } from '../problems/fault-location.ts';
 import { refuseEncoded } from './content-encoding.ts';
 
@@ -189,7 +190,8 @@ function addValue(values: Record<string, string | string[]>, name: string, value
 function unknownField(name: string, file: string, fields: readonly string[]): string {
   if (fields.includes(name)) return mismatch(name, `its place before ${file}`, new Words('it behind it'));
   if (fields.length === 0) return mismatch('', `${file} as the only field`, name);
-  return mismatch('', `${file} and, before it, any of ${fields.join(', ')}`, name);
+  const hint = didYouMean(suggestParameter(name, [file, ...fields]));
+  return mismatch('', `${file} and, before it, any of ${fields.join(', ')}`, name) + hint;
 }
 
 /** Waits until the first file begins to arrive. The result yields it and the others. */

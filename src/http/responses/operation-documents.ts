@@ -54,8 +54,10 @@ export function artifactResponses({ stores }: Operation): Record<number, object>
 }
 
 /** The `response` entry for all bytes. */
-export function wholeResponse({ description, content }: BytesAnswer): Record<number, object> {
-  return { 200: { description, content, headers: { etag, 'content-location': contentLocation } } };
+export function wholeResponse({ description, content, headers }: BytesAnswer): Record<number, object> {
+  return {
+    200: { description, content, headers: { etag, 'content-location': contentLocation, ...headers } },
+  };
 }
 
 /** The `response` entries for bytes, with those for range and conditional requests. */

@@ -4,10 +4,11 @@ import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
 import type { BlobRef } from '../../blobs/blob-store.ts';
 import { AppError } from '../../core/errors.ts';
+import { nameOf, relocatedFault } from '../../core/faults.ts';
 import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { Artifact, Retention } from '../../work/artifact.ts';
 import type { InputPart, StoredRef } from '../../work/inputs.ts';
-import type { Maker } from '../../work/make.ts';
+import type { MadeArtifact, Maker } from '../../work/make.ts';
 import type { FileKind, Operation, View } from '../../work/operation.ts';
 import type {
   ArtifactPost,
@@ -200,25 +201,37 @@ class OperationRoutes {
       },
       async (request, reply) => {
         const work = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
-        const { artifact, isNew } = await this.#make(request, reply, work, isKept ? 'kept' : 'cached');
+        const { artifact, isNew, ignored } = await this.#make(
+          request,
+          reply,
+          work,
+          isKept ? 'kept' : 'cached',
+        );
         if (!isKept) return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
         const self = `/artifacts/${artifact.id}`;
         if (isNew) reply.header('location', self);
         return reply
           .code(isNew ? 201 : 200)
           .header('content-location', self)
-          .send(this.#options.toArtifactResponse(artifact));
+          .send({
+            ...this.#options.toArtifactResponse(artifact),
+            ...(ignored.length > 0 ? { ignored } : {}),
+          });
       },
     );
   }
 
-  /** Plans and makes the requested artifact. Its faults have the paths of the request. */
+  /**
+   * Plans and makes the requested artifact. Its faults have the paths of the request.
+   *
+   * @returns also the names of parameters that were dropped, which a header of the answer lists
+   */
   async #make(
     request: FastifyRequest,
     reply: FastifyReply,
     { operation, ref, form, values }: RequestedWork,
     retention: Retention,
-  ): ReturnType<Maker['make']> {
+  ): Promise<MadeArtifact & { ignored: string[] }> {
     const { maker } = this.#options;
     const accepts = () => {
       varyByAccept(reply);
@@ -228,8 +241,12 @@ class OperationRoutes {
       const given = form.read(values);
       // The route has validated a body already.
       if (request.method !== 'POST') this.#validate(operation, given);
-      const work = await maker.plan(request.owner, operation, ref, given, accepts);
-      return await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
+      const ignored: string[] = [];
+      const ignore = (path: string) => ignored.push(nameOf(form.locate(path)));
+      const work = await maker.plan(request.owner, operation, ref, given, { accepts, ignore });
+      const made = await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
+      if (ignored.length > 0) reply.header('x-ignored-parameters', ignored.join(', '));
+      return { ...made, ignored };
     } catch (error) {
       throw withPathsOf(form, error);
     }
@@ -332,9 +349,12 @@ function refOf(request: FastifyRequest, { type }: Resource): StoredRef {
   return { type, id: idOf(request) };
 }
 
-/** The error, with the paths of its faults in the request. */
+/** The error, with its faults located and named as in the request. */
 function withPathsOf(form: RequestForm, error: unknown): unknown {
   if (!(error instanceof AppError) || error.errors.length === 0) return error;
-  const errors = error.errors.map((fault) => ({ ...fault, path: form.locate(fault.path) }));
-  return new AppError(error.code, error.detail, { errors, cause: error });
+  const errors = error.errors.map((fault) => relocatedFault(fault, form.locate(fault.path)));
+  // The detail begins with the first message.
+  const [before, after] = [error.errors[0]?.message ?? '', errors[0]?.message ?? ''];
+  const detail = error.detail.startsWith(before) ? after + error.detail.slice(before.length) : error.detail;
+  return new AppError(error.code, detail, { errors, cause: error });
 }

@@ -1,15 +1,25 @@
 import { Type } from '@sinclair/typebox';
+import type { Size } from '../../pictures/types.ts';
 import { defineOperation } from './operation.ts';
 import { checkSides } from './placement.ts';
 
+/** The window's sides by default. */
+const SIDE = 64;
+
 const side = (name: 'width' | 'height') =>
-  Type.Integer({
-    description: `${name === 'width' ? 'Width' : 'Height'} of the window in pixels, at most that of the picture.`,
-    minimum: 1,
-    maximum: 1024,
-    default: 64,
-    examples: [64],
-  });
+  Type.Optional(
+    Type.Integer({
+      description: `${name === 'width' ? 'Width' : 'Height'} of the window in pixels, at most that of the picture. Default: ${SIDE}, or the picture's ${name} if that is smaller.`,
+      minimum: 1,
+      maximum: 1024,
+      examples: [64],
+    }),
+  );
+
+/** The window for a picture. Only the defaults are adapted to it. */
+function windowOf({ width, height }: Partial<Size>, picture: Size): Size {
+  return { width: width ?? Math.min(SIDE, picture.width), height: height ?? Math.min(SIDE, picture.height) };
+}
 
 export const clahe = defineOperation({
   name: 'clahe',
@@ -28,11 +38,11 @@ export const clahe = defineOperation({
   },
   leavesAlpha: true,
   measure(size, params, at) {
-    checkSides(params, size, at);
+    checkSides(windowOf(params, size), size, at);
     return size;
   },
   compile:
-    ({ width, height, max_slope }) =>
+    ({ max_slope, ...sides }, { size }) =>
     (image) =>
-      image.clahe({ width, height, maxSlope: max_slope }),
+      image.clahe({ ...windowOf(sides, size), maxSlope: max_slope }),
 });

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox';
+import { parseColor } from '../../core/color.ts';
 import { StringEnum } from '../../core/schema.ts';
-import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
+import { Color, isGreyColor, isTranslucent } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 const MODES = ['background', 'copy', 'repeat', 'mirror'] as const;

@@ -1,4 +1,5 @@
-import { isGreyColor, OpaqueColor, parseColor } from './color.ts';
+import { parseColor } from '../../core/color.ts';
+import { isGreyColor, OpaqueColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 export const flatten = defineOperation({

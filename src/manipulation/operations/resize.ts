@@ -1,7 +1,8 @@
 import { type Static, Type } from '@sinclair/typebox';
+import { parseColor } from '../../core/color.ts';
 import { StringEnum } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
-import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
+import { Color, isGreyColor, isTranslucent } from './color.ts';
 import { defineOperation } from './operation.ts';
 import { isStrategy, POSITIONS } from './placement.ts';
 

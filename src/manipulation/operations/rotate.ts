@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { Color, isGreyColor, isTranslucent, parseColor } from './color.ts';
+import { parseColor } from '../../core/color.ts';
+import { Color, isGreyColor, isTranslucent } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 const isQuarterTurn = (angle: number): boolean => angle % 90 === 0;

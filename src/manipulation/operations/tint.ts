@@ -1,4 +1,5 @@
-import { OpaqueColor, parseColor } from './color.ts';
+import { parseColor } from '../../core/color.ts';
+import { OpaqueColor } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 export const tint = defineOperation({

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { Color, parseColor } from './color.ts';
+import { parseColor } from '../../core/color.ts';
+import { Color } from './color.ts';
 import { defineOperation } from './operation.ts';
 
 export const trim = defineOperation({

@@ -16,8 +16,10 @@ const params = methodParams(
     invert,
     color: Type.Optional(
       Type.String({
-        description: 'An sRGB colour as `#rrggbb`. Default: the colour at `point`.',
-        pattern: '^#[0-9a-fA-F]{6}$',
+        description:
+          'An sRGB colour: a name of CSS (`red`), hexadecimal digits (`#c8761b`, `c8761b`) or `rgb(200, 118, 27)`. Default: the colour at `point`.',
+        format: 'opaque-color',
+        maxLength: 50,
         examples: ['#c8761b'],
       }),
     ),

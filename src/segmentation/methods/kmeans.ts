@@ -14,6 +14,8 @@ const UPDATE_COST = 5;
 /** Maximum comparisons of a point with a centre: 18 s. Of all pictures, only noise exceeds it with the default rounds. */
 const MAX_WORK = 6_000_000_000;
 
+const MAX_ITERATIONS = 100;
+
 const params = methodParams(
   'kmeans',
   'Kmeans',
@@ -30,12 +32,13 @@ const params = methodParams(
       minimum: 0,
       maximum: 4_294_967_295,
     }),
-    max_iterations: Type.Integer({
-      description: `Maximum number of rounds; it ends earlier if nothing changes. Multiplied by (clusters + ${UPDATE_COST}) and by the number of different colours, it is at most ${MAX_WORK}: 100 rounds for 6.6 million colours in 4 clusters.`,
-      default: 100,
-      minimum: 1,
-      maximum: 1000,
-    }),
+    max_iterations: Type.Optional(
+      Type.Integer({
+        description: `Maximum number of rounds; it ends earlier if nothing changes. Multiplied by (clusters + ${UPDATE_COST}) and by the number of different colours, it is at most ${MAX_WORK}: 100 rounds for 6.6 million colours in 4 clusters. Default: ${MAX_ITERATIONS}, or as many as that allows.`,
+        minimum: 1,
+        maximum: 1000,
+      }),
+    ),
   },
 );
 
@@ -265,15 +268,15 @@ export const kmeans: Method<typeof params> = {
     // More clusters than colours would be empty.
     const k = Math.min(clusters, keys.length);
     if (k === 0) return { classes: new Uint8Array(picture.width * picture.height), found: { centers: [] } };
-    checkWork(keys.length, k, max_iterations);
+    const rounds = roundsFor(keys.length, k, max_iterations);
     const coordinates = new Float32Array(keys.length * 3);
     const toSpace = COORDINATES[color_space];
     keys.forEach((key, i) => {
       coordinates.set(toSpace(...colorOfKey(key, isGrey)), i * 3);
     });
     const points = { coordinates, weights: counts };
-    const start = bestStart(points, k, seededRandom(seed), max_iterations);
-    const { centers, assignment, compactness, iterations } = lloyd(points, start, max_iterations);
+    const start = bestStart(points, k, seededRandom(seed), rounds);
+    const { centers, assignment, compactness, iterations } = lloyd(points, start, rounds);
     const fromDark = centersFromDark(centers, color_space);
     const labelOf = new Uint8Array(k);
     for (const [index, { cluster }] of fromDark.entries()) labelOf[cluster] = index + 1;
@@ -291,12 +294,17 @@ export const kmeans: Method<typeof params> = {
   },
 };
 
-/** @throws AppError `validation_failed` if the rounds could take too long */
-function checkWork(colors: number, clusters: number, maxIterations: number): void {
+/**
+ * The maximum number of rounds for a number of colours. Only the default is adapted to it.
+ *
+ * @throws AppError `validation_failed` if the given number would take too long
+ */
+export function roundsFor(colors: number, clusters: number, given?: number): number {
   const most = Math.floor(MAX_WORK / (colors * (clusters + UPDATE_COST)));
-  if (maxIterations <= most) return;
+  if (given === undefined) return Math.max(1, Math.min(MAX_ITERATIONS, most));
+  if (given <= most) return given;
   const expected = `an integer from 1 to ${most} with ${colors} colours and ${clusters} clusters`;
-  throw parameterError('/max_iterations', expected, maxIterations);
+  throw parameterError('/max_iterations', expected, given);
 }
 
 function centersFromDark(centers: Float64Array, space: ColorSpace) {

@@ -1,11 +1,14 @@
 import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
 import { StringEnum } from '../../core/schema.ts';
+import type { Size } from '../../pictures/types.ts';
 import { aboveThreshold, invert, level, type Method, methodParams } from './method.ts';
 import { channel, extractPlane } from './plane.ts';
 
 /** Maximum pixels × side of the block: 11 s. The plain mean takes the same time for any block. */
 const MAX_GAUSSIAN_WORK = 10_000_000_000;
+
+const BLOCK_SIZE = 51;
 
 const params = methodParams(
   'threshold',
@@ -21,12 +24,13 @@ const params = methodParams(
           'A pixel is foreground if it is above the mean (`gaussian`: weighted) of the block around it, minus `offset`.',
       }),
     ),
-    block_size: Type.Integer({
-      description: `Side of the block of an adaptive threshold, in pixels; odd. With \`gaussian\`, multiplied by the number of pixels that the method works on, it is at most ${MAX_GAUSSIAN_WORK}.`,
-      default: 51,
-      minimum: 3,
-      maximum: 999,
-    }),
+    block_size: Type.Optional(
+      Type.Integer({
+        description: `Side of the block of an adaptive threshold, in pixels; odd. With \`gaussian\`, multiplied by the number of pixels that the method works on, it is at most ${MAX_GAUSSIAN_WORK}. Default: ${BLOCK_SIZE}, or less for \`gaussian\` on a picture for which that is too much.`,
+        minimum: 3,
+        maximum: 999,
+      }),
+    ),
     offset: Type.Number({
       description: 'Subtracted from the mean of an adaptive threshold.',
       default: 0,
@@ -54,6 +58,12 @@ function adaptiveThreshold(
     classes[i] = (plane[i] as number) > (means[i] as number) - margin ? above : 1 - above;
   }
   return classes;
+}
+
+/** The default side of a block: odd, and not too much work for the picture. */
+export function gaussianBlockSize({ width, height }: Size): number {
+  const most = Math.floor(MAX_GAUSSIAN_WORK / (width * height));
+  return Math.max(3, Math.min(BLOCK_SIZE, most - 1 + (most % 2)));
 }
 
 /** Rounded mean of the block around each pixel, by running sums: equally fast for any block. */
@@ -143,9 +153,10 @@ export const threshold: Method<typeof params> = {
     if (value !== undefined && adaptive !== undefined) {
       throw parameterError('/adaptive', 'nothing, because value is given,', adaptive);
     }
-    if (block_size % 2 === 0) throw parameterError('/block_size', 'an odd integer', block_size);
+    if (block_size !== undefined && block_size % 2 === 0)
+      throw parameterError('/block_size', 'an odd integer', block_size);
   },
-  checkSize({ adaptive, block_size }, { width, height }) {
+  checkSize({ adaptive, block_size = 0 }, { width, height }) {
     const most = Math.floor(MAX_GAUSSIAN_WORK / (width * height));
     if (adaptive !== 'gaussian' || block_size <= most) return;
     const expected = `an odd integer from 3 to ${most} for gaussian with ${width}×${height} pixels`;
@@ -157,7 +168,9 @@ export const threshold: Method<typeof params> = {
     if (value !== undefined) {
       return { classes: aboveThreshold(plane, value, invert), found: { thresholds: [value] } };
     }
-    const means = (adaptive === 'gaussian' ? gaussianMeans : blockMeans)(plane, width, height, block_size);
+    const isGaussian = adaptive === 'gaussian';
+    const side = block_size ?? (isGaussian ? gaussianBlockSize(picture) : BLOCK_SIZE);
+    const means = (isGaussian ? gaussianMeans : blockMeans)(plane, width, height, side);
     return { classes: adaptiveThreshold(plane, means, offset, invert), found: {} };
   },
 };

@@ -29,11 +29,6 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
       'Expected an integer, because scale=depth needs one, for height but received nothing',
     ],
     [
-      '/frames/picture',
-      '/height',
-      'Expected an integer that makes a picture of at most 1000 pixels in all for height but received nothing, and 500 frames would make 4×500 pixels',
-    ],
-    [
       '/frames/picture?height=251',
       '/height',
       'Expected an integer that makes a picture of at most 1000 pixels in all for height but received 251, which makes 4×251 pixels',
@@ -54,9 +49,9 @@ t.test('what is wrong with a query, in the wording of the service', async (t) =>
       'Expected an integer from 0 to 255 as a position for colormap but received 256',
     ],
     [
-      '/frames?colormap=0:red,255:%23fff',
+      '/frames?colormap=0:reddish,255:%23fff',
       '/colormap',
-      'Expected #rrggbb or #rgb as a colour for colormap but received "red"',
+      'Expected colours such as red, #336699 or 369 without transparency for colormap but received "reddish"',
     ],
     ['/frames?colormap=%5B', '/colormap', 'Expected a JSON array of stops for colormap but received "["'],
   ];

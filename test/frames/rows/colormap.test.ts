@@ -61,11 +61,17 @@ t.test('a user’s stops', async (t) => {
   t.equal(colorAt(expected, 128), '#800000');
   for (const text of [
     ' 0 : #000 , 255 : #F00 ',
+    '0:black,255:Red',
+    '0:000,255:ff0000ff',
+    '[[0,"rgb(0, 0, 0)"],[255,"red"]]',
     '[[0,"#000000"],[255,"#ff0000"]]',
     '[{"position":0,"color":"#000000"},{"position":255,"color":"#ff0000"}]',
   ]) {
     t.same(findColormap(text).table, expected, text);
   }
+  t.equal(findColormap('Gray').name, 'grey');
+  t.throws(() => findColormap('viridus'), /"viridus" \(did you mean viridis\?\)$/);
+  t.throws(() => findColormap('jet'), /"jet" \(did you mean turbo\?\)$/);
   const inner = findColormap('100:#102030,200:#ffffff').table;
   t.equal(colorAt(inner, 0), '#102030', 'before the first stop its colour');
   t.equal(colorAt(inner, 255), '#ffffff');
@@ -81,8 +87,8 @@ t.test('a user’s stops', async (t) => {
     '9:#000,9:#fff',
     '9:#000,3:#fff',
     '0:#00,255:#fff',
-    '0:red,255:#fff',
-    '0:#000000ff,255:#fff',
+    '0:reddish,255:#fff',
+    '0:#00000080,255:#fff',
     '[',
     '[]',
     '[1,2]',

@@ -44,10 +44,10 @@ t.test('the faults of every part of a request are told at once, with their place
     .sort();
   t.strictSame(faults, [
     'body/a~1b~0c Expected true or false for a/b~c but received "yes"',
-    'body/extra Expected a known parameter but received "extra"',
+    'body/extra Expected a known parameter (size, a/b~c) but received "extra"',
     'body/size Expected an integer of at least 1 for size but received "3"',
     'path/id Expected a UUID for id but received "none"',
-    'query/colour Expected a known parameter but received "colour"',
+    'query/colour Expected a known parameter (page, tag) but received "colour"',
     'query/page Expected an integer of at least 1 for page but received 0',
   ]);
   t.equal(problem.detail, 'Expected a UUID for id but received "none" (and 5 more faults)');
