@@ -26,7 +26,7 @@ const ROOMS: Record<string, readonly string[]> = {
   manipulation: ['core', 'pictures', 'work'],
   histogram: ['core', 'pictures', 'work'],
   segmentation: ['core', 'pictures', 'work'],
-  frames: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'work', 'http'],
+  frames: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'blobs', 'work', 'http'],
 };
 
 /** What a slice offers to the others; all else in its folder is its own. */

@@ -96,7 +96,7 @@ const NOISE = [
 ];
 
 /** Characters that are kept of a decoder's message. */
-const MAX_REASON = 200;
+const MAX_REASON = 300;
 
 function toReason(message: string): string {
   const lines = message

@@ -26,6 +26,9 @@ const CMYK = 5;
 const YCBCR = 6;
 const CIELAB = 8;
 const ICCLAB = 9;
+/** Value of `Predictor` for floating-point numbers. */
+const FLOAT_PREDICTOR = 3;
+
 /** The one of camera raw, for which libvips gives all samples as they are. */
 const COLOR_FILTER_ARRAY = 32_803;
 
@@ -36,6 +39,7 @@ const SHORT = 3;
 
 /** Values of `SampleFormat`. */
 const UNSIGNED = 1;
+const SIGNED = 2;
 const FLOAT = 3;
 const SAMPLE_FORMATS: Readonly<Record<number, string>> = {
   1: 'unsigned integers',
@@ -70,95 +74,134 @@ export interface TiffSamples {
   yCbCr: { red: number; blue: number; reference: number[] };
 }
 
-/**
- * What a TIFF page says about its samples; undefined if libvips shows them as they are meant.
- *
- * @throws Error for samples and colours that are not read
- */
-export function readTiffSamples(readAt: ReadAt, { entries }: TiffDirectory): TiffSamples | undefined {
+/** The tags that describe samples, with the defaults of TIFF 6.0. */
+interface SampleTags {
+  bits: number;
+  /** Of each sample of a pixel. */
+  bitsOfAll: number[];
+  compression: number;
+  photometric: number;
+  channels: number;
+  isPlanar: boolean;
+  predictor: number;
+  /** Meanings of the samples after the colours: 1 and 2 are alpha, 1 multiplied into the colours. */
+  extras: number[];
+  format: number;
+  minimum: number;
+  maximum: number;
+  coefficients: number[];
+  subsampling: number[];
+  reference: number[];
+}
+
+function readTags(readAt: ReadAt, { entries }: TiffDirectory): SampleTags {
   const tiff = new TiffReader(readAt);
   const valuesOf = (tag: number) => {
     const entry = entries.find((candidate) => candidate.tag === tag);
     return entry === undefined ? [] : numbersOf(tiff, entry);
   };
   const firstOf = (tag: number, missing: number) => valuesOf(tag)[0] ?? missing;
-  const compression = firstOf(TAGS.compression, 1);
-  // Their samples have 8 bits, and libjpeg converts their colours.
-  if (JPEG_COMPRESSIONS.includes(compression)) return undefined;
-
-  const photometric = firstOf(TAGS.photometric, BLACK_IS_ZERO);
-  const channels = firstOf(TAGS.samplesPerPixel, 1);
   const bitsOfAll = valuesOf(TAGS.bitsPerSample);
-  const bits = bitsOfAll[0] ?? 1;
-  const sampleFormat = firstOf(TAGS.sampleFormat, UNSIGNED);
-  const isUnsigned = ![2, FLOAT, 5, 6].includes(sampleFormat);
-  if (bitsOfAll.some((other) => other !== bits)) {
-    throw new Error(
-      `its samples have different sizes (${bitsOfAll.slice(0, MAX_VALUES).join(', ')} bits), which are not read`,
-    );
-  }
-  const hasKnownBits = isUnsigned ? [1, 2, 4, 8, 16, 32].includes(bits) : [8, 16, 32].includes(bits);
-  const isReadable =
-    hasKnownBits && ![5, 6].includes(sampleFormat) && !(sampleFormat === FLOAT && bits === 8);
-  if (!isReadable) {
-    const kind = SAMPLE_FORMATS[sampleFormat] ?? SAMPLE_FORMATS[UNSIGNED];
-    throw new Error(
-      `its samples are ${kind} of ${bits} bits; integers of 8, 16 and 32 bits, unsigned ones of 1, 2 and 4, and floating-point numbers of 16 and 32 bits are read`,
-    );
-  }
-  if (sampleFormat === FLOAT && bits === 16 && firstOf(TAGS.predictor, 1) === 3) {
-    throw new Error('its samples are floating-point numbers of 16 bits with a predictor, which are not read');
-  }
+  const format = firstOf(TAGS.sampleFormat, UNSIGNED);
+  return {
+    bits: bitsOfAll[0] ?? 1,
+    bitsOfAll,
+    compression: firstOf(TAGS.compression, 1),
+    photometric: firstOf(TAGS.photometric, BLACK_IS_ZERO),
+    channels: firstOf(TAGS.samplesPerPixel, 1),
+    isPlanar: firstOf(TAGS.planarConfiguration, 1) === 2,
+    predictor: firstOf(TAGS.predictor, 1),
+    extras: valuesOf(TAGS.extraSamples),
+    // Undefined data (4) are read as unsigned, as all decoders do.
+    format: format in SAMPLE_FORMATS ? format : UNSIGNED,
+    minimum: firstOf(TAGS.minimum, Number.NaN),
+    maximum: firstOf(TAGS.maximum, Number.NaN),
+    coefficients: valuesOf(TAGS.yCbCrCoefficients),
+    subsampling: valuesOf(TAGS.yCbCrSubsampling),
+    reference: valuesOf(TAGS.referenceBlackWhite),
+  };
+}
 
-  const model = modelOf(photometric);
-  const isPlain = isUnsigned && bits <= 16;
-  // Palettes and CMYK, and what libvips itself writes for CIELAB.
-  if (model === 'lab' && sampleFormat === FLOAT && bits === 32) return undefined;
-  if (model === undefined) {
-    if (!isPlain)
-      throw new Error(
-        `its samples are ${SAMPLE_FORMATS[sampleFormat]} of ${bits} bits, which are read only in grey and RGB`,
-      );
-    return undefined;
-  }
+/**
+ * What a TIFF page says about its samples; undefined if libvips shows them as they are meant.
+ *
+ * @throws Error for samples and colours that are not read
+ */
+export function readTiffSamples(readAt: ReadAt, directory: TiffDirectory): TiffSamples | undefined {
+  const tags = readTags(readAt, directory);
+  // Their samples have 8 bits, and libjpeg converts their colours.
+  if (JPEG_COMPRESSIONS.includes(tags.compression)) return undefined;
+  checkSamples(tags);
+  const { bits, channels, extras, format } = tags;
+  const isPlain = format === UNSIGNED && bits <= 16;
+  const model = modelOf(tags.photometric);
+  // libvips itself writes CIELAB in this way, and reads it.
+  if (model === 'lab' && format === FLOAT && bits === 32) return undefined;
+  const isScaled = model === 'grey' || model === 'inverted grey' || model === 'rgb';
+  if (!isPlain && !isScaled)
+    throw new Error(`its samples are ${nameOf(tags)}, which are read only in grey and RGB`);
+  if (model === undefined) return undefined;
+
   const colors = model === 'grey' || model === 'inverted grey' ? 1 : 3;
   if (channels < colors || channels > MAX_CHANNELS) {
     throw new Error(`it has ${channels} samples for each pixel; ${colors} to ${MAX_CHANNELS} are read`);
   }
-  const extras = valuesOf(TAGS.extraSamples);
+  if (model === 'ycbcr') checkSubsampling(tags.subsampling);
   const alphaAt = channels === colors + 1 ? 0 : extras.findIndex((meaning) => meaning === 1 || meaning === 2);
   const alpha = channels > colors && alphaAt >= 0 ? colors + alphaAt : undefined;
-  // libvips takes the first extra sample for alpha, and further ones for bands, which are left out.
-  const hasPlainExtras = channels <= colors + 1 || (alpha === undefined && colors === 3);
-  // libvips mixes up the planes of grey and alpha.
-  const hasGreyPlanes = colors === 1 && channels > 1 && firstOf(TAGS.planarConfiguration, 1) === 2;
-  const isNative = isPlain && NATIVE_MODELS.includes(model) && hasPlainExtras && !hasGreyPlanes;
-  if (isNative || (isPlain && bits < 8)) return undefined;
-  if (model === 'ycbcr') checkSubsampling(valuesOf(TAGS.yCbCrSubsampling));
-  if (!isPlain && colors === 3 && model !== 'rgb') {
-    throw new Error(
-      `its samples are ${SAMPLE_FORMATS[sampleFormat]} of ${bits} bits, which are read only in grey and RGB`,
-    );
-  }
-  const [red, , blue] = valuesOf(TAGS.yCbCrCoefficients);
-  const reference = valuesOf(TAGS.referenceBlackWhite);
-  const format = sampleFormat === FLOAT ? 'float' : isUnsigned ? 'uint' : 'int';
+  if (isPlain && isShown(model, tags, colors, alpha)) return undefined;
+  const { coefficients, reference } = tags;
+  const kind = format === FLOAT ? 'float' : format === UNSIGNED ? 'uint' : 'int';
   return {
     bits: bits as 8 | 16 | 32,
-    format,
+    format: kind,
     model,
     channels,
     alpha,
     isPremultiplied: extras[alphaAt] === 1,
-    range: isPlain
-      ? undefined
-      : rangeOf(format, bits, firstOf(TAGS.minimum, Number.NaN), firstOf(TAGS.maximum, Number.NaN)),
+    range: isPlain ? undefined : rangeOf(kind, tags),
     yCbCr: {
-      red: red ?? 0.299,
-      blue: blue ?? 0.114,
+      red: coefficients[0] ?? 0.299,
+      blue: coefficients[2] ?? 0.114,
       reference: reference.length === 6 ? reference : [0, 255, 128, 255, 128, 255],
     },
   };
+}
+
+/** Refuses samples that cannot be read at all. */
+function checkSamples(tags: SampleTags): void {
+  const { bits, bitsOfAll, format, predictor } = tags;
+  if (bitsOfAll.some((other) => other !== bits)) {
+    throw new Error(`its samples have different sizes (${bitsOfAll.join(', ')} bits), which are not read`);
+  }
+  const known = { [UNSIGNED]: [1, 2, 4, 8, 16, 32], [SIGNED]: [8, 16, 32], [FLOAT]: [16, 32] }[format] ?? [];
+  if (!known.includes(bits)) {
+    throw new Error(
+      `its samples are ${nameOf(tags)}; integers of 8, 16 and 32 bits, unsigned ones of 1, 2 and 4, and floating-point numbers of 16 and 32 bits are read`,
+    );
+  }
+  if (format === FLOAT && bits === 16 && predictor === FLOAT_PREDICTOR) {
+    throw new Error('its samples are floating-point numbers of 16 bits with a predictor, which are not read');
+  }
+}
+
+function nameOf({ format, bits }: SampleTags): string {
+  return `${SAMPLE_FORMATS[format]} of ${bits} bits`;
+}
+
+/** Whether libvips shows unsigned samples of up to 16 bits as they are meant. */
+function isShown(
+  model: ColorModel,
+  { bits, channels, isPlanar }: SampleTags,
+  colors: number,
+  alpha: number | undefined,
+): boolean {
+  if (bits < 8) return true;
+  if (!NATIVE_MODELS.includes(model)) return false;
+  // libvips takes the first extra sample for alpha, and further ones for bands, which are left out. It mixes up the planes of grey
+  // and alpha.
+  const hasPlainExtras = channels <= colors + 1 || (alpha === undefined && colors === 3);
+  return hasPlainExtras && !(isPlanar && colors === 1 && channels > 1);
 }
 
 function modelOf(photometric: number): ColorModel | undefined {
@@ -195,9 +238,7 @@ function checkSubsampling([horizontal = 2, vertical = 2]: number[]): void {
 /** The range that the tags state, otherwise that of the type: from 0 to 1 for floating-point numbers. */
 function rangeOf(
   format: TiffSamples['format'],
-  bits: number,
-  low: number,
-  high: number,
+  { bits, minimum: low, maximum: high }: SampleTags,
 ): NonNullable<TiffSamples['range']> {
   if (Number.isFinite(low) && Number.isFinite(high) && low < high) return { low, high, isStated: true };
   if (format === 'float') return { low: 0, high: 1, isStated: false };

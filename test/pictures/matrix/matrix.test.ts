@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
@@ -13,6 +13,7 @@ import { LIMITS, sourceOf } from '../../manipulation/fixtures.ts';
 import { transform } from '../../manipulation/run.ts';
 import { oracleSkip } from '../../segmentation/support.ts';
 import { NO_BROWSER, openBrowser } from '../../support/browser.ts';
+import { testDataPath } from '../../support/test-data.ts';
 import { usersOfPictures } from '../users.ts';
 import { drawnGifs, statedPngs } from './pictures.ts';
 
@@ -26,16 +27,19 @@ interface Shown {
   rgba: Uint8Array;
 }
 
-/** Difference per sample on average, where both are visible, and of alpha. */
+/** Difference per sample on average, as much as it is visible, and of alpha. A canvas keeps few levels of nearly transparent colours. */
 function difference(ours: Uint8Array, theirs: Uint8Array): { color: number; alpha: number } {
-  let [color, alpha, count] = [0, 0, 0];
+  let [color, alpha, visible] = [0, 0, 0];
   for (let at = 0; at < ours.length; at += 4) {
-    alpha += Math.abs((ours[at + 3] ?? 0) - (theirs[at + 3] ?? 0));
-    if ((ours[at + 3] ?? 0) === 0 && (theirs[at + 3] ?? 0) === 0) continue;
-    count += 1;
-    for (let band = at; band < at + 3; band += 1) color += Math.abs((ours[band] ?? 0) - (theirs[band] ?? 0));
+    const opacities = [ours[at + 3] ?? 0, theirs[at + 3] ?? 0] as const;
+    alpha += Math.abs(opacities[0] - opacities[1]);
+    if (Math.max(...opacities) > 0) visible += 1;
+    const opacity = Math.min(...opacities) / 255;
+    for (let band = at; band < at + 3; band += 1) {
+      color += opacity * Math.abs((ours[band] ?? 0) - (theirs[band] ?? 0));
+    }
   }
-  return { color: color / Math.max(1, 3 * count), alpha: alpha / (ours.length / 4) };
+  return { color: color / Math.max(1, 3 * visible), alpha: alpha / (ours.length / 4) };
 }
 
 /** Asserts that every route shows a page of a file as an oracle does. */
@@ -106,9 +110,13 @@ t.test('what a browser shows', { skip: NO_BROWSER || oracleSkip }, async (t) => 
   await tab.goto(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   await tab.addScriptTag({ path: path.join(import.meta.dirname, 'decode-in-browser.js') });
   const avifs = path.join(pillow, 'code-points');
+  const suite = testDataPath('pngsuite');
+  // Of PngSuite, x… are damaged.
+  const suitePngs = existsSync(suite) ? readdirSync(suite).filter((name) => /^[^x].*\.png$/.test(name)) : [];
   const files = [
     ...statedPngs(),
     ...drawnGifs(),
+    ...suitePngs.map((name) => [name, readFileSync(path.join(suite, name))] as const),
     ...readdirSync(avifs).map((name) => [name, readFileSync(path.join(avifs, name))] as const),
   ];
   for (const [name, bytes] of files) {
