@@ -126,11 +126,11 @@ t.test('pictures have bounds', async (t) => {
 
 t.test('frame sets that meet in a picture', async (t) => {
   const { uploadLog, get } = await createFramesApp(t);
-  await uploadLog(
+  const first = await uploadLog(
     writeLog(10, 4, () => 50),
     '?width=4',
   );
-  await uploadLog(
+  const second = await uploadLog(
     writeLog(
       10,
       4,
@@ -139,11 +139,12 @@ t.test('frame sets that meet in a picture', async (t) => {
     ),
     '?width=4',
   );
-  const picture = await decode((await get('/frames/picture?colormap=grey')).rawPayload);
+  const both = [first, second].map((response) => `&frame_set_id=${response.json().id}`).join('');
+  const picture = await decode((await get(`/frames/picture?colormap=grey${both}`)).rawPayload);
   t.strictSame(
     Array.from({ length: 20 }, (_, y) => picture.at(0, y)[0]),
     Array.from({ length: 20 }, (_, y) => (y % 2 ? 150 : 50)),
   );
-  const binned = await decode((await get('/frames/picture?colormap=grey&height=10')).rawPayload);
+  const binned = await decode((await get(`/frames/picture?colormap=grey&height=10${both}`)).rawPayload);
   t.equal(binned.at(0, 5)[0], 100);
 });
