@@ -14,8 +14,8 @@ import { transform } from '../../manipulation/run.ts';
 import { oracleSkip } from '../../segmentation/support.ts';
 import { NO_BROWSER, openBrowser } from '../../support/browser.ts';
 import { testDataPath } from '../../support/test-data.ts';
-import { usersOfPictures } from '../users.ts';
-import { drawnGifs, statedPngs } from './pictures.ts';
+import { refusalOf, usersOfPictures } from '../users.ts';
+import { drawnGifs, refusedPngs, statedPngs } from './pictures.ts';
 
 const folder = t.testdir();
 const users = usersOfPictures(path.join(folder, 'result'));
@@ -131,6 +131,52 @@ t.test('what a browser shows', { skip: NO_BROWSER || oracleSkip }, async (t) => 
       const tolerance = name.includes(' 20 ') ? 2.5 : 1;
       await isShown(t, file, page, { width, height, rgba: Buffer.from(pixels, 'base64') }, tolerance);
     }
+  }
+});
+
+t.test('colours that have no meaning in sRGB are refused by their names', async (t) => {
+  const avifs = path.join(pillow, 'refused');
+  const found = existsSync(avifs) ? readdirSync(avifs) : [];
+  const files = [
+    ...refusedPngs(),
+    ...found.map((name) => [name, readFileSync(path.join(avifs, name))] as const),
+  ];
+  for (const [name, bytes] of files) {
+    const file = path.join(folder, name);
+    writeFileSync(file, bytes);
+    const [, reason] =
+      [
+        [', 16.', /a high dynamic range \(PQ\), which is not read/],
+        [', 18.', /a high dynamic range \(HLG\)/],
+        ['3, 13.', /colour primaries \(3 of ITU-T H.273\)/],
+        [', 9.', /transfer characteristics \(9 of ITU-T H.273\)/],
+      ].find(([part]) => name.includes(String(part))) ?? [];
+    for (const user of users) {
+      t.match(
+        await refusalOf(user.read(sourceOf(file))),
+        { code: 'undecodable_image', detail: reason },
+        `${name}, ${user.name}`,
+      );
+    }
+  }
+});
+
+t.test('an image sequence without a still picture is named', async (t) => {
+  const box = (type: string, content: string) => {
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(8 + content.length);
+    head.write(type, 4, 'latin1');
+    return Buffer.concat([head, Buffer.from(content, 'latin1')]);
+  };
+  const file = path.join(folder, 'sequence.avif');
+  writeFileSync(file, Buffer.concat([box('ftyp', 'avis\0\0\0\0avis'), box('moov', '')]));
+  for (const user of users) {
+    const refusal = await refusalOf(user.read(sourceOf(file)));
+    t.match(
+      refusal,
+      { code: 'unsupported_image_format', detail: /an AVIF image sequence without a still picture/ },
+      user.name,
+    );
   }
 });
 

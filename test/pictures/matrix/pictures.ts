@@ -88,6 +88,21 @@ export function statedPngs(): Map<string, Buffer> {
   return files;
 }
 
+/** PNGs whose code points are refused. */
+export function refusedPngs(): Map<string, Buffer> {
+  return new Map(
+    [
+      [9, 16],
+      [9, 18],
+      [3, 13],
+      [1, 9],
+    ].map(([primaries = 0, transfer = 0]) => [
+      `${primaries}, ${transfer}.png`,
+      png(2, 8, [codePoints(primaries, transfer, 0, 1)]),
+    ]),
+  );
+}
+
 interface Image {
   left: number;
   top: number;

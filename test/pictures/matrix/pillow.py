@@ -2,7 +2,7 @@
 Writes pictures of all kinds that Pillow can write into a folder, and for each what Pillow itself shows: 8-bit RGBA, H×W×4.
 
 Usage: pillow.py FOLDER. Prints one JSON object per line: name, width, height, pages; the pixels are in NAME.rgba. AVIF files with
-code points for their colours, which Pillow does not heed, are in FOLDER/code-points.
+code points for their colours, which Pillow does not heed, are in FOLDER/code-points, and those to be refused in FOLDER/refused.
 """
 
 import json
@@ -93,7 +93,10 @@ for subsampling in ["4:0:0", "4:2:0", "4:4:4"]:
 
 # Primaries and transfer characteristics of ITU-T H.273.
 CODE_POINTS = [(1, 13), (2, 2), (12, 13), (9, 1), (1, 8), (1, 4), (5, 6)]
-(folder / "code-points").mkdir()
+# Of high dynamic range (PQ, HLG), and without a meaning in sRGB.
+REFUSED = [(9, 16), (9, 18), (3, 13), (1, 9)]
+for name in ["code-points", "refused"]:
+    (folder / name).mkdir()
 for mode, subsampling in [("L", "4:0:0"), ("RGB", "4:4:4"), ("RGB", "4:2:0")]:
     for levels in ["full", "limited"]:
         path = folder / "code-points" / "plain.avif"
@@ -101,9 +104,10 @@ for mode, subsampling in [("L", "4:0:0"), ("RGB", "4:4:4"), ("RGB", "4:2:0")]:
         data = path.read_bytes()
         path.unlink()
         at = data.index(b"nclx") + 4
-        for primaries, transfer in CODE_POINTS:
+        for primaries, transfer in CODE_POINTS + REFUSED:
             stated = data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
-            (folder / "code-points" / f"{mode} {subsampling[2:].replace(':', '')} {levels}, {primaries}, {transfer}.avif").write_bytes(stated)
+            place = folder / ("refused" if (primaries, transfer) in REFUSED else "code-points")
+            (place / f"{mode} {subsampling[2:].replace(':', '')} {levels}, {primaries}, {transfer}.avif").write_bytes(stated)
 
 frames = [ImageOps.mirror(color), ImageOps.invert(color)]
 for suffix in ["png", "avif"]:
