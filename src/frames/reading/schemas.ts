@@ -37,7 +37,7 @@ const frameSetQuery = {
       minItems: 1,
       maxItems: 100,
       description:
-        'Only frames of this frame set. Repeat it to mix several. Default: all frame sets, except where that would mix them in one picture or table.',
+        'Only frames of this frame set. Repeat it to mix several. Default: all frame sets, unless that would mix them in one picture or table.',
     }),
   ),
 };
