@@ -41,7 +41,7 @@ function covers(outer: Box, inner: Box): boolean {
 export async function drawGif(path: string, facts: GifFacts, from: number, count: number): Promise<Pixels> {
   const { width, height, images } = facts;
   const end = from + count;
-  const data = await sharp(separateImages(readFileSync(path), facts), {
+  const { data, info } = await sharp(separateImages(readFileSync(path), facts), {
     page: 1,
     pages: end,
     failOn: 'error',
@@ -49,45 +49,60 @@ export async function drawGif(path: string, facts: GifFacts, from: number, count
   })
     .ensureAlpha()
     .raw()
-    .toBuffer();
-  // Aligned, because Node's buffers may not be.
-  const pages = new Uint32Array(data.length / 4);
-  new Uint8Array(pages.buffer).set(data);
+    .toBuffer({ resolveWithObject: true });
+  const alone = toWords(data);
+  const [aloneWidth, aloneHeight] = [info.width, info.height / end];
+  const drawn = new Uint32Array(count * width * height);
   const canvas = new Uint32Array(width * height);
-  let before = canvas.slice(0, 0);
+  let before = canvas;
   for (let index = 0; index < end; index += 1) {
     const last = images[index - 1];
-    if (last?.disposal === CLEAR) forRows(last, width, height, (start, stop) => canvas.fill(0, start, stop));
+    if (last?.disposal === CLEAR) {
+      forRows(last, width, height, (y, left, right) => canvas.fill(0, y * width + left, y * width + right));
+    }
     if (last?.disposal === RESTORE) canvas.set(before);
     const image = images[index];
-    if (image === undefined) throw new Error(`The GIF has no page ${index}.`);
+    if (image === undefined) throw new Error(`it has no page ${index}`);
     if (image.disposal === RESTORE) before = canvas.slice();
-    const page = pages.subarray(index * width * height, (index + 1) * width * height);
-    forRows(image, width, height, (start, stop) => {
-      for (let at = start; at < stop; at += 1) if (page[at] !== 0) canvas[at] = page[at] ?? 0;
+    const page = alone.subarray(index * aloneWidth * aloneHeight);
+    forRows(image, Math.min(width, aloneWidth), Math.min(height, aloneHeight), (y, left, right) => {
+      for (let x = left; x < right; x += 1) {
+        const pixel = page[y * aloneWidth + x] ?? 0;
+        if (pixel !== 0) canvas[y * width + x] = pixel;
+      }
     });
-    page.set(canvas);
+    if (index >= from) drawn.set(canvas, (index - from) * canvas.length);
   }
-  const drawn = Buffer.from(pages.buffer).subarray(from * width * height * 4);
-  return { data: drawn, size: { width, height: height * count }, channels: 4 };
+  return { data: Buffer.from(drawn.buffer), size: { width, height: height * count }, channels: 4 };
 }
 
-/** Calls a function with the first index of each row of a box and the one after its last, within the canvas. */
-function forRows(box: Box, width: number, height: number, each: (start: number, stop: number) => void): void {
+/** RGBA pixels as one number each. Node's buffers may not be aligned. */
+function toWords(data: Buffer): Uint32Array {
+  const aligned = data.byteOffset % 4 === 0 ? data : Uint8Array.prototype.slice.call(data);
+  return new Uint32Array(aligned.buffer, aligned.byteOffset, aligned.length / 4);
+}
+
+/** Calls a function with the rows of a box, and where they begin and end, within a canvas. */
+function forRows(
+  box: Box,
+  width: number,
+  height: number,
+  each: (y: number, left: number, right: number) => void,
+): void {
   const right = Math.min(box.left + box.width, width);
-  for (let y = box.top; y < Math.min(box.top + box.height, height); y += 1) {
-    if (box.left < right) each(y * width + box.left, y * width + right);
-  }
+  if (box.left >= right) return;
+  for (let y = box.top; y < Math.min(box.top + box.height, height); y += 1) each(y, box.left, right);
 }
 
 /**
- * The same GIF with each picture alone on a transparent canvas: a first page of one transparent pixel, because libvips gives
- * transparency only if a colour is transparent, and after each page the canvas is restored.
+ * The same GIF with each picture alone on a transparent canvas. Before them comes a page of one transparent pixel, because libvips gives
+ * transparency only if a colour is transparent; in the last corner, because libvips does not believe every size of a canvas. After each
+ * page, the canvas is restored.
  */
 function separateImages(gif: Buffer, { width, height, blocksAt, images }: GifFacts): Buffer {
   gif.writeUInt16LE(width, 6);
   gif.writeUInt16LE(height, 8);
-  const parts = [gif.subarray(0, blocksAt), control(1), ONE_PIXEL];
+  const parts = [gif.subarray(0, blocksAt), control(1), pixelAt(width - 1, height - 1)];
   let at = blocksAt;
   for (const image of images) {
     const flagsAt = (image.controlAt ?? 0) + 3;
@@ -107,4 +122,9 @@ function control(hasTransparentColor: 0 | 1): Buffer {
 }
 
 /** A picture of 1×1 with colour 0, which needs no table of its own. */
-const ONE_PIXEL = Buffer.from([0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0]);
+function pixelAt(left: number, top: number): Buffer {
+  const picture = Buffer.from([0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2, 2, 0x44, 1, 0]);
+  picture.writeUInt16LE(left, 1);
+  picture.writeUInt16LE(top, 3);
+  return picture;
+}

@@ -6,7 +6,7 @@ import type { Correction } from './corrections.ts';
 import { decoding, undecodable } from './decode-failure.ts';
 import { densityOfExif } from './exif.ts';
 import { FORMATS, type ImageFormat } from './formats.ts';
-import { readGif } from './gif.ts';
+import { type GifFacts, readGif } from './gif.ts';
 import { hidesTransparency } from './gif-canvas.ts';
 import { readJpegFacts } from './jpeg.ts';
 import { readPngFacts } from './png-facts.ts';
@@ -32,6 +32,7 @@ interface FileFacts {
   hasDensity?: boolean;
   isUnreadAnimation?: boolean;
   correction?: Correction | undefined;
+  gif?: GifFacts;
   /** What of libvips' header is different. */
   header?: Partial<Metadata>;
   isSequence?: boolean;
@@ -70,11 +71,13 @@ async function findHeader(file: SourceFile, page: number): Promise<Header> {
   if (format !== file.format) throw undecodable(file.format, `its content is ${format}`);
   const { density, ...rest } = read;
   const stated = densityOfExif(read.exif) ?? (facts.hasDensity ? density : undefined);
+  const onCanvas = facts.gif && drawnOnCanvas(facts.gif, read);
   const header: Header = {
     ...rest,
     ...facts.header,
+    ...onCanvas,
     ...(stated === undefined ? {} : { density: stated }),
-    correction: correctionOf(read, facts.correction),
+    correction: onCanvas?.correction ?? correctionOf(read, facts.correction),
     isUnreadAnimation: facts.isUnreadAnimation ?? false,
     isSequence,
   };
@@ -95,9 +98,7 @@ const FACTS: Record<ImageFormat, (readAt: ReadAt, file: SourceFile, page: number
     };
   },
   gif(readAt) {
-    const gif = readGif(readAt);
-    if (!hidesTransparency(gif)) return {};
-    return { correction: { kind: 'canvas', gif }, header: { channels: 4, hasAlpha: true } };
+    return { gif: readGif(readAt) };
   },
   tiff: (readAt, { path }, page) => readTiffPage(readAt, path, page),
   avif(readAt) {
@@ -111,6 +112,17 @@ const FACTS: Record<ImageFormat, (readAt: ReadAt, file: SourceFile, page: number
     };
   },
 };
+
+/** What is different if a GIF has to be drawn on its canvas: libvips hides transparency, and takes some sizes of canvas for wrong. */
+function drawnOnCanvas(
+  gif: GifFacts,
+  { width: seenWidth, height: seenHeight }: Metadata,
+): (Partial<Metadata> & { correction: Correction }) | undefined {
+  const { width, height } = gif;
+  if (!hidesTransparency(gif) && width === seenWidth && height === seenHeight) return undefined;
+  const size = { width, height };
+  return { ...size, autoOrient: size, channels: 4, hasAlpha: true, correction: { kind: 'canvas', gif } };
+}
 
 /** The correction that the file states, or the one for what sharp does in another way than browsers. */
 function correctionOf({ space, icc }: Metadata, stated: Correction | undefined): Correction | undefined {

@@ -117,20 +117,15 @@ interface Image {
 /** The canvas of the GIFs. */
 const CANVAS = { width: 20, height: 16 };
 
+/** A size that libnsgif takes for that of the author's screen, and ignores. */
+const SCREEN = { width: 640, height: 480 };
+
 /** Squares of colours 0 to 3 (red, green, blue, white) on a canvas; the colour of a pixel is that of its column. */
-function gif(images: readonly Image[]): Buffer {
+function gif(images: readonly Image[], { width, height } = CANVAS): Buffer {
   const palette = [255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255];
-  const head = Buffer.from([
-    ...Buffer.from('GIF89a'),
-    CANVAS.width,
-    0,
-    CANVAS.height,
-    0,
-    0x81,
-    0,
-    0,
-    ...palette,
-  ]);
+  const head = Buffer.from([...Buffer.from('GIF89a'), 0, 0, 0, 0, 0x81, 0, 0, ...palette]);
+  head.writeUInt16LE(width, 6);
+  head.writeUInt16LE(height, 8);
   const blocks = images.map(({ left, top, size, disposal, transparent, hasControl = true }) => {
     const flags = (disposal << 2) | (transparent === undefined ? 0 : 1);
     const control = hasControl ? [0x21, 0xf9, 4, flags, 10, 0, transparent ?? 0, 0] : [];
@@ -215,5 +210,20 @@ export function drawnGifs(): Map<string, Buffer> {
       { ...corner, disposal: 0 },
     ]),
   );
+  for (const transparent of [undefined, 1]) {
+    const images = [
+      { ...full, disposal: 1, ...(transparent === undefined ? {} : { transparent }) },
+      { left: 30, top: 40, size: 50, disposal: 2 },
+      { ...corner, disposal: 0 },
+    ];
+    files.set(`screen ${transparent}.gif`, gif(images, SCREEN));
+    files.set(`empty canvas ${transparent}.gif`, gif(images, { width: 0, height: 0 }));
+    files.set(`high canvas ${transparent}.gif`, gif(images, { width: 3, height: 2049 }));
+    // Pages after the first that are larger than the canvas are cut off.
+    files.set(
+      `cut off ${transparent}.gif`,
+      gif([{ ...corner, disposal: 1 }, ...images], { width: 30, height: 25 }),
+    );
+  }
   return files;
 }
