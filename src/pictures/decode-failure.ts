@@ -95,6 +95,8 @@ const NOISE = [
   /^(source input):\s*/,
 ];
 
+const TIFF_COMPRESSIONS = 'LZW, Deflate, PackBits, CCITT, JPEG and WebP';
+
 /** Characters that are kept of a decoder's message. */
 const MAX_REASON = 300;
 
@@ -106,7 +108,10 @@ function toReason(message: string): string {
     .filter((line) => line !== '');
   const [first = 'its header is corrupt or of an unsupported kind'] = lines;
   // libpng says the same about a file that is cut off and about damaged data, and libvips may say nothing.
-  if (['libpng read error', 'Unknown error', 'unable to write to target the file'].includes(first))
+  if (/^(?:libpng read error|Unknown error|unable to write to target.*)$/.test(first))
     return 'its data ends early or is damaged';
+  const [, compression] = /^(\w+) compression support is not configured/.exec(first) ?? [];
+  if (compression !== undefined)
+    return `its compression (${compression}) is not read; ${TIFF_COMPRESSIONS} are`;
   return first.slice(0, MAX_REASON).toWellFormed();
 }

@@ -106,6 +106,18 @@ t.test('a file without its last byte is refused at its upload, or read by all', 
   );
 });
 
+t.test('a compression of TIFF that is not read is named', async () => {
+  // Zstandard, by its number.
+  const plain = writePlainTiff(WIDTH, HEIGHT, pixels);
+  plain.writeUInt16LE(50_000, plain.indexOf(Buffer.from([3, 1, 3, 0, 1, 0, 0, 0])) + 8);
+  await isUndecodable(
+    save('zstd', plain),
+    'tiff',
+    'Zstandard',
+    /^its compression \(ZSTD\) is not read; LZW, .* are$/,
+  );
+});
+
 t.test('a TIFF whose last page or last text is cut off is refused at its upload', async (t) => {
   const pages = makeTiff([
     [40, 30],
