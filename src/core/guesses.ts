@@ -15,7 +15,7 @@ const PARAMETERS: readonly [meant: readonly string[], guesses: string][] = [
   [['depth_max', 'height'], 'bottom'],
   [['height'], 'y1 ymax'],
   [['depth_min'], 'top'],
-  [['region', 'box'], 'roi bbox rect rectangle area crop box region'],
+  [['region', 'box', 'left, top, width and height'], 'roi bbox rect rectangle area crop box region xywh'],
   [['aspect_ratio'], 'ratio aspect ar'],
   // Sizes and places
   [['width, in pixels'], 'scale percent pct factor zoom dpr longestside maxsize'],

@@ -90,7 +90,7 @@ t.test('two logs over the same depths are never mixed unasked', async (t) => {
 t.test('a refusal lists at most five frame sets', async (t) => {
   const { uploadLog, get } = await createFramesApp(t);
   for (let i = 0; i < 7; i += 1) await uploadLog(writeLog(2, 3, () => i));
-  t.match((await get('/frames/picture')).json().errors[0].message, / and 2 more;/);
+  t.match((await get('/frames/picture')).json().errors[0].message, / and 2 more\),/);
 });
 
 t.test('frame sets are found by a part of their names', async (t) => {

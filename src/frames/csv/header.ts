@@ -193,7 +193,7 @@ function matchColumns(
     const number = /^col([1-9]\d{0,4})$/i.exec(name)?.[1];
     if (number === undefined) {
       throw headerError(
-        `depth and col1 to col${columns}`,
+        `depth and ${columns === 1 ? 'col1' : `col1 to col${columns}`}`,
         new Words(`${JSON.stringify(clipCell(name))} as column ${cell + 1}`),
       );
     }

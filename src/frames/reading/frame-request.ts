@@ -67,7 +67,7 @@ export async function refuseUnaskedMixture(pool: Pool, frames: FrameRequest): Pr
   if (found.length < 2) return;
   const listed = found.slice(0, MAX_LISTED).map(({ frameSet }) => `${frameSet.id} (${clip(frameSet.name)})`);
   const more = found.length > listed.length ? ` and ${found.length - listed.length} more` : '';
-  const expected = `one of the frame sets in this range, or several of them to be mixed: ${listed.join(', ')}${more};`;
+  const expected = `a frame set of this range, or several to mix them (${listed.join(', ')}${more}),`;
   throw parameterError('/frame_set_id', expected, undefined);
 }
 

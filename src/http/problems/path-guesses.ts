@@ -36,6 +36,7 @@ export const PATH_GUESSES: readonly [path: string, request: string][] = [
     '/:resource/:id/thumbnail|thumb|thumbnails|preview|small|scale|scaled|size|fit|resized|icon',
     'GET /:resource/:id/resize?width=256',
   ],
+  ['/:resource/:id/resize|thumbnail|thumb|fit|scale|size/*', 'GET /:resource/:id/resize?width=256'],
   ['/:resource/:id/cropped|cut|region', 'POST /:resource/:id/crop'],
   [
     '/:resource/:id/encode|format|save|reencode|webp|png|jpeg|jpg|avif|gif|tiff',
