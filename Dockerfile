@@ -33,6 +33,7 @@ RUN npm ci --omit=dev --ignore-scripts \
   && chown node:node /data
 COPY prisma ./prisma
 COPY src ./src
+COPY examples ./examples
 COPY --from=build /app/src/db/generated ./src/db/generated
 # The user `node` of the image, by number, so that an orchestrator can tell that it is not root.
 USER 1000:1000

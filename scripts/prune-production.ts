@@ -1,6 +1,6 @@
 /**
  * Removes the packages that a production install does not need: those that npm installs only because a dependency could use them
- * (optional peers, such as Prisma's command line), and those that are named. Usage, after `npm ci --omit=dev`:
+ * (optional peers, such as Prisma's command line), those that are in a bundle already, and those that are named. Usage, after `npm ci --omit=dev`:
  *
  *   node scripts/prune-production.ts [--without NAME]…
  */
@@ -17,6 +17,9 @@ export interface LockedPackage {
 }
 
 export type Lock = Readonly<Record<string, LockedPackage>>;
+
+/** Packages of which only a bundle for browsers is used: it contains what they depend on. */
+const BUNDLES = ['redoc'];
 
 /** The folder of a dependency, as Node finds it from another package's folder. */
 function resolve(lock: Lock, from: string, name: string): string | undefined {
@@ -50,7 +53,7 @@ export function neededPackages(lock: Lock, without: readonly string[] = []): Set
       const found = resolve(lock, folder, name);
       if (found === undefined || needed.has(found)) continue;
       needed.add(found);
-      visit(found, needs(lock[found] ?? {}));
+      if (!BUNDLES.includes(name)) visit(found, needs(lock[found] ?? {}));
     }
   };
   const direct = Object.keys(lock['']?.dependencies ?? {});

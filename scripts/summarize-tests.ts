@@ -10,12 +10,17 @@ import { Parser } from 'tap-parser';
 const { values } = parseArgs({ options: { ci: { type: 'boolean', default: false } } });
 const report = path.join(import.meta.dirname, '../.tap/report.tap');
 
+/** Characters of a difference that are shown. */
+const MAX_DIFF = 4_000;
+
 /** The reason of skips that --ci allows. */
 const TEST_DATA = /^needs test data/;
 
 const text = existsSync(report) ? readFileSync(report, 'utf8') : '';
 let passed = 0;
 const failures: string[] = [];
+/** Where each of them is and what differs. */
+const details: string[] = [];
 const skips: { name: string; reason: string }[] = [];
 for (const [kind, result] of Parser.parse(text, { flat: true })) {
   if (kind === 'bailout') failures.push('bail out');
@@ -23,7 +28,11 @@ for (const [kind, result] of Parser.parse(text, { flat: true })) {
   const name = result.fullname || result.name;
   if (result.skip) skips.push({ name, reason: String(result.skip) });
   else if (result.ok) passed += 1;
-  else failures.push(name);
+  else {
+    failures.push(name);
+    const { at, diff } = result.diag ?? {};
+    details.push(`${name} (${at?.fileName}:${at?.lineNumber})\n${String(diff ?? '').slice(0, MAX_DIFF)}`);
+  }
 }
 // A run without a complete report has failed, whatever passed until then.
 if (!/^1\.\.\d+/m.test(text)) failures.push('the report is incomplete');
@@ -44,6 +53,7 @@ function sentence(): string {
 if (values.ci) {
   const forbidden = skips.filter(({ reason }) => !TEST_DATA.test(reason));
   for (const { name, reason } of skips) console.log(`skipped: ${name}: ${reason}`);
+  for (const detail of details) console.log(detail);
   for (const name of failures) console.log(`failed: ${name}`);
   const failed = failures.length + forbidden.length;
   console.log(`${passed} passed, ${failed} failed`);

@@ -64,7 +64,7 @@ async function runRestore({ folder, backup, progress, signal }: Call): Promise<s
       signal,
     }).finally(server.close);
     const migrated = newer.length === 0 ? '' : `; applied the newer migrations ${newer.join(', ')}`;
-    return `Restored the backup ${name}: ${contentsOf(manifest)}${migrated}`;
+    return `Restored the backup ${name}: ${contentsOf(manifest)}${migrated}${credentialsOf(manifest)}`;
   } finally {
     lock.release();
   }
@@ -88,6 +88,12 @@ function contentsOf({ tables, blobs }: Manifest): string {
   const rows = tables.reduce((sum, table) => sum + table.rows, 0);
   const bytes = tables.reduce((sum, table) => sum + table.bytes, 0);
   return `${plural(rows, 'row')} in ${tables.length} tables (${formatBytes(bytes)}) and ${plural(blobs.count, 'blob')} (${formatBytes(blobs.bytes)})`;
+}
+
+/** Whoever restores must know that a revoked key may be valid again. */
+function credentialsOf({ tables, time }: Manifest): string {
+  if (!tables.some(({ name }) => name === 'api_keys')) return '';
+  return `. Users have to log in again. API keys, passwords and disabled users are as they were at ${time}; repeat what was revoked, changed or disabled after that`;
 }
 
 const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`;

@@ -1,13 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { createApp } from './app.ts';
+import { checkFirstAdmin } from './auth/accounts/check-first-admin.ts';
+import { checkSecrets } from './auth/tokens/check-secrets.ts';
 import { type Config, loadConfig } from './config.ts';
 import { isForOperators } from './core/errors.ts';
 import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
-import { VERSION } from './core/version.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
-import { checkExposure, checkTrustedProxies } from './http/access/settings.ts';
+import { checkExposure, findExposure } from './http/access/exposure.ts';
+import { checkPublicUrl } from './http/access/public-url.ts';
+import { checkTrustedProxies } from './http/access/trusted-proxies.ts';
+import { readyLine, readyText, setupLine } from './ready-texts.ts';
 import { openServices } from './services.ts';
 import { onStopRequest } from './system/stop-requests.ts';
 
@@ -16,8 +20,9 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
   const services = await openServices(config, log);
   try {
     const app = await createApp(config, services);
-    await listen(app, config, process.stdout);
+    await listen(app, config, services.auth.setupToken, process.stdout);
     return async () => {
+      services.jobs.stop();
       await app.close();
       await services.close();
     };
@@ -27,31 +32,28 @@ async function start(config: Config, log: Logger): Promise<() => Promise<void>> 
   }
 }
 
-/** Listens, and says where: in a few lines on a terminal, otherwise in the log. */
-async function listen(app: FastifyInstance, config: Config, output: NodeJS.WriteStream): Promise<void> {
-  const data = config.DATABASE_URL ? 'in the PostgreSQL of DATABASE_URL' : `in ${config.DATA_DIR}`;
-  const docsAt = (address: string) => `${(config.PUBLIC_URL ?? address).replace(/\/$/, '')}/docs`;
+/**
+ * Listens, and says where and who may come: in a few lines on a terminal, otherwise in the log.
+ *
+ * @param setupToken if there is no administrator yet. Nothing else prints it.
+ */
+async function listen(
+  app: FastifyInstance,
+  config: Config,
+  setupToken: string | undefined,
+  output: NodeJS.WriteStream,
+): Promise<void> {
   const { level } = app.log;
   // Fastify always logs the address.
   if (output.isTTY) app.log.level = 'silent';
   const address = await app.listen({
     host: config.HOST,
     port: config.PORT,
-    listenTextResolver: (address) =>
-      `Coreframe ${VERSION} is ready: docs at ${docsAt(address)}, data ${data}; authentication is off`,
+    listenTextResolver: (address) => readyLine(config, address),
   });
   app.log.level = level;
-  if (!output.isTTY) return;
-  output.write(`
-Coreframe ${VERSION} is ready.
-
-  Docs  ${docsAt(address)}
-  Data  ${data}
-  Stop  Ctrl-C
-
-Nobody has to log in. The log follows, one JSON object per line.
-
-`);
+  if (output.isTTY) output.write(readyText(config, address, setupToken));
+  else if (setupToken !== undefined) app.log.warn({ setup_token: setupToken }, setupLine(config, address));
 }
 
 /** @throws ConfigError if DATABASE_URL is not a PostgreSQL URL */
@@ -61,6 +63,20 @@ function checkDatabaseUrl({ DATABASE_URL }: Config): void {
   } catch (error) {
     throw new ConfigError(`DATABASE_URL: ${error instanceof Error ? error.message : error}.`);
   }
+}
+
+/**
+ * Refuses settings that are unsafe, contradict each other or cannot work, before anything is opened.
+ *
+ * @throws ConfigError, or another error for operators
+ */
+async function checkConfig(config: Config): Promise<void> {
+  checkPublicUrl(config);
+  checkTrustedProxies(config);
+  checkExposure(config);
+  checkSecrets(config, findExposure(config));
+  await checkFirstAdmin(config);
+  checkDatabaseUrl(config);
 }
 
 /** Why the start failed: in one line if the operator can fix it, otherwise with a stack. */
@@ -76,9 +92,7 @@ function explain(error: unknown): string {
 
 async function main(): Promise<void> {
   const config = loadConfig();
-  checkExposure(config);
-  checkTrustedProxies(config);
-  checkDatabaseUrl(config);
+  await checkConfig(config);
   const log = createLogger(config.LOG_LEVEL);
 
   const starting = start(config, log);

@@ -1,8 +1,11 @@
 import path from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
+import { OwnedContent } from './accounts/owned-content.ts';
 import { deleteDerivedFrom } from './artifacts/delete-derived.ts';
 import { StoredInputs } from './artifacts/inputs.ts';
 import { ArtifactStore } from './artifacts/store.ts';
+import { openAuth } from './auth/accounts/open-auth.ts';
+import type { OwnerId } from './auth/owner.ts';
 import { BlobReader } from './blobs/blob-reader.ts';
 import { openDiskCache } from './blobs/disk-cache.ts';
 import { createMemoryCache } from './blobs/memory-cache.ts';
@@ -16,15 +19,21 @@ import { openSupervisedServer } from './db/embedded/supervisor.ts';
 import { migrate, readMigrations } from './db/migrate.ts';
 import { checkDatabase, checkPrivileges } from './db/requirements.ts';
 import { readTableBytes } from './db/table-bytes.ts';
+import { readReceivedLog } from './frames/deferred-upload.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
 import { FrameSetStore } from './frames/store.ts';
 import { createMetrics } from './http/operators/metrics.ts';
 import { ImageStore } from './images/store.ts';
+import { openJobs } from './jobs/open-jobs.ts';
+import { artifactHandler } from './jobs/queue/artifact-handler.ts';
+import { readWorkStats } from './jobs/queue/work-stats.ts';
+import { Submissions } from './jobs/submission.ts';
 import { OPERATIONS_BY_NAME } from './operations.ts';
 import { Admission, type QueueStats } from './processes/admission.ts';
 import { ProcessPool } from './processes/pool.ts';
+import { removeFile } from './system/remove-file.ts';
 import { openTemporaryFolder } from './system/temporary-folder.ts';
 import { Inputs } from './work/inputs.ts';
 import { LocalRunner } from './work/local-runner.ts';
@@ -146,6 +155,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
   const frameSets = new FrameSetStore(database, blobs);
   const images = new ImageStore(database, blobs, deleteDerivedFrom);
   const artifacts = new ArtifactStore(database, blobs);
+  const auth = opened.add(await openAuth(database, config, log));
   const pictureAdmission = new Admission({
     what: 'pictures of frames',
     concurrency: config.FRAME_PICTURE_CONCURRENCY,
@@ -157,7 +167,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     queue: 0,
     maxPerClient: uploadShare(config.UPLOAD_CONCURRENCY),
   });
-  /** All queues, by their names in metrics and readiness. */
+  /** The queues of work, by their names in metrics and readiness. */
   const queues: Record<string, () => QueueStats> = {
     images: () => imageProcesses.stats(),
     image_logs: () => threads.stats(),
@@ -165,7 +175,8 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     uploads: () => uploadAdmission.stats(),
   };
   const metrics = createMetrics({
-    queues,
+    // Somebody who guesses passwords can fill this queue, which must not make the service unready.
+    queues: { ...queues, passwords: () => auth.hasher.stats() },
     imageProcessRestarts: () => imageProcesses.stats().restarts,
     caches: { disk: diskCache, memory: memoryCache },
     database: {
@@ -174,6 +185,11 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
         return { active: totalCount - idleCount, idle: idleCount, waiting: waitingCount };
       },
       tableBytes: () => readTableBytes(database),
+    },
+    jobs: {
+      work: () => readWorkStats(database, config.JOB_EXPIRE_SECONDS),
+      workers: () => jobs.stats(),
+      expiredLeases: () => jobs.expiredLeases(),
     },
   });
   const frameSetInputs = new FrameSetInputs({ frameSets, pool: database.pool, temporaryFolder });
@@ -201,9 +217,89 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     cacheBytes: config.CACHE_BYTES,
     log,
   });
+  const blobReader = new BlobReader(diskCache, memoryCache);
+  const translateError = (error: unknown) => {
+    const translated = toAppError(error);
+    // Uploads and the embedded PostgreSQL may be on the same disk, and the client will try again.
+    if (translated?.code === 'storage_unavailable') void diskCache.makeRoom();
+    return translated;
+  };
+  const jobs = opened.add(
+    openJobs({
+      database,
+      blobs,
+      settings: config,
+      forget: (sha256s) => blobReader.forget(sha256s),
+      translate: translateError,
+      observe: (outcome, operation, seconds) => metrics.jobAttempts.observe({ operation, outcome }, seconds),
+      log,
+    }),
+  );
+  // A place remains for requests that somebody waits for.
+  const imagePlaces = Math.min(config.JOB_CONCURRENCY, Math.max(1, config.IMAGE_CONCURRENCY - 1));
+  jobs.work('images', {
+    handle: artifactHandler(maker, OPERATIONS_BY_NAME.values()),
+    concurrency: imagePlaces,
+    abandonsAtStop: false,
+  });
+  const logUploads = {
+    database,
+    blobs,
+    blobStore,
+    temporaryFolder,
+    threads,
+    admission: uploadAdmission,
+    settings: config,
+  };
+  jobs.work('image_logs', {
+    handle: async (item, { signal, report }) => {
+      const { owner, parameters, input } = item;
+      if (input.type !== 'file') throw new Error('An image log is a file.');
+      const stored = await readReceivedLog(owner, parameters, input, logUploads, {
+        signal,
+        report,
+        succeed: (result, client) => jobs.queue.succeedWithFile(item, result, client),
+      });
+      return stored.isNew ? undefined : stored;
+    },
+    // A place remains for uploads that somebody waits for.
+    concurrency: config.JOB_CONCURRENCY === 0 ? 0 : Math.max(1, config.CSV_CONCURRENCY - 1),
+    abandonsAtStop: true,
+  });
   return {
     log,
     database,
+    auth,
+    ownedContent: new OwnedContent({
+      database,
+      blobs: blobReader,
+      resources: [
+        { table: 'jobs', delete: (owner, id) => jobs.store.deleteAnyway(owner, id) },
+        { table: 'images', delete: (owner, id) => images.delete(owner, id) },
+        { table: 'artifacts', delete: (owner, id) => artifacts.delete(owner, id) },
+        { table: 'frame_sets', delete: (owner, id) => frameSets.delete(owner, id) },
+      ],
+    }),
+    jobs,
+    submissions: new Submissions({
+      operations: OPERATIONS_BY_NAME.values(),
+      images,
+      artifacts,
+      maker,
+      store: jobs.store,
+      // If all jobs are left to other processes, their number of places is not known.
+      places: Math.max(1, imagePlaces),
+      maxItems: config.MAX_JOB_ITEMS,
+    }),
+    jobResults: {
+      store: jobs.store,
+      findFiles: (owner: OwnerId, ids: readonly string[]) => artifacts.files(owner, ids),
+      // Not through the disk cache, from which a large job would evict all else.
+      blobs: blobStore,
+      operations: OPERATIONS_BY_NAME,
+      newPath: () => documentFolder.newPath(),
+      removeFile,
+    },
     operations: OPERATIONS_BY_NAME,
     imageProcesses,
     inputs,
@@ -213,7 +309,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
     maker,
     diskCache,
     documentFolder,
-    blobs: new BlobReader(diskCache, memoryCache),
+    blobs: blobReader,
     uploads: {
       images,
       maker,
@@ -230,7 +326,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       settings: config,
     }),
     blobStore,
-    logUploads: { database, frameSets, blobs, temporaryFolder, threads, settings: config },
+    logUploads,
     metrics,
     areUploadsCrowded: () =>
       [threads.stats(), uploadAdmission.stats()].some(({ waiting, hasRoom }) => waiting > 0 || !hasRoom),
@@ -239,12 +335,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       isDatabaseLost: () => embedded?.isLost() ?? false,
       queues,
     },
-    translateError: (error: unknown) => {
-      const translated = toAppError(error);
-      // Uploads and the embedded PostgreSQL may be on the same disk, and the client will try again.
-      if (translated?.code === 'storage_unavailable') void diskCache.makeRoom();
-      return translated;
-    },
+    translateError,
     close: () => opened.close(),
   };
 }

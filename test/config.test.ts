@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { parseEnv } from 'node:util';
 import t from 'tap';
+import { checkSecrets } from '../src/auth/tokens/check-secrets.ts';
 import { loadConfig } from '../src/config.ts';
 import { ConfigError } from '../src/core/settings.ts';
 
@@ -63,10 +65,36 @@ t.test('every bad value is named, with what it was', async (t) => {
   });
 });
 
+t.test('one bad value is told in one line', async (t) => {
+  t.throws(() => loadConfig({ AUTH_MODE: 'off' }), {
+    name: 'ConfigError',
+    message: 'Bad configuration: Expected one of required, disabled for AUTH_MODE but received "off".',
+  });
+});
+
+t.test('previous secrets are a list', async (t) => {
+  t.strictSame(loadConfig({}).PREVIOUS_SECRETS, []);
+  t.strictSame(loadConfig({ PREVIOUS_SECRETS: ' One==, two,, ' }).PREVIOUS_SECRETS, ['One==', 'two']);
+});
+
 t.test('a container starts the API as `npm start` does', async (t) => {
   const read = (name: string) => readFileSync(path.resolve(import.meta.dirname, '..', name), 'utf8');
   const command = /^CMD (\[.*\])$/m.exec(read('Dockerfile'))?.[1] ?? '';
   t.equal(`exec ${JSON.parse(command).join(' ')}`, JSON.parse(read('package.json')).scripts.start);
+});
+
+t.test('the settings of the container require authentication, and have no secret that works', async (t) => {
+  const read = (name: string) => readFileSync(path.resolve(import.meta.dirname, '..', name), 'utf8');
+  const compose = read('docker-compose.yml');
+  const names = [...compose.matchAll(/\$\{(\w+):([?-])([^}]*)\}/g)].map(([, name, kind]) => `${name}${kind}`);
+  t.strictSame(names, ['ALLOWED_HOSTS-', 'SECRET?', 'PREVIOUS_SECRETS-', 'ADMIN_EMAIL-', 'ADMIN_PASSWORD-']);
+  t.notMatch(compose, /ALLOW_UNAUTHENTICATED/);
+
+  const settings = { ...parseEnv(read('.env.docker')), ALLOWED_HOSTS: 'api', ADMIN_EMAIL: '', SECRET: '' };
+  const config = loadConfig(settings);
+  t.equal(config.AUTH_MODE, 'required');
+  t.equal(config.ALLOW_UNAUTHENTICATED, false);
+  t.throws(() => checkSecrets(config), { message: /^SECRET is not set/ });
 });
 
 t.test('several containers of the API can run beside each other', async (t) => {

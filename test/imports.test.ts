@@ -15,14 +15,16 @@ const ROOMS: Record<string, readonly string[]> = {
   system: ['core'],
   processes: ['core'],
   pictures: ['core', 'system'],
-  auth: ['core'],
   db: ['core', 'system'],
+  auth: ['core', 'processes', 'db'],
   blobs: ['core', 'system', 'db'],
   backup: ['core', 'system', 'db'],
   work: ['core', 'system', 'pictures', 'blobs', 'auth'],
   http: ['core', 'processes', 'blobs', 'auth', 'work'],
+  accounts: ['core', 'auth', 'db', 'blobs', 'http'],
   images: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'blobs', 'work', 'http'],
   artifacts: ['core', 'pictures', 'auth', 'db', 'blobs', 'work', 'http', 'images'],
+  jobs: ['core', 'processes', 'auth', 'db', 'blobs', 'work', 'http'],
   manipulation: ['core', 'pictures', 'work'],
   histogram: ['core', 'pictures', 'work'],
   segmentation: ['core', 'pictures', 'work'],
@@ -31,8 +33,10 @@ const ROOMS: Record<string, readonly string[]> = {
 
 /** What a slice offers to the others; all else in its folder is its own. */
 const OFFERED: Record<string, readonly string[]> = {
+  accounts: [],
   images: ['store.ts'],
   artifacts: [],
+  jobs: [],
   manipulation: [],
   histogram: [],
   segmentation: [],
@@ -61,6 +65,9 @@ const BELOW_HTTP = [
   'system',
   'processes',
   'auth',
+  'auth/accounts',
+  'auth/passwords',
+  'auth/tokens',
   'db',
   'db/row-cache',
   'db/embedded',
@@ -71,11 +78,13 @@ const BELOW_HTTP = [
   'frames/ingest',
   'frames/reading',
   'frames/picture',
+  'jobs/queue',
 ];
 
 /** The files that put everything together, and the main modules of processes. */
 const ROOTS = new Set([
   'server.ts',
+  'ready-texts.ts',
   'config.ts',
   'services.ts',
   'app.ts',

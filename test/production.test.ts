@@ -107,7 +107,7 @@ t.test('a name that is not a dependency is refused before anything is removed', 
 
 /** A copy of what the container runs: the source and the needed packages alone. */
 function install(folder: string): string {
-  for (const name of ['src', 'prisma', 'package.json'])
+  for (const name of ['src', 'prisma', 'examples', 'package.json'])
     cpSync(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   for (const name of needed) {
     const [from, to] = [path.join(ROOT, name), path.join(folder, name)];

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { chmod, chown, cp, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -90,12 +91,6 @@ async function badSettings(t: Test): Promise<BadStart[]> {
       settings: { ...working, HOST: 'no.such.host.invalid', ALLOW_UNAUTHENTICATED: 'true' },
       says: /no\.such\.host\.invalid.*HOST/,
     },
-    { name: 'a host that others can reach', settings: { HOST: '0.0.0.0' }, says: /ALLOW_UNAUTHENTICATED/ },
-    {
-      name: 'a proxy that is not an address',
-      settings: { TRUSTED_PROXIES: 'nginx' },
-      says: /TRUSTED_PROXIES/,
-    },
     {
       name: 'a misspelt setting',
       settings: { MAX_DECODE_BYTE: '1' },
@@ -107,6 +102,108 @@ async function badSettings(t: Test): Promise<BadStart[]> {
       says: /database_url .* DATABASE_URL/,
     },
     { name: 'letters that changed places', settings: { DATA_DRI: '/tmp' }, says: /DATA_DRI .* DATA_DIR/ },
+  ];
+}
+
+/** Each would leave the service open, or would not do what it was set for. */
+async function unsafeSettings(): Promise<BadStart[]> {
+  const SECRET = randomBytes(32).toString('base64');
+  const other = randomBytes(32).toString('base64url');
+  const ADMIN = { ADMIN_EMAIL: 'ada@example.org', ADMIN_PASSWORD: 's3cret-tram-kitchen-64' };
+  const required = { AUTH_MODE: 'required' };
+  const on = { ...required, SECRET };
+  const open = { HOST: '0.0.0.0' };
+  const off = { AUTH_MODE: 'disabled' };
+  const start = (name: string, settings: Record<string, string>, says: RegExp): BadStart => ({
+    name,
+    settings,
+    says,
+  });
+  return [
+    start(
+      'no authentication on all addresses',
+      { ...open, ...off },
+      /HOST=0\.0\.0\.0.*ALLOW_UNAUTHENTICATED/,
+    ),
+    start(
+      'no authentication behind a name',
+      { PUBLIC_URL: 'https://images.example.org', ...off },
+      /PUBLIC_URL=/,
+    ),
+    start('no authentication for another host', { ALLOWED_HOSTS: 'api', ...off }, /ALLOWED_HOSTS=api/),
+    start('no authentication behind a proxy', { TRUSTED_PROXIES: '10.0.0.7', ...off }, /TRUSTED_PROXIES=10/),
+    start('no authentication for any page', { CORS_ORIGINS: '*', ...off }, /CORS_ORIGINS=\*/),
+    start('a mode that does not exist', { AUTH_MODE: 'none' }, /required, disabled for AUTH_MODE/),
+    start('both modes', { ...on, ALLOW_UNAUTHENTICATED: 'true' }, /contradict/),
+    start(
+      'neither mode',
+      { ...open, SECRET, ALLOW_UNAUTHENTICATED: 'true' },
+      /SECRET.*Decide with AUTH_MODE/,
+    ),
+    start('no secret', required, /SECRET is not set.*openssl/),
+    start('an empty secret', { ...required, SECRET: ' ' }, /SECRET is not set.*openssl/),
+    start('no secret on all addresses', open, /SECRET is not set.*HOST=0\.0\.0\.0.*openssl/),
+    start('a short secret', { ...required, SECRET: 's3cret' }, /SECRET has 6 characters.*openssl/),
+    start('a secret of one letter', { ...required, SECRET: 'x'.repeat(64) }, /SECRET is not random.*openssl/),
+    start(
+      'an example as secret',
+      { ...required, SECRET: 'changeme-changeme-s3cret-changeme-42' },
+      /SECRET is an example.*openssl/,
+    ),
+    start('a short secret that is not used', { SECRET: 's3cret' }, /SECRET has 6 characters.*openssl/),
+    start(
+      'a short previous secret',
+      { ...on, PREVIOUS_SECRETS: `${other},s3cret` },
+      /PREVIOUS_SECRETS \(number 2\) has 6 characters.*openssl/,
+    ),
+    start('previous secrets alone', { PREVIOUS_SECRETS: other }, /SECRET is not.*openssl/),
+    start(
+      'an administrator without a password',
+      { ...on, ADMIN_EMAIL: ADMIN.ADMIN_EMAIL },
+      /ADMIN_PASSWORD is not/,
+    ),
+    start(
+      'a password without an administrator',
+      { ...on, ADMIN_PASSWORD: ADMIN.ADMIN_PASSWORD },
+      /ADMIN_EMAIL is not/,
+    ),
+    start(
+      'an administrator without an address',
+      { ...on, ...ADMIN, ADMIN_EMAIL: 's3cret' },
+      /ADMIN_EMAIL is not an/,
+    ),
+    start(
+      'a weak password',
+      { ...on, ...ADMIN, ADMIN_PASSWORD: 's3cret' },
+      /12 to 256 characters for ADMIN_PASSWORD/,
+    ),
+    start(
+      'a common password',
+      { ...on, ...ADMIN, ADMIN_PASSWORD: 's3crets3crets3cret' },
+      /guess for ADMIN_PASSWORD/,
+    ),
+    start('a password that is the secret', { ...on, ...ADMIN, ADMIN_PASSWORD: SECRET }, /are the same/),
+    ...['true', '*', 'all'].map((value) =>
+      start(
+        `TRUSTED_PROXIES=${value}`,
+        { TRUSTED_PROXIES: value },
+        /TRUSTED_PROXIES: ".+" would believe every client/,
+      ),
+    ),
+    ...['0.0.0.0/0', '::/0', '127.0.0.1/1'].map((value) =>
+      start(
+        `TRUSTED_PROXIES=${value}`,
+        { TRUSTED_PROXIES: value },
+        /TRUSTED_PROXIES: ".+" is so large a network/,
+      ),
+    ),
+    start('a proxy that is not an address', { TRUSTED_PROXIES: 'nginx' }, /TRUSTED_PROXIES: "nginx" is not/),
+    start('another name for the proxies', { TRUST_PROXY: 'true' }, /TRUST_PROXY .* TRUSTED_PROXIES/),
+    start(
+      'a password in the address',
+      { PUBLIC_URL: 'https://x:s3cret@localhost' },
+      /PUBLIC_URL contains .* password/,
+    ),
   ];
 }
 
@@ -306,7 +403,13 @@ async function chownAll(folder: string, uid: number, gid: number): Promise<void>
     await chown(path.join(folder, entry), uid, gid);
 }
 
-for (const [kind, cases] of Object.entries({ badSettings, badDatabases, badFolders, damagedData })) {
+for (const [kind, cases] of Object.entries({
+  badSettings,
+  unsafeSettings,
+  badDatabases,
+  badFolders,
+  damagedData,
+})) {
   t.test(`${kind}: each start ends with one sentence`, async (t) => {
     const limit = pLimit(2);
     await Promise.all(
@@ -324,9 +427,11 @@ for (const [kind, cases] of Object.entries({ badSettings, badDatabases, badFolde
           t.equal(code, 1, `${name}: exit code`);
           t.match(output, says, `${name}: ${output}`);
           t.match(output, /^Coreframe cannot start\./, `${name}: says what is the matter`);
+          t.equal(server.errors().trim(), output, `${name}: on standard error alone`);
           t.notMatch(output, /^\s+at /m, `${name}: no stack`);
-          t.ok(output.split('\n').length <= 3, `${name}: ${output.split('\n').length} lines`);
+          t.equal(output.split('\n').length, 1, `${name}: one line`);
           t.notMatch(output, /s3cret/, `${name}: no password`);
+          if (settings.SECRET?.trim()) t.notOk(output.includes(settings.SECRET), `${name}: no secret`);
           t.ok(ms < allowedMs(5_000), `${name}: ${Math.round(ms)} ms`);
         }),
       ),
@@ -352,9 +457,10 @@ TEMP_JSON_DIR=temp_jsons
 const hasTerminals = spawnSync('script', ['--version']).status === 0;
 const needsTerminals = hasTerminals ? {} : { skip: 'needs the command `script`' };
 
-t.test('on a terminal, the first lines are for a person', needsTerminals, async (t) => {
+/** Starts the service on a terminal of its own. */
+async function startOnTerminal(t: Test, extra: Record<string, string> = {}) {
   const { url } = await createTestDatabase(t);
-  const settings = { DATABASE_URL: url, DATA_DIR: await makeReachableFolder(t), SHELL: '/bin/sh' };
+  const settings = { DATABASE_URL: url, DATA_DIR: await makeReachableFolder(t), SHELL: '/bin/sh', ...extra };
   const command = `exec ${process.execPath} src/server.ts`;
   const server = spawnServer(t, settings, [
     'script',
@@ -364,15 +470,35 @@ t.test('on a terminal, the first lines are for a person', needsTerminals, async 
     command,
     '/dev/null',
   ]);
-  t.ok(await eventually(() => server.output().includes('Nobody has to log in'), 30_000));
-  const text = server.output().replaceAll('\r', '');
+  t.ok(await eventually(() => server.output().includes('The log follows'), 30_000));
+  return { server, text: server.output().replaceAll('\r', '') };
+}
+
+t.test('on a terminal, the first lines are for a person', needsTerminals, async (t) => {
+  const { server, text } = await startOnTerminal(t);
   t.match(
     text,
     /^\nCoreframe [\d.]+ is ready\.\n\n {2}Docs {2}http:\/\/127\.0\.0\.1:\d+\/docs\n {2}Data {2}in the PostgreSQL of/,
   );
+  t.match(text, /\n\nNobody has to log in\. The log follows/);
   t.notMatch(text, /^\{/m, 'no JSON before the first request');
   const [, docs = ''] = /Docs {2}(\S+)/.exec(text) ?? [];
   t.equal((await fetch(docs)).status, 200);
   t.ok(await eventually(() => /^\{.*"path":"\/docs/m.test(server.output())), 'then the log');
+  server.child.kill('SIGKILL');
+});
+
+t.test('on a terminal, the command that creates the first administrator works', needsTerminals, async (t) => {
+  const SECRET = randomBytes(32).toString('base64');
+  const { server, text } = await startOnTerminal(t, { AUTH_MODE: 'required', SECRET });
+  t.notMatch(text, /Nobody has to log in/);
+  const [, command = ''] = /\n\n( {2}curl .+?)\n\n/s.exec(text) ?? [];
+  const filled = command
+    .replace('"email": "…"', '"email": "ada@example.org"')
+    .replace('"password": "…"', '"password": "purple-tram-kitchen-64"');
+  const run = () => spawnSync('bash', ['-c', `${filled} -sS`], { encoding: 'utf8' }).stdout;
+  t.match(JSON.parse(run()), { email: 'ada@example.org', role: 'admin' });
+  t.match(JSON.parse(run()), { status: 409, code: 'already_set_up' });
+  t.equal(server.output().match(/cfs_/g)?.length, 1, 'the token is printed once');
   server.child.kill('SIGKILL');
 });

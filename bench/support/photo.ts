@@ -37,9 +37,13 @@ export async function preparePhoto(folder: string): Promise<string> {
 }
 
 /** Uploads a picture. */
-export async function uploadPhoto(url: string, file: string): Promise<{ id: string }> {
+export async function uploadPhoto(
+  url: string,
+  file: string,
+  headers: Record<string, string> = {},
+): Promise<{ id: string }> {
   const body = formOf('files', await readFile(file), path.basename(file));
-  const response = await fetch(`${url}/images`, { method: 'POST', body });
+  const response = await fetch(`${url}/images`, { method: 'POST', body, headers });
   const { results } = (await response.json()) as { results: { image?: { id: string } }[] };
   const image = results[0]?.image;
   if (!image) throw new Error(`The photo was not stored: ${response.status} ${JSON.stringify(results)}`);

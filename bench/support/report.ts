@@ -45,7 +45,7 @@ export function printReport(report: Comparison[] | BenchReport): void {
     sum(floor.cpu).toFixed(2),
     (sum(floor.cpu) / sum(ours.cpu)).toFixed(3),
   ]);
-  console.log(`\n${formatTable([head, ...rows])}\n`);
+  if (rows.length > 0) console.log(`\n${formatTable([head, ...rows])}\n`);
   for (const { name, what, ours, floor, ratios, caches } of comparisons) {
     console.log(`${name}: ${what}; ${ours.operations} operations per side in ${ratios.length} pairs of runs`);
     console.log(`  CPU ms per operation: ours ${describeCpu(ours)}; floor ${describeCpu(floor)}`);

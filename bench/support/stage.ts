@@ -14,7 +14,7 @@ export type LoadClient = Worker<Load, LoadResult>;
 export type TransferClient = Worker<Transfer, TransferResult>;
 
 /** What one benchmark starts. Everything is stopped when it ends, last started first. */
-class Stage {
+export class Stage {
   /** New and empty, on the disk of the system's temporary folder. */
   readonly folder: string;
   readonly #closers: (() => Promise<unknown>)[] = [];

@@ -48,12 +48,14 @@ This path does not exist. Did you mean POST /images/5c5c1f0e…/transform with {
 
 All spellings of a value make the same artifact.
 
+[Validation](validation.md) shows the answers to many wrong requests, beside those of FastAPI.
+
 ## All problems
 
 After the headers of a response have been sent, a failure closes the connection, so a truncated response never looks
 complete.
 
-A JSON body may have at most ${MAX_JSON_BYTES / 1024 / 1024} MiB, ${JSON_LIMITS.values} values, ${JSON_LIMITS.depth} levels and, in one object, ${JSON_LIMITS.members} members.
+A JSON body may have at most ${MAX_JSON_BYTES / 1024 / 1024} MiB, ${JSON_LIMITS.values} values, ${JSON_LIMITS.depth} levels and, in one object, ${JSON_LIMITS.members} members. That of a job may also have the ids of \`MAX_JOB_ITEMS\` images.
 
 ${table(['status', 'code', 'title', 'when', 'what to do'], rows)}
 `;

@@ -20,6 +20,7 @@ export function metricsPage(): string {
       connections: () => ({ active: 0, idle: 0, waiting: 0 }),
       tableBytes: async () => undefined,
     },
+    jobs: { work: async () => undefined, workers: () => [], expiredLeases: () => 0 },
   });
   const rows = registry
     .getMetricsAsArray()
@@ -34,8 +35,8 @@ export function metricsPage(): string {
 ${GENERATED}
 
 \`GET /metrics\` returns these in the Prometheus text format, and the usual ones of a Node process (\`process_…\`, \`nodejs_…\`). They
-are about one API process and its image processes; only \`coreframe_stored_table_bytes\` is the same for all processes on a
-database. A scrape takes a few milliseconds, or at most a second if the database does not answer.
+are about one API process and its image processes. What is the same for all processes on a database: \`coreframe_stored_table_bytes\`,
+\`coreframe_jobs_…\`, \`coreframe_job_items_…\`, \`coreframe_job_lease_overdue_seconds\` and \`coreframe_job_longest_attempt_seconds\`; take the \`max\` of them, not the \`sum\`. A scrape takes a few milliseconds, or at most a second if the database does not answer.
 
 ${table(['metric', 'type', 'labels', 'meaning'], rows)}
 `;

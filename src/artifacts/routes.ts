@@ -31,6 +31,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
   app.get(
     '/artifacts',
     {
+      config: { access: 'images:read' },
       schema: {
         operationId: 'listArtifacts',
         tags,
@@ -51,6 +52,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
     app.get(
       `${path}/artifacts`,
       {
+        config: { access: 'images:read' },
         schema: {
           operationId: `list${name}Artifacts`,
           tags,
@@ -76,6 +78,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
   app.get(
     '/artifacts/:id',
     {
+      config: { access: 'images:read' },
       schema: {
         operationId: 'getArtifact',
         tags,
@@ -93,7 +96,7 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
 
   await app.register(storedRoutes, {
     resource,
-    mediaType: '*/*',
+    mediaTypes: contentTypes(operations.values()),
     blobs,
     async find({ owner, log }, id) {
       const artifact = await artifacts.getContent(owner, id);
@@ -103,3 +106,12 @@ export const artifactRoutes: FastifyPluginAsyncTypebox<ArtifactRoutesOptions> = 
     delete: (owner, id) => artifacts.delete(owner, id),
   });
 };
+
+/** The media types of what operations store as the content of artifacts. */
+function contentTypes(operations: Iterable<Operation>): string[] {
+  const answers = [...operations].flatMap(({ routes, view }) => [
+    ...routes.flatMap(({ get }) => (get?.part === 'content' ? [get.bytes] : [])),
+    ...(view === null ? [] : [view.bytes]),
+  ]);
+  return [...new Set(answers.flatMap(({ content }) => Object.keys(content)))];
+}

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Type } from '@sinclair/typebox';
 import type { OwnerId } from '../auth/owner.ts';
 import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
-import { CursorId, CursorTime, decodeCursor, type Page, toPage } from '../core/cursor.ts';
+import { decodeTimeCursor, type Page, toTimePage } from '../core/cursor.ts';
 import { AppError } from '../core/errors.ts';
 import {
   type Database,
@@ -15,6 +14,7 @@ import { KnownRows } from '../db/row-cache/known-rows.ts';
 import type { Artifact, NewArtifact } from '../work/artifact.ts';
 import type { StoredRef } from '../work/inputs.ts';
 import type { ArtifactRepository } from '../work/make.ts';
+import type { Work } from '../work/work.ts';
 import { blobsOf, deleteDerivedFrom, NAMED_BLOBS, type NamedBlobs } from './delete-derived.ts';
 import type { ArtifactListQuery } from './schemas.ts';
 
@@ -22,6 +22,12 @@ import type { ArtifactListQuery } from './schemas.ts';
 export type ArtifactContent = Pick<
   Artifact,
   'id' | 'sha256' | 'size' | 'filename' | 'mediaType' | 'retention' | 'idleMs'
+>;
+
+/** What is needed to pack the files of artifacts. */
+export type ArtifactFile = Pick<
+  Artifact,
+  'id' | 'operation' | 'filename' | 'sha256' | 'size' | 'document' | 'createdAt'
 >;
 
 /** The part of a logger that is needed here. */
@@ -46,10 +52,15 @@ const COLUMNS = `a.id, a.kind, a.operation, a.version, a.parameters, a.sha256, a
 /** A row of these columns. */
 type Row = Omit<Artifact, 'document'> & { documentSha256: Buffer | null; documentSize: number | null };
 
-function toArtifact({ documentSha256, documentSize, ...artifact }: Row): Artifact {
+/** The columns of an artifact's document as one value. */
+function withDocument<Columns extends { documentSha256: Buffer | null; documentSize: number | null }>({
+  documentSha256,
+  documentSize,
+  ...others
+}: Columns) {
   const document =
     documentSha256 === null || documentSize === null ? null : { sha256: documentSha256, size: documentSize };
-  return { ...artifact, document };
+  return { ...others, document };
 }
 
 /** Minimum time between two recorded uses of a cached artifact. */
@@ -57,8 +68,6 @@ const TOUCH_AFTER_MS = 60_000;
 
 /** Half a KB each. */
 const KNOWN_CONTENTS = 10_000;
-
-const CursorSchema = Type.Tuple([CursorTime, CursorId]);
 
 /** No `ON CONFLICT`: if an equal artifact came first, the transaction must fail, so that its bytes are not stored. */
 const INSERT = `WITH stored AS (
@@ -105,6 +114,19 @@ export class ArtifactStore implements ArtifactRepository {
     return content;
   }
 
+  /** The files of those of the artifacts that exist. */
+  async files(owner: OwnerId, ids: readonly string[]): Promise<ArtifactFile[]> {
+    const { rows } = await this.#database.pool.query<
+      Omit<ArtifactFile, 'document'> & { documentSha256: Buffer | null; documentSize: number | null }
+    >(
+      `SELECT id, operation, filename, sha256, size::float8 AS size, created_at AS "createdAt",
+              document_sha256 AS "documentSha256", document_size::float8 AS "documentSize"
+       FROM artifacts WHERE id = ANY($1) AND owner_id = $2`,
+      [ids, owner],
+    );
+    return rows.map(withDocument);
+  }
+
   async findByKey(owner: OwnerId, key: Buffer): Promise<Artifact | undefined> {
     return this.#find(owner, 'key', key);
   }
@@ -133,8 +155,7 @@ export class ArtifactStore implements ArtifactRepository {
    * @param input only artifacts that have this image or artifact as a direct input
    */
   async list(owner: OwnerId, query: ArtifactListQuery, input?: StoredRef): Promise<Page<Artifact>> {
-    const [createdAt, after] =
-      query.cursor === undefined ? [null, null] : decodeCursor(query.cursor, CursorSchema);
+    const [createdAt, after] = decodeTimeCursor(query.cursor);
     const { kind, operation, retention, created_after: from, created_before: before, limit } = query;
     const column = input?.type === 'artifact' ? 'input_artifact_id' : 'image_id';
     const ofInput = `EXISTS (SELECT FROM artifact_inputs i WHERE i.artifact_id = a.id AND i.${column} = $10)`;
@@ -153,13 +174,31 @@ export class ArtifactStore implements ArtifactRepository {
         kind,
         operation,
         retention,
-        from,
-        before,
+        // PostgreSQL refuses some of the zones that RFC 3339 allows.
+        from && new Date(from),
+        before && new Date(before),
         limit + 1,
         ...(input ? [input.id] : []),
       ],
     );
-    return toPage(rows.map(toArtifact), limit, ({ createdAt, id }) => [createdAt.toISOString(), id]);
+    return toTimePage(rows.map(withDocument), limit);
+  }
+
+  /** How many of the images of a format have an artifact of this work. */
+  async countMade(
+    owner: OwnerId,
+    { operation, version, params }: Pick<Work, 'operation' | 'version' | 'params'>,
+    images: { format: string; ids: readonly string[] },
+  ): Promise<number> {
+    const { rows } = await this.#database.pool.query<{ count: number }>(
+      `SELECT count(*)::int AS count FROM unnest($5::uuid[]) AS given (id)
+       JOIN images i ON i.id = given.id AND i.format = $6
+       JOIN artifact_inputs s ON s.image_id = i.id AND s.position = 0
+       JOIN artifacts a ON a.id = s.artifact_id AND a.owner_id = $1
+       WHERE a.operation = $2 AND a.version = $3 AND a.parameters = $4`,
+      [owner, operation, version, JSON.stringify(params), images.ids, images.format],
+    );
+    return rows[0]?.count ?? 0;
   }
 
   /** @returns false if the artifact no longer exists */
@@ -251,7 +290,7 @@ export class ArtifactStore implements ArtifactRepository {
       text: `SELECT ${COLUMNS} FROM artifacts a WHERE a.${column} = $1 AND a.owner_id::text = $2`,
       values: [value, owner],
     });
-    return rows[0] && toArtifact(rows[0]);
+    return rows[0] && withDocument(rows[0]);
   }
 
   /** Without the JSON columns and the inputs, which make up half the cost of reading an artifact. */

@@ -15,8 +15,13 @@ export interface Table {
   sequenceColumns: string[];
 }
 
-/** Tables that are not copied as rows: chunks are files by hash, and migrations record themselves when they are applied. */
-const NOT_COPIED: readonly string[] = ['blob_chunks', '_prisma_migrations'];
+const MIGRATIONS = '_prisma_migrations';
+
+/**
+ * Tables whose rows are not copied. Chunks are files by hash, and migrations record themselves when they are applied. Sessions that were
+ * ended after a backup must not come back with it, so a restored database has none. Attempts to log in are counted anew.
+ */
+export const NOT_COPIED: readonly string[] = ['blob_chunks', MIGRATIONS, 'sessions', 'log_in_attempts'];
 
 const TABLES = `
   SELECT c.relname AS name,
@@ -48,7 +53,7 @@ export async function readTables(
   migrations: readonly Migration[],
 ): Promise<{ tables: Table[]; foreign: string[] }> {
   const { rows } = await client.query<Omit<Table, 'order'> & { order: string | null }>(TABLES);
-  const isOurs = (name: string) => NOT_COPIED.includes(name) || createsTable(migrations, name);
+  const isOurs = (name: string) => name === MIGRATIONS || createsTable(migrations, name);
   const tables = rows
     .filter(({ name }) => isOurs(name) && !NOT_COPIED.includes(name))
     .map(({ order, ...table }) => {

@@ -22,6 +22,12 @@ export const PageQuery = {
   ),
 };
 
+/** What a list is asked for. */
+export interface PageOptions {
+  limit: number;
+  cursor?: string;
+}
+
 /** A page of items, newest first unless sorted otherwise. */
 export function PageOf(item: string, description: string) {
   return Type.Object(
@@ -91,4 +97,23 @@ export function decodeCursor<T extends TSchema>(cursor: string, schema: T): Stat
   }
   const expected = 'a cursor from this list (next_cursor of the previous page, with the same sort)';
   throw parameterError('/cursor', expected, cursor);
+}
+
+const TimePosition = Type.Tuple([CursorTime, CursorId]);
+
+/**
+ * Where a list that is sorted by time, newest first, continues: the time and id of the last row; nulls for the first page.
+ *
+ * @throws AppError `validation_failed`
+ */
+export function decodeTimeCursor(cursor: string | undefined): [time: string, id: string] | [null, null] {
+  return cursor === undefined ? [null, null] : decodeCursor(cursor, TimePosition);
+}
+
+/** A page of such a list, from rows that were read with a limit one higher than the page's own. */
+export function toTimePage<Row extends { createdAt: Date; id: string }>(
+  rows: readonly Row[],
+  limit: number,
+): Page<Row> {
+  return toPage(rows, limit, ({ createdAt, id }) => [createdAt.toISOString(), id]);
 }

@@ -7,21 +7,33 @@ export const ERROR_CODES = [
   'malformed_multipart',
   'malformed_request',
   'incomplete_body',
+  'authentication_required',
+  'invalid_credential',
+  'log_in_failed',
   'host_not_allowed',
   'cross_site_request',
+  'insufficient_scope',
+  'log_in_required',
+  'registration_closed',
   'not_found',
   'method_not_allowed',
   'not_acceptable',
   'request_timeout',
   'conflict',
+  'email_taken',
+  'last_admin',
+  'already_set_up',
   'precondition_failed',
   'file_too_large',
   'request_too_large',
   'too_many_files',
+  'quota_exceeded',
   'unsupported_media_type',
   'unsupported_image_format',
   'range_not_satisfiable',
   'expectation_failed',
+  'too_many_attempts',
+  'too_many_streams',
   'headers_too_large',
   'validation_failed',
   'undecodable_image',
@@ -30,6 +42,7 @@ export const ERROR_CODES = [
   'operation_timeout',
   'memory_limit_exceeded',
   'decoder_crashed',
+  'worker_lost',
   'internal_error',
   'overloaded',
   'operation_interrupted',
@@ -54,6 +67,8 @@ interface AppErrorOptions extends ErrorOptions {
   errors?: readonly Fault[];
   /** Seconds after which the client should try again. */
   retryAfter?: number;
+  /** The scope that the credential does not have. */
+  scope?: string;
 }
 
 /** A failure with a public explanation: the client sees `detail`, and only the log shows `cause`. */
@@ -63,6 +78,7 @@ export class AppError extends Error {
   readonly detail: string;
   readonly errors: readonly Fault[];
   readonly retryAfter: number | undefined;
+  readonly scope: string | undefined;
 
   constructor(code: ErrorCode, detail: string, options: AppErrorOptions = {}) {
     super(detail, options);
@@ -70,6 +86,7 @@ export class AppError extends Error {
     this.detail = detail;
     this.errors = options.errors ?? [];
     this.retryAfter = options.retryAfter;
+    this.scope = options.scope;
   }
 }
 

@@ -83,9 +83,21 @@ export function parameterError(
  */
 export function relocatedFault<F extends Fault>(fault: F, path: string): F {
   const [inner, outer] = [nameOf(fault.path), nameOf(path)];
-  if (inner === '' || outer === '' || inner.replace(/\[.*/, '') === outer) return { ...fault, path };
+  if (inner === '' || outer === '' || [inner, inner.replace(/\[.*/, '')].includes(outer)) {
+    return { ...fault, path };
+  }
   const message = fault.message.replace(` for ${inner} but`, () => ` for ${inner} of ${outer} but`);
   return { ...fault, path, message };
+}
+
+/** The error, with its faults at other paths and the detail to match; what has no faults is unchanged. */
+export function relocatedError(error: unknown, relocate: (fault: Fault) => Fault): unknown {
+  if (!(error instanceof AppError) || error.errors.length === 0) return error;
+  const errors = error.errors.map(relocate);
+  // The detail begins with the first message.
+  const [before, after] = [error.errors[0]?.message ?? '', errors[0]?.message ?? ''];
+  const detail = error.detail.startsWith(before) ? after + error.detail.slice(before.length) : error.detail;
+  return new AppError(error.code, detail, { errors, cause: error });
 }
 
 /** The first faults of something, and the number of all. */

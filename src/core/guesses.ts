@@ -33,6 +33,9 @@ const PARAMETERS: readonly [meant: readonly string[], guesses: string][] = [
   ],
   [['color'], 'rgb hex tintcolor'],
   [['colormap'], 'cmap palette colourmap lut colors'],
+  // Jobs
+  [['image_ids'], 'ids images imageid inputs files'],
+  [['parameters'], 'params options arguments args'],
   // Steps
   [['sigma'], 'blurradius radius strength amount stddev std blur sd'],
   [['angle'], 'degrees degree deg rotation rotate theta'],

@@ -8,6 +8,9 @@ export const logSettings = {
   }),
 };
 
+/** @fastify/multipart logs the headers of an upload at the level `trace`, with its credential. */
+export const LOG_REDACTION = { paths: ['busboyOptions.headers'], remove: true };
+
 /**
  * The log on standard output. Lines are buffered for up to 0.1 s, because each write is a system call. A process that exits
  * writes its buffer; one that is killed loses it. If the disk is full or the reader has gone, the process runs on without a
@@ -31,6 +34,7 @@ export function createLogger(level: string): Logger {
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       base: null,
+      redact: LOG_REDACTION,
     },
     output,
   );

@@ -7,20 +7,24 @@ const LONG_NAME = 10;
  * Finds environment variables that look like misspelt settings. Names of one word are too close to variables of other programs
  * (`HOST`, `HOSTS`) and are not compared.
  *
+ * @param otherNames names by which settings are known elsewhere, each with the setting
  * @returns the name of each variable with the setting that was probably meant
  */
 export function misspeltSettings(
   settings: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
+  otherNames: Readonly<Record<string, string>> = {},
 ): { given: string; meant: string }[] {
   const known = new Set(settings);
   const candidates = settings.filter((name) => name.includes('_'));
   return Object.keys(env).flatMap((given) => {
     if (known.has(given)) return [];
     const upper = given.toUpperCase();
-    const meant = candidates.find(
-      (name) => editDistance(upper, name) <= (Math.min(name.length, upper.length) < LONG_NAME ? 1 : 2),
-    );
+    const meant =
+      otherNames[upper] ??
+      candidates.find(
+        (name) => editDistance(upper, name) <= (Math.min(name.length, upper.length) < LONG_NAME ? 1 : 2),
+      );
     return meant === undefined ? [] : [{ given, meant }];
   });
 }

@@ -9,6 +9,7 @@ import {
   mismatch,
   parameterFault,
   showValue,
+  Words,
 } from './faults.ts';
 import { didYouMean, suggestChoice, suggestParameter } from './suggestion.ts';
 
@@ -55,6 +56,7 @@ function pathOf({ keyword, instancePath, params }: ErrorObject): string {
 function toFault(path: string, error: ErrorObject): Fault {
   const { keyword, params, data } = error;
   const schema: ValueSchema = error.parentSchema ?? {};
+  const received = holdsSecret(schema) ? withoutSecret(data) : data;
   switch (keyword) {
     case 'required': {
       const { [String(params.missingProperty)]: missing } = schema.properties ?? {};
@@ -68,12 +70,23 @@ function toFault(path: string, error: ErrorObject): Fault {
       return parameterFault(path, 'a value that differs from all previous items', item);
     }
     case VALUE_KEYWORD:
-      return parameterFault(path, String(params.expected), data);
+      return parameterFault(path, String(params.expected), received);
     default: {
-      const { message } = parameterFault(path, expectationOf(schema) + wayOut(error, schema), data);
+      const { message } = parameterFault(path, expectationOf(schema) + wayOut(error, schema), received);
       return { path, message: message + didYouMean(nearChoice(schema, data)) };
     }
   }
+}
+
+/** Whether a value is a password or token, or should be an object with one. */
+function holdsSecret({ format, properties = {} }: ValueSchema): boolean {
+  return format === 'password' || Object.values(properties).some(holdsSecret);
+}
+
+/** A password or token in words, because messages are logged. */
+function withoutSecret(data: unknown): unknown {
+  if (typeof data === 'string') return new Words(counted(data.length, 'character'));
+  return typeof data === 'number' ? new Words('a number') : data;
 }
 
 function unknownParameter(given: string, { properties = {} }: ValueSchema): string {
@@ -191,11 +204,13 @@ const FORMATS: Record<string, string> = {
   'opaque-color': 'a colour without transparency such as red, #336699, 369 or rgb(51, 102, 153)',
   uuid: 'a UUID',
   uri: 'a URI',
+  email: 'an e-mail address of at most 254 characters (such as ada@example.org)',
   'date-time': 'a date and time with a zone, from year 1 on (such as 2026-11-20T09:30:00Z)',
 };
 
 function textOf({ format, pattern, examples, minLength, maxLength }: ValueSchema): string {
-  if (format !== undefined) return FORMATS[format] ?? `text in the format ${format}`;
+  // `password` only tells forms to hide what is typed.
+  if (format !== undefined && format !== 'password') return FORMATS[format] ?? `text in the format ${format}`;
   const amount = amountOf(minLength, maxLength, 'character');
   const length = amount === '' ? '' : ` of ${amount}`;
   if (pattern === undefined) return `text${length}`;

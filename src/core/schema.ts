@@ -29,9 +29,43 @@ export function Nullable<const T extends 'string' | 'number' | 'integer'>(
   return Type.Unsafe<(T extends 'string' ? string : number) | null>({ type: [type, 'null'], ...options });
 }
 
+/** One of the given strings or null. */
+export function NullableEnum<const T extends readonly string[]>(
+  values: T,
+  options: SchemaOptions = {},
+): TUnsafe<T[number] | null> {
+  return Type.Unsafe<T[number] | null>({ type: ['string', 'null'], enum: [...values, null], ...options });
+}
+
+/** One of the given integers. */
+export function IntegerEnum<const T extends readonly number[]>(
+  values: T,
+  options: SchemaOptions = {},
+): TUnsafe<T[number]> {
+  return Type.Unsafe<T[number]>({ type: 'integer', enum: values, ...options });
+}
+
+/** A named object or null, as OpenAPI 3.1 writes it. Readers see the titles of the branches. */
+export function NullableRef<T extends TSchema>(schema: T, options: SchemaOptions = {}) {
+  return Type.Unsafe<Static<T> | null>({
+    anyOf: [{ $ref: `${schema.$id}#` }, { type: 'null', title: 'Null' }],
+    ...options,
+  });
+}
+
+/** The bytes of a file in a multipart form. */
+export function FileUpload(options: SchemaOptions = {}) {
+  return Type.Unsafe<unknown>({ type: 'string', format: 'binary', ...options });
+}
+
 /** An RFC 3339 date and time with its zone. */
 export function Timestamp(options: SchemaOptions = {}) {
   return Type.String({ format: 'date-time', examples: ['2026-11-20T09:30:00.000Z'], ...options });
+}
+
+/** A date and time, or null. */
+export function NullableTimestamp(options: SchemaOptions = {}) {
+  return Nullable('string', { format: 'date-time', ...options });
 }
 
 /** A resource's identifier. */

@@ -43,5 +43,6 @@ export function readSettings<Properties extends TProperties>(
   const isValid = (value: unknown): value is Settings<Properties> => validate(value);
   if (isValid(candidate)) return candidate;
   const faults = schemaFaults(validate.errors).listed.map(({ message }) => message);
-  throw new ConfigError(`Bad configuration:\n  ${faults.join('\n  ')}`);
+  const list = faults.length === 1 ? ` ${faults[0]}.` : `\n  ${faults.join('\n  ')}`;
+  throw new ConfigError(`Bad configuration:${list}`);
 }

@@ -7,11 +7,14 @@ const SAME = [
   ['center', 'centre'],
   ['normalize', 'normalise'],
   ['color', 'colour'],
+  ['comma', ','],
+  ['semicolon', ';'],
+  ['tab', '\t', '\\t'],
 ];
 
 /**
- * The one of the choices that a client spelled differently: in another case, with hyphens for underscores, or like `jpg` for `jpeg`.
- * Undefined if none or more than one is meant.
+ * The one of the choices that a client spelled differently: in another case, with hyphens for underscores, or like `jpg` for `jpeg`
+ * and `;` for `semicolon`. Undefined if none or more than one is meant.
  */
 export function respelledChoice(given: string, choices: readonly string[]): string | undefined {
   const plain = plainSpelling(given);
@@ -21,7 +24,8 @@ export function respelledChoice(given: string, choices: readonly string[]): stri
 }
 
 function plainSpelling(text: string): string {
-  return text.trim().toLowerCase().replaceAll('-', '_');
+  // A tab is a word here, not a blank around one.
+  return text === '\t' ? text : text.trim().toLowerCase().replaceAll('-', '_');
 }
 
 const TRUE = ['true', '1', 'yes', 'on'];

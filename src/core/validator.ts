@@ -23,8 +23,9 @@ const buildCompiler = AjvCompiler();
 /** As PostgreSQL reads it; Ajv's own format also allows the prefix `urn:uuid:` (RFC 4122, 3). */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
-/** PostgreSQL has no year 0. */
-const YEAR_1 = Date.parse('0001-01-01T00:00:00Z');
+/** PostgreSQL has no year 0, and ISO 8601 writes years from 10000 in another way. */
+const FIRST_TIME = Date.parse('0001-01-01T00:00:00Z');
+const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
 
 /** Added to every list of choices: it replaces another spelling of one by the one in the list. */
 const CHOICES = 'x-choices';
@@ -55,7 +56,8 @@ const onCreate = (ajv: Ajv): void => {
     compile: respell,
   });
   // Date and PostgreSQL have no leap seconds: Date.parse gives NaN for one.
-  ajv.addFormat('date-time', { validate: (text: string) => validate(text) && Date.parse(text) >= YEAR_1 });
+  const isStorable = (time: number) => time >= FIRST_TIME && time <= LAST_TIME;
+  ajv.addFormat('date-time', { validate: (text: string) => validate(text) && isStorable(Date.parse(text)) });
 };
 
 /** What is expected of every value, whatever its schema says; undefined if the value meets it. */
@@ -73,15 +75,22 @@ function isFaulty(value: unknown): boolean {
   return Object.values(value).some(isFaulty);
 }
 
-/** Such faults of a value and of all values inside it. */
-function valueErrors(value: unknown, instancePath = ''): ErrorObject[] {
+/**
+ * Such faults of a value and of all values inside it.
+ *
+ * @param schema says which values are secret
+ */
+function valueErrors(value: unknown, schema: unknown, instancePath = ''): ErrorObject[] {
   if (typeof value === 'object' && value !== null) {
+    const { properties = {} } = Object(schema) as { properties?: Record<string, unknown> };
     return Object.entries(value).flatMap(([name, member]) =>
-      valueErrors(member, `${instancePath}/${escapePointer(name)}`),
+      valueErrors(member, properties[name], `${instancePath}/${escapePointer(name)}`),
     );
   }
   const expected = unmetByValue(value);
-  return expected === undefined ? [] : [valueError(instancePath, expected, value)];
+  return expected === undefined
+    ? []
+    : [{ ...valueError(instancePath, expected, value), parentSchema: Object(schema) }];
 }
 
 /**
@@ -131,6 +140,15 @@ function placedAsSent(error: ErrorObject, single: readonly string[]): ErrorObjec
   return single.includes(list) ? { ...error, instancePath: list } : error;
 }
 
+/** The function with its result kept from the first call on. */
+export function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
 /** Checks a value. Fills in the defaults of its schema and converts text, both in place. */
 export interface Validate {
   (data: unknown): boolean;
@@ -142,34 +160,41 @@ export interface Validate {
 /** Schemas that other schemas refer to, by their names (`$id`). */
 export type SharedSchemas = Parameters<typeof buildCompiler>[0];
 
-/** Compiles schemas with the service's rules, for JSON or for text (queries, paths, headers, the environment). */
+/**
+ * Compiles schemas with the service's rules, for JSON or for text (queries, paths, headers, the environment). A schema is compiled when its
+ * first value is checked: the schemas of all routes together take as long as the rest of the start.
+ */
 export function validatorCompiler(
   input: keyof typeof COERCION,
   sharedSchemas: SharedSchemas = {},
 ): (schema: unknown) => Validate {
-  const compile = buildCompiler(withOwnRules(sharedSchemas) as SharedSchemas, {
-    customOptions: { ...STRICT, coerceTypes: COERCION[input] },
-    onCreate,
-  });
+  const compile = once(() =>
+    buildCompiler(withOwnRules(sharedSchemas) as SharedSchemas, {
+      customOptions: { ...STRICT, coerceTypes: COERCION[input] },
+      onCreate,
+    }),
+  );
   return (schema) => {
+    const ownSchema = withOwnRules(schema);
     // The compiler takes a part of a route, although its type asks for a bare schema.
-    const validate = compile({ schema: withOwnRules(schema) });
+    const validator = once(() => compile()({ schema: ownSchema }));
     // Text has no structure, so the parameters are those at the top.
     const isText = input === 'text';
     const booleans = isText ? namesOfType(schema, 'boolean') : [];
     const lists = isText ? namesOfType(schema, 'array') : [];
     // `isFaulty` recurses, so it runs only on valid values: the schema limits their depth.
     const check = (data: unknown): boolean => {
+      const validate = validator();
       respellBooleans(data, booleans);
       const single = singleValues(data, lists);
       const isValid = validate(data) === true;
       if (isValid && !isFaulty(data)) return true;
-      const errors = isValid ? valueErrors(data) : (validate.errors ?? []);
+      const errors = isValid ? valueErrors(data, schema) : (validate.errors ?? []);
       check.errors = errors.map((error) => placedAsSent(error, single));
       return false;
     };
     check.errors = [] as ErrorObject[];
-    check.schema = validate.schema;
+    check.schema = ownSchema as AnySchema;
     return check;
   };
 }

@@ -25,6 +25,13 @@ const UNAVAILABLE_STATES: ReadonlySet<string> = new Set([
 ]);
 const STORAGE_STATES: ReadonlySet<string> = new Set(['53100', '58030']); // disk_full, io_error
 
+/** Raised by the triggers that count stored bytes. */
+const QUOTA_STATE = 'CF001';
+
+const FOREIGN_KEY_STATE = '23503'; // foreign_key_violation
+/** Foreign keys to `users`. A new row breaks one only if its user was deleted just now. */
+const KEYS_TO_USERS = /_(owner|user)_id_fkey$/;
+
 /** https://www.prisma.io/docs/orm/reference/error-reference */
 const PRISMA_CODES = /^P(1001|1002|1008|1011|1017|2024|2028|2034|2037)$/;
 
@@ -79,15 +86,39 @@ export function timeoutError(message: string): Error {
   return Object.assign(new Error(message), { code: 'ETIMEDOUT', syscall: 'read' });
 }
 
+/** @param raised what a trigger raised: its detail has the numbers (prisma/migrations/0007_users_and_keys) */
+function quotaExceeded(raised: object, cause: unknown): AppError {
+  const detail = 'detail' in raised && typeof raised.detail === 'string' ? raised.detail : '{}';
+  const { quota, used, more }: Record<string, unknown> = JSON.parse(detail);
+  return new AppError(
+    'quota_exceeded',
+    `This needs ${more} bytes more, but the user stores ${used} of at most ${quota} bytes.`,
+    { cause },
+  );
+}
+
+function isOfDeletedUser(error: object): boolean {
+  return 'constraint' in error && KEYS_TO_USERS.test(String(error.constraint));
+}
+
 /**
  * The public error for a failure of the database or the disk: `database_unavailable` for a database that is gone, starting,
- * stopping, out of connections or too slow, `storage_unavailable` for a full or broken disk. Undefined for any other error.
+ * stopping, out of connections or too slow, `storage_unavailable` for a full or broken disk, `quota_exceeded` if a user would
+ * store too much, `invalid_credential` if the user of the request has been deleted meanwhile. Undefined for any other error.
  */
 export function toAppError(error: unknown): AppError | undefined {
   if (error instanceof AppError) return error;
   for (const cause of errorChain(error)) {
     if (cause instanceof AppError) return cause;
-    for (const code of codesOf(cause)) if (STORAGE_STATES.has(code)) return storageUnavailable(error);
+    for (const code of codesOf(cause)) {
+      if (STORAGE_STATES.has(code)) return storageUnavailable(error);
+      if (code === QUOTA_STATE) return quotaExceeded(cause, error);
+      if (code === FOREIGN_KEY_STATE && isOfDeletedUser(cause)) {
+        return new AppError('invalid_credential', 'The user of this request has been deleted.', {
+          cause: error,
+        });
+      }
+    }
     const storage = toStorageError(cause);
     if (storage) return storage;
     if (isUnavailable(cause)) {

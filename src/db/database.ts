@@ -125,6 +125,9 @@ const CONFLICT_STATES: readonly string[] = ['40001', '40P01'];
 /** A new row refers to one that does not exist. */
 export const FOREIGN_KEY_VIOLATION = '23503';
 
+/** A lock was not free within `lock_timeout`. */
+export const LOCK_TIMEOUT = '55P03';
+
 /** A row with this key already exists. */
 export const UNIQUE_VIOLATION = '23505';
 

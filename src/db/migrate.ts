@@ -9,6 +9,9 @@ const FOLDER = path.resolve(import.meta.dirname, '../../prisma/migrations');
 /** The key of `prisma migrate`'s own advisory lock, so that it and this migrator exclude each other. */
 export const MIGRATION_LOCK = 72_707_369;
 
+/** PostgreSQL's code for a table, an index or a sequence whose name is taken. */
+const DUPLICATE_TABLE = '42P07';
+
 /** The table as `prisma migrate` creates it. */
 const MIGRATIONS_TABLE = `CREATE TABLE IF NOT EXISTS _prisma_migrations (
   id                  VARCHAR(36) PRIMARY KEY NOT NULL,
@@ -58,7 +61,8 @@ export async function readMigrations(folder: string = FOLDER): Promise<Migration
 
 /** Whether one of the migrations creates a table with this name. */
 export function createsTable(migrations: readonly Migration[], name: string): boolean {
-  return migrations.some(({ sql }) => sql.includes(`CREATE TABLE "${name}"`));
+  const statements = ['TABLE', 'UNLOGGED TABLE'].map((kind) => `CREATE ${kind} "${name}"`);
+  return migrations.some(({ sql }) => statements.some((statement) => sql.includes(statement)));
 }
 
 /** @throws MigrationError if an applied migration has failed, is unknown or was changed */
@@ -136,10 +140,14 @@ async function apply(client: PoolClient, migration: Migration): Promise<void> {
     // Processes of the previous version may still be running, and lock the tables in a different order.
     await retryConflicts(() => applyOnce(client, migration));
   } catch (error) {
-    throw new MigrationError(
-      `The migration ${migration.name} failed and was undone: ${error instanceof Error ? error.message : error}`,
-      { cause: error },
-    );
+    const message = error instanceof Error ? error.message : error;
+    const isTaken = error instanceof Error && 'code' in error && error.code === DUPLICATE_TABLE;
+    const wayOut = isTaken
+      ? '. If another application uses this database, set DATABASE_URL to one that nothing else uses.'
+      : '';
+    throw new MigrationError(`The migration ${migration.name} failed and was undone: ${message}${wayOut}`, {
+      cause: error,
+    });
   }
 }
 

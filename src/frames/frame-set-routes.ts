@@ -7,9 +7,20 @@ import { clientSignal } from '../http/connections/client-signal.ts';
 import { CONTENT_CODES, FORM_CODES, LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
 import { withFormOptions } from '../http/requests/form-options.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
+import { varyBy } from '../http/requests/negotiation.ts';
+import { AsyncAnswers, acceptedResponse, PREFER_HEADER } from '../http/responses/async-answers.ts';
 import { ContentQuerySchema, contentResponses, IMMUTABLE, sendContent } from '../http/responses/content.ts';
 import { pageBody } from '../http/responses/next-page.ts';
-import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
+import {
+  emptyResponse,
+  IdParamsSchema,
+  jsonContent,
+  jsonResponse,
+  pageResponse,
+  RESPONSE_HEADERS,
+} from '../http/responses/responses.ts';
+import type { UploadDeferral } from '../work/deferred.ts';
+import { receiveLog } from './deferred-upload.ts';
 import { LOG_MEDIA_TYPE } from './ingest/postgres-row-sink.ts';
 import { toFrameSetResponse, uploadMessage } from './response.ts';
 import {
@@ -19,17 +30,20 @@ import {
   UploadLogQuerySchema,
 } from './schemas.ts';
 import type { FrameSetStore } from './store.ts';
-import { type LogUploadServices, logLimits, uploadLog } from './upload.ts';
+import { type LogUploadServices, logLimits, type ReadOptions, uploadLog } from './upload.ts';
 
 export interface FrameSetRoutesOptions {
   frameSets: FrameSetStore;
   blobs: BlobReader;
   blobStore: BlobStore;
   logUploads: LogUploadServices;
+  /** Reads the logs whose clients prefer not to wait for that. */
+  uploadDeferral: UploadDeferral;
 }
 
 const UPLOAD_CODES = [
   ...FORM_CODES,
+  'quota_exceeded',
   'conflict',
   'overloaded',
   'database_unavailable',
@@ -41,16 +55,19 @@ const UPLOAD_OPTIONS = Object.keys(UploadLogQuerySchema.properties);
 
 const tags = ['frames'];
 
+const { location } = RESPONSE_HEADERS;
+
 /** `/upload` and `/frame-sets`: uploads of image logs, and their metadata. */
 export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = async (app, options) => {
-  const { frameSets, blobs, blobStore, logUploads } = options;
+  const { frameSets, blobs, blobStore, logUploads, uploadDeferral } = options;
+  const answers = new AsyncAnswers(app, uploadDeferral);
   const limits = logLimits(logUploads.settings);
 
   app.post(
     '/upload',
     {
       onRequest: async (request) => refuseUnreceivable(request, limits),
-      config: { form: UploadLogFormSchema },
+      config: { access: 'frames:write', form: UploadLogFormSchema, requestHeaders: PREFER_HEADER },
       schema: {
         operationId: 'uploadImageLog',
         tags,
@@ -59,24 +76,34 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
           'A multipart body with one CSV file in the field `file`: `depth,col1,…,colN`, grey levels from 0 to 255, one row per depth. ' +
           'It is stored as a whole or not at all. A fault in a row fails the upload, and the problem lists the first 100 faults with ' +
           'row, column and value. The same file with the same options returns the existing frame set. ' +
-          'Options are query parameters, or fields of the form before `file`.',
+          'Options are query parameters, or fields of the form before `file`. With `Prefer: respond-async`, the file is received before the answer, ' +
+          'and read by a job, which reports its progress in bytes and rows; a fault in the file is then that of the job.',
         querystring: UploadLogQuerySchema,
         response: {
-          201: jsonResponse('FrameSetUpload', 'The log is stored.'),
-          200: jsonResponse('FrameSetUpload', 'The same log was uploaded before.'),
+          ...acceptedResponse(jsonContent('FrameSetUpload')),
+          201: { ...jsonResponse('FrameSetUpload', 'The log is stored.'), headers: { location } },
+          200: {
+            ...jsonResponse('FrameSetUpload', 'The same log was uploaded before.'),
+            headers: { location },
+          },
           ...problemResponses(...UPLOAD_CODES),
         },
       },
     },
     async (request, reply) => {
       const form = receiveForm(request, { field: 'file', fields: UPLOAD_OPTIONS, limits });
-      const { frameSet, isNew } = await uploadLog(
-        request.owner,
-        (fields) => withFormOptions(request, fields, UploadLogQuerySchema),
-        form,
-        logUploads,
-        clientSignal(reply),
-      );
+      const readOptions: ReadOptions = (fields) => withFormOptions(request, fields, UploadLogQuerySchema);
+      varyBy(reply, 'Prefer');
+      const stored = answers.isPreferred(request)
+        ? await answers.defer(request, reply, (submitter) =>
+            receiveLog(readOptions, form, logUploads, clientSignal(reply), (log) =>
+              uploadDeferral.submit({ ...submitter, ...log }),
+            ),
+          )
+        : await uploadLog(request.owner, readOptions, form, logUploads, clientSignal(reply));
+      if (stored === undefined) return reply.send();
+      const { frameSetId, isNew } = stored;
+      const frameSet = await frameSets.get(request.owner, frameSetId).catch(deletedMeanwhile);
       return reply
         .code(isNew ? 201 : 200)
         .header('location', `/frame-sets/${frameSet.id}`)
@@ -87,6 +114,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
   app.get(
     '/frame-sets',
     {
+      config: { access: 'frames:read' },
       schema: {
         operationId: 'listFrameSets',
         tags,
@@ -106,6 +134,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
   app.get(
     '/frame-sets/:id',
     {
+      config: { access: 'frames:read' },
       schema: {
         operationId: 'getFrameSet',
         tags,
@@ -125,6 +154,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
   app.get(
     '/frame-sets/:id/content',
     {
+      config: { access: 'frames:read' },
       schema: {
         operationId: 'getFrameSetContent',
         tags,
@@ -165,6 +195,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
   app.patch(
     '/frame-sets/:id',
     {
+      config: { access: 'frames:write' },
       schema: {
         operationId: 'updateFrameSet',
         tags,
@@ -198,6 +229,7 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
   app.delete(
     '/frame-sets/:id',
     {
+      config: { access: 'frames:write' },
       schema: {
         operationId: 'deleteFrameSet',
         tags,
@@ -216,3 +248,10 @@ export const frameSetRoutes: FastifyPluginAsyncTypebox<FrameSetRoutesOptions> = 
     },
   );
 };
+
+/** @throws AppError `conflict` instead of `not_found`: the frame set of an upload was deleted before the answer */
+function deletedMeanwhile(error: unknown): never {
+  if (error instanceof AppError && error.code === 'not_found')
+    throw new AppError('conflict', 'The same log was deleted during the upload; try again.');
+  throw error;
+}

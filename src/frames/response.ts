@@ -1,9 +1,14 @@
 import type { FrameSet } from '../db/generated/client.ts';
+import { type Delimiter, nameOfDelimiter } from './csv/delimiters.ts';
+import type { StoredOptions } from './ingest/new-frame-set.ts';
 import { qualityOf } from './rows/quality.ts';
 import type { FrameSetResponse } from './schemas.ts';
 
 /** A frame set as clients see it. */
 export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
+  // This service has written the columns, so they have these types.
+  const options = set.options as StoredOptions;
+  const quality = set.quality as Omit<FrameSetResponse['quality'], 'delimiter'> & { delimiter: Delimiter };
   return {
     id: set.id,
     name: set.name,
@@ -18,9 +23,11 @@ export function toFrameSetResponse(set: FrameSet): FrameSetResponse {
     depth_unit: set.depthUnit,
     value_min: set.imageMin,
     value_max: set.imageMax,
-    // This service has written the columns, so they have these types.
-    options: set.options as FrameSetResponse['options'],
-    quality: set.quality as FrameSetResponse['quality'],
+    options: {
+      ...options,
+      delimiter: options.delimiter === null ? null : nameOfDelimiter(options.delimiter),
+    },
+    quality: { ...quality, delimiter: nameOfDelimiter(quality.delimiter) },
     created_at: set.createdAt.toISOString(),
     updated_at: set.updatedAt.toISOString(),
     frames_url: `/frames?frame_set_id=${set.id}`,

@@ -10,11 +10,11 @@ import type { Database } from '../db/database.ts';
 import { clientSignal } from '../http/connections/client-signal.ts';
 import { type ErrorTranslator, toPublicError } from '../http/problem-handler.ts';
 import { PROCESSING_CODES, problemResponses, toProblem } from '../http/problems/problems.ts';
-import { acceptable, negotiate, varyByAccept } from '../http/requests/negotiation.ts';
+import { acceptable, negotiate, varyBy } from '../http/requests/negotiation.ts';
 import { openComputedFile, removeWhenSent } from '../http/responses/computed-file.ts';
 import { contentResponses, isNotModified, REVALIDATED, sendContent } from '../http/responses/content.ts';
 import { linkNextPage } from '../http/responses/next-page.ts';
-import { emptyResponse, jsonResponse } from '../http/responses/responses.ts';
+import { emptyResponse, IdParamsSchema, jsonResponse } from '../http/responses/responses.ts';
 import type { FramePictures } from './picture/frame-pictures.ts';
 import { encodeSwatch } from './picture/picture.ts';
 import {
@@ -35,11 +35,18 @@ import {
   requireCommonWidth,
 } from './reading/frame-request.ts';
 import { countFrames, findNearest } from './reading/frame-selection.ts';
-import { EXPORTS, jsonFrames, type Representation, writeFrames } from './reading/representations.ts';
+import {
+  EXPORTS,
+  jsonFramePage,
+  jsonFrames,
+  type Representation,
+  writeFrames,
+} from './reading/representations.ts';
 import {
   FrameExportQuerySchema,
   type FrameListQuery,
   FrameListQuerySchema,
+  FramePageQuerySchema,
   FrameQuerySchema,
   NearestFrameQuerySchema,
 } from './reading/schemas.ts';
@@ -71,20 +78,26 @@ const HEADERS = 'Response headers report the settings used.';
 const ONE_WIDTH = 'Frame sets of different widths need a `width`.';
 const NO_MIXTURE =
   'Frame sets are mixed only if `frame_set_id` names them: if several have frames in the range, the request is refused with a list of them.';
-const NOT_MODIFIED = emptyResponse('The client already has this response (`If-None-Match`).');
-
 const header = (description: string, type = 'string') => ({ type, description });
+const always = (description: string, type = 'string') => ({ ...header(description, type), required: true });
+
+const ETAG_HEADER = { etag: always('Identifies these frames and how they are shown. A weak validator.') };
+const NOT_MODIFIED = {
+  ...emptyResponse('The client already has this response (`If-None-Match`).'),
+  headers: ETAG_HEADER,
+};
 
 /** Headers of answers with frames. */
 const FRAME_HEADERS = {
-  'x-frame-count': header('Frames in the response, or in the picture.', 'integer'),
+  ...ETAG_HEADER,
+  'x-frame-count': always('Frames in the response, or in the picture.', 'integer'),
   'x-frame-width': header('Pixels per row, if all rows have the same width.', 'integer'),
-  'x-frame-order': header('`depth` or `file`.'),
-  'x-frame-source': header('`resized` or `original`.'),
+  'x-frame-order': always('`depth` or `file`.'),
+  'x-frame-source': always('`resized` or `original`.'),
   'x-depth-min': header('Minimum depth of the frames in the response.', 'number'),
   'x-depth-max': header('Maximum depth of the frames in the response.', 'number'),
-  'x-colormap': header('The colour map used; `custom` if the request gives stops.'),
-  'x-normalization': header('The normalization used.'),
+  'x-colormap': always('The colour map used; `custom` if the request gives stops.'),
+  'x-normalization': always('The normalization used.'),
   'x-normalization-window': header('Height of the window of `dynamic`, in depth units.', 'number'),
   link: header('The next page (`rel="next"`), if there is one.'),
 };
@@ -119,7 +132,10 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
     reply.type(mediaType);
     if (filename !== undefined) reply.header('content-disposition', `inline; filename="${filename}"`);
     if (first === undefined) return sendEmpty(reply);
-    const body = writeFrames(first, rows, representation, commonWidth(frames));
+    const body = writeFrames(first, rows, representation, {
+      columns: commonWidth(frames),
+      nextCursor: frames.nextCursor,
+    });
     const describe = (error: unknown) => toProblem(toPublicError(error, request, translateError), request);
     const isNdjson = mediaType === 'application/x-ndjson';
     return reply.send(Readable.from(isNdjson ? endWithProblem(body, describe) : body, { objectMode: false }));
@@ -128,6 +144,7 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
   app.get(
     '/frames',
     {
+      config: { access: 'frames:read', queryExample: { depth_min: 9000.1, depth_max: 9001, limit: 10 } },
       schema: {
         operationId: 'getFrames',
         tags,
@@ -152,8 +169,34 @@ export const frameRoutes: FastifyPluginAsyncTypebox<FrameRoutesOptions> = async 
   );
 
   app.get(
+    '/frame-sets/:id/frames',
+    {
+      config: { access: 'frames:read', queryExample: { limit: 10 } },
+      schema: {
+        operationId: 'listFrames',
+        tags,
+        summary: 'A page of the frames of a frame set',
+        description: `Like \`GET /frames\` for one frame set, in pages that are objects with \`items\` and \`next_cursor\`. ${LOOK} ${HEADERS}`,
+        params: IdParamsSchema,
+        querystring: FramePageQuerySchema,
+        response: {
+          200: { ...jsonResponse('FramePage', 'A page of frames.'), headers: FRAME_HEADERS },
+          304: NOT_MODIFIED,
+          ...problemResponses(...READ_CODES),
+        },
+      },
+    },
+    async (request, reply) => {
+      const query = { ...request.query, frame_set_id: [request.params.id] };
+      const frames = await select(request.owner, query);
+      return stream(request, reply, frames, jsonFramePage(frames.colormap.table));
+    },
+  );
+
+  app.get(
     '/frames/export',
     {
+      config: { access: 'frames:read', queryExample: { depth_min: 9000.1, depth_max: 9001, limit: 10 } },
       schema: {
         operationId: 'exportFrames',
         tags,
@@ -193,6 +236,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. CSV and raw bytes a
   app.get(
     '/frames/picture',
     {
+      config: { access: 'frames:read', queryExample: { height: 400, normalization: 'static' } },
       schema: {
         operationId: 'getFramesPicture',
         tags,
@@ -241,6 +285,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. CSV and raw bytes a
   app.get(
     '/frames/nearest',
     {
+      config: { access: 'frames:read', queryExample: { depth: 9000.52 } },
       schema: {
         operationId: 'getNearestFrame',
         tags,
@@ -266,6 +311,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. CSV and raw bytes a
   app.get(
     '/frames/:id',
     {
+      config: { access: 'frames:read' },
       schema: {
         operationId: 'getFrame',
         tags,
@@ -288,6 +334,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. CSV and raw bytes a
   app.get(
     '/frames/:id/picture',
     {
+      config: { access: 'frames:read' },
       schema: {
         operationId: 'getFramePicture',
         tags,
@@ -327,6 +374,7 @@ ${ALL_OR_A_PAGE} ${LOOK} ${HEADERS} Only NDJSON is coloured. CSV and raw bytes a
   app.get(
     '/colormaps',
     {
+      config: { access: 'frames:read' },
       schema: {
         operationId: 'listColormaps',
         tags,
@@ -354,7 +402,7 @@ function pictureFormats(
   format: FramePictureQuery['format'],
 ): PictureFormat[] {
   if (format !== 'auto') return [format];
-  varyByAccept(reply);
+  varyBy(reply, 'Accept');
   negotiate(request, PICTURE_TYPES);
   return acceptable(request, PICTURE_TYPES).flatMap(
     (type) => PICTURE_FORMATS[PICTURE_TYPES.indexOf(type)] ?? [],

@@ -1,11 +1,19 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../core/cursor.ts';
-import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
+import {
+  FileUpload,
+  Nullable,
+  ObjectWithDefaults,
+  SchemaRef,
+  StringEnum,
+  Timestamp,
+  Uuid,
+} from '../core/schema.ts';
+import { DELIMITER_NAMES } from './csv/delimiters.ts';
 import { CellFaultSchema } from './csv/faults.ts';
-import { DELIMITERS } from './csv/header.ts';
 import { DEFAULT_NULL_VALUES } from './csv/null-values.ts';
 import { IngestOptionsSchema } from './ingest/new-frame-set.ts';
-import { FrameDetailSchema, FrameSchema } from './reading/schemas.ts';
+import { FrameDetailSchema, FramePageSchema, FrameSchema } from './reading/schemas.ts';
 import { GapSchema, QualityReportSchema, StepSchema } from './rows/quality.ts';
 import { DEFAULT_WIDTH, RESAMPLE_KERNELS } from './rows/resampler.ts';
 import { Depth, RowWidth } from './rows/row.ts';
@@ -15,7 +23,7 @@ const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 const QualitySchema = Type.Object(
   {
     ...QualityReportSchema.properties,
-    delimiter: StringEnum(DELIMITERS),
+    delimiter: StringEnum(DELIMITER_NAMES, { description: 'The separator of cells.' }),
     faults: Type.Array(SchemaRef(CellFaultSchema), { description: 'The first 100 faults of skipped rows.' }),
     fault_total: Type.Integer(),
   },
@@ -91,14 +99,10 @@ const ColormapListSchema = Type.Object(
 );
 
 /** The multipart body of an upload, for the OpenAPI document only: the body is read as a stream. */
-export const UploadLogFormSchema = Type.Object({
-  file: Type.Unsafe<unknown>({
-    type: 'string',
-    format: 'binary',
-    contentMediaType: 'application/octet-stream',
-    description: 'A CSV file: `depth,col1,…,colN`.',
-  }),
-});
+export const UploadLogFormSchema = Type.Object(
+  { file: FileUpload({ description: 'A CSV file: `depth,col1,…,colN`.' }) },
+  { additionalProperties: false },
+);
 
 export const FrameSetListQuerySchema = ObjectWithDefaults({
   ...PageQuery,
@@ -112,8 +116,6 @@ export const FrameSetListQuerySchema = ObjectWithDefaults({
   ),
 });
 
-const DELIMITER_NAMES = ['comma', 'semicolon', 'tab'] as const;
-
 export const UploadLogQuerySchema = ObjectWithDefaults({
   name: Type.Optional(
     Type.String({
@@ -123,8 +125,8 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
     }),
   ),
   delimiter: Type.Optional(
-    StringEnum([...DELIMITER_NAMES, ...DELIMITERS], {
-      description: 'The separator of cells. Default: found from the header.',
+    StringEnum(DELIMITER_NAMES, {
+      description: 'The separator of cells, by its name or as the character. Default: found from the header.',
     }),
   ),
   depth_column: Type.Optional(
@@ -159,12 +161,6 @@ export const UploadLogQuerySchema = ObjectWithDefaults({
   force: Type.Boolean({ default: false, description: 'Store the log even if the same log exists already.' }),
 });
 export type UploadLogQuery = Static<typeof UploadLogQuerySchema>;
-
-/** The character that a delimiter's name stands for. */
-export function delimiterOf(name: NonNullable<UploadLogQuery['delimiter']>): (typeof DELIMITERS)[number] {
-  const index = (DELIMITER_NAMES as readonly string[]).indexOf(name);
-  return DELIMITERS[index] ?? (name as (typeof DELIMITERS)[number]);
-}
 
 export const FrameParamsSchema = Type.Object(
   {
@@ -205,6 +201,7 @@ export const FRAME_SCHEMAS = [
   FrameSetPageSchema,
   FrameSetUploadSchema,
   FrameSchema,
+  FramePageSchema,
   FrameDetailSchema,
   ColormapSchema,
   ColormapListSchema,

@@ -5,6 +5,7 @@ import { CursorId, CursorTime, decodeCursor, type Page, toPage } from '../core/c
 import { AppError } from '../core/errors.ts';
 import { type Database, withTransaction } from '../db/database.ts';
 import type { FrameSet, Prisma } from '../db/generated/client.ts';
+import { MAX_DEPTH } from './rows/row.ts';
 
 /** Distinguishes cursors of this list from those of other lists by time. */
 const CURSOR_KIND = 'frame-sets';
@@ -69,8 +70,8 @@ export class FrameSetStore {
     return this.#database.prisma.frameSet.findMany({
       where: {
         ownerId: owner,
-        ...(depthMin === undefined ? {} : { depthMax: { gte: depthMin } }),
-        ...(depthMax === undefined ? {} : { depthMin: { lte: depthMax } }),
+        ...(depthMin === undefined ? {} : { depthMax: { gte: toRowDepth(depthMin) } }),
+        ...(depthMax === undefined ? {} : { depthMin: { lte: toRowDepth(depthMax) } }),
       },
       orderBy: { id: 'asc' },
     });
@@ -140,4 +141,9 @@ function afterCursor(cursor: string): Prisma.FrameSetWhereInput {
 
 function frameSetNotFound(id: string): AppError {
   return new AppError('not_found', `There is no frame set ${id}.`);
+}
+
+/** The nearest depth that a row can have. Prisma rounds the largest doubles up to numbers that PostgreSQL refuses. */
+function toRowDepth(depth: number): number {
+  return Math.min(Math.max(depth, -MAX_DEPTH), MAX_DEPTH);
 }

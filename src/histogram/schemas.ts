@@ -1,5 +1,13 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
-import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Uuid } from '../core/schema.ts';
+import {
+  IntegerEnum,
+  Nullable,
+  NullableRef,
+  ObjectWithDefaults,
+  SchemaRef,
+  StringEnum,
+  Uuid,
+} from '../core/schema.ts';
 
 /**
  * The channels that can be counted. `hue` has 360 levels (whole degrees); all others have as many as the picture's bit
@@ -21,7 +29,7 @@ export type Channel = (typeof CHANNELS)[number];
 /** Maximum number of bins in a channel: one for each level of a 16-bit picture. */
 export const MAX_BINS = 65_536;
 
-const ChannelSchema = StringEnum(CHANNELS, {
+export const ChannelSchema = StringEnum(CHANNELS, {
   description: `The channel to count.
 - \`red\`, \`green\`, \`blue\`: as stored in a colour picture.
 - \`alpha\`: as stored, if the picture has it.
@@ -29,6 +37,7 @@ const ChannelSchema = StringEnum(CHANNELS, {
 - \`luminance\`: 0.2126 R + 0.7152 G + 0.0722 B (the Rec. 709 weights) of the gamma-encoded sRGB values, computed exactly and rounded half up to a whole level. For a grey picture, it is the grey level.
 - \`value\`, \`saturation\`: the V and S of HSV: max(R, G, B), and (max − min) / max times the highest level (255 or 65,535), rounded half up; the saturation of black is 0.
 - \`hue\`: the H of HSV in whole degrees 0–359, rounded half up (360 is 0). Pixels without a hue (R = G = B) are left out.`,
+  $id: 'HistogramChannel',
   examples: ['red'],
 });
 
@@ -55,7 +64,7 @@ export type Region = Static<typeof RegionSchema>;
 export const HistogramParamsSchema = ObjectWithDefaults(
   {
     channels: Type.Optional(
-      Type.Array(ChannelSchema, {
+      Type.Array(SchemaRef(ChannelSchema), {
         minItems: 1,
         maxItems: CHANNELS.length,
         uniqueItems: true,
@@ -242,7 +251,7 @@ export const HistogramResultSchema = Type.Object(
     height: Type.Integer({ description: 'Height of the picture in pixels.' }),
     page: Type.Integer({ description: 'The measured page, counted from 0.' }),
     pages: Type.Integer({ description: 'Number of pages that the picture has.' }),
-    bit_depth: Type.Union([Type.Literal(8), Type.Literal(16)], { description: 'Bits per channel.' }),
+    bit_depth: IntegerEnum([8, 16], { description: 'Bits per channel.' }),
     color_space: StringEnum(['grey', 'srgb'], {
       description:
         'Whether grey levels or red, green and blue were counted. They are the stored numbers, without colour management, unless `converted_from` is set.',
@@ -252,7 +261,7 @@ export const HistogramResultSchema = Type.Object(
         'The stored colour space (`cmyk`, `lab`, …) if the picture was converted to 8-bit sRGB to be counted, else null.',
       examples: ['cmyk'],
     }),
-    region: Type.Union([SchemaRef(RegionSchema), Type.Null()], {
+    region: NullableRef(RegionSchema, {
       description: 'The counted box; null if the whole picture was counted.',
     }),
     cumulative: Type.Boolean({ description: 'Whether `counts` are running totals.' }),
@@ -284,7 +293,7 @@ export const HistogramSummarySchema = Type.Object(
       'color_space',
       'pixels',
     ]).properties,
-    channels: Type.Array(StringEnum(CHANNELS), { description: 'The channels that were counted.' }),
+    channels: Type.Array(SchemaRef(ChannelSchema), { description: 'The channels that were counted.' }),
   },
   {
     $id: 'HistogramSummary',
@@ -296,6 +305,7 @@ export type HistogramSummary = Static<typeof HistogramSummarySchema>;
 
 /** The named schemas of this slice, for `addSchema`. */
 export const HISTOGRAM_SCHEMAS = [
+  ChannelSchema,
   RegionSchema,
   HistogramParamsSchema,
   LabelChannelSchema,

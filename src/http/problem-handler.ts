@@ -9,9 +9,10 @@ import { ClientGone } from './connections/client-signal.ts';
 import { lingerAfterAnswer } from './connections/lingering-close.ts';
 import { refuseExpectation } from './connections/raw-socket-errors.ts';
 import { noteProblem } from './operators/request-log.ts';
-import { PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems/problems.ts';
+import { CHALLENGE, PROBLEM_MEDIA_TYPE, PROBLEMS, toProblem } from './problems/problems.ts';
 import { RouteTable, type StepExamples } from './problems/route-table.ts';
 import { toValidationError } from './problems/validation.ts';
+import { contentTypeError } from './requests/header-faults.ts';
 import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
 
 /**
@@ -19,16 +20,6 @@ import { MAX_JSON_BYTES } from './requests/json-bodies.ts';
  * malformed request.
  */
 const FRAMEWORK_CODES: Readonly<Record<string, [code: ErrorCode, detail?: string]>> = {
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported_media_type', 'Send the body as application/json.'],
-  FST_ERR_CTP_BODY_TOO_LARGE: [
-    'request_too_large',
-    `The body is larger than the maximum of ${MAX_JSON_BYTES} bytes.`,
-  ],
-  FST_ERR_CTP_EMPTY_JSON_BODY: ['malformed_json', 'The body is empty; send a JSON document.'],
-  FST_ERR_CTP_INVALID_JSON_BODY: [
-    'malformed_json',
-    'The body is not valid JSON, or has a member named `__proto__` or `constructor`.',
-  ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['incomplete_body'],
   FST_INVALID_MULTIPART_CONTENT_TYPE: ['unsupported_media_type'],
   FST_PROTO_VIOLATION: ['malformed_multipart'],
@@ -46,6 +37,14 @@ export function toPublicError(error: unknown, request: FastifyRequest, translate
   const { code, statusCode, validation, validationContext, message }: Partial<FastifyError> =
     error instanceof Error ? error : {};
   if (validation) return toValidationError(request, validationContext ?? 'body', validation as ErrorObject[]);
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
+    const { bodyLimit = MAX_JSON_BYTES } = request.routeOptions;
+    return new AppError('request_too_large', `The body is larger than the maximum of ${bodyLimit} bytes.`, {
+      cause: error,
+    });
+  }
+  // A body without a type.
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return contentTypeError(request, 'application/json');
   const translated = translate(error);
   if (translated) return translated;
   if (code !== undefined && typeof statusCode === 'number' && message !== undefined) {
@@ -69,6 +68,10 @@ export function sendProblem(
   const problem = { ...toProblem(error, request), ...extensions };
   noteProblem(reply.raw, error.code);
   if (error.retryAfter !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfter)));
+  if (problem.status === 401 && !reply.hasHeader('www-authenticate'))
+    reply.header('www-authenticate', CHALLENGE);
+  if (error.scope !== undefined)
+    reply.header('www-authenticate', `${CHALLENGE}, error="insufficient_scope", scope="${error.scope}"`);
   // These belong to the answer that failed.
   for (const name of ['etag', 'content-location', 'content-disposition']) reply.removeHeader(name);
   // The rest of the body is read only as far as needed to answer.
@@ -116,25 +119,35 @@ export const problemHandler = fp(async (app, { translate, steps }: ProblemHandle
         { err: publicError.cause ?? error, code: publicError.code },
         'request failed',
       );
-    else request.log.debug({ err: error, code: publicError.code }, 'request refused');
+    // The framework's own error holds everything that was sent, with passwords.
+    else request.log.debug({ err: publicError, code: publicError.code }, 'request refused');
     const suggest = () => routes.suggest(request.method, pathOf(request));
     return sendProblem(request, reply, withSuggestion(publicError, suggest));
   });
 
+  // Before the body is parsed: what is wrong with it does not matter, and Fastify demands a Content-Type of some methods.
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) throw unroutedError(request, reply);
+  });
   app.setNotFoundHandler((request, reply) => {
+    throw unroutedError(request, reply);
+  });
+
+  /** Why there is no route for a request: the path does not exist, or it does not support the method. */
+  const unroutedError = (request: FastifyRequest, reply: FastifyReply): AppError => {
     const path = pathOf(request);
     const methods = routes.methodsOf(path);
     const suggestion = routes.suggest(request.method, path);
     const hint = suggestion === undefined ? '' : ` Did you mean ${suggestion}?`;
     if (methods.length > 0) {
       reply.header('allow', methods.join(', '));
-      throw new AppError(
+      return new AppError(
         'method_not_allowed',
         `This path does not support ${request.method}, only ${methods.join(', ')}.${hint}`,
       );
     }
-    throw new AppError('not_found', `This path does not exist.${hint} GET /docs lists all paths.`);
-  });
+    return new AppError('not_found', `This path does not exist.${hint} GET /docs lists all paths.`);
+  };
 });
 
 /** The path of a request, without its query. */

@@ -1,7 +1,7 @@
 import type { BuildCompilerFromPool, RouteDefinition } from '@fastify/ajv-compiler';
 import { SerializerSelector } from '@fastify/fast-json-stringify-compiler';
 import type { FastifyServerOptions } from 'fastify';
-import { type SharedSchemas, validatorCompiler } from '../core/validator.ts';
+import { once, type SharedSchemas, validatorCompiler } from '../core/validator.ts';
 
 const buildSerializer = SerializerSelector();
 
@@ -33,7 +33,16 @@ export const schemaController: NonNullable<FastifyServerOptions['schemaControlle
       // Fastify passes a part of a route, although the compiler's type asks for a bare schema.
       return compile as unknown as ReturnType<BuildCompilerFromPool>;
     },
-    buildSerializer: (externalSchemas, options) =>
-      compileOnce(buildSerializer(externalSchemas, options), ({ schema }) => schema),
+    buildSerializer: (externalSchemas, options) => {
+      const compile = once(() => buildSerializer(externalSchemas, options));
+      return compileOnce(
+        (route) => {
+          // Like validators, they are compiled at their first use.
+          const serializer = once(() => compile()(route));
+          return (data: unknown) => serializer()(data);
+        },
+        ({ schema }) => schema,
+      );
+    },
   },
 };

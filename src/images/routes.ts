@@ -16,11 +16,18 @@ import {
   problemResponsesOf,
   toProblem,
 } from '../http/problems/problems.ts';
+import {
+  acceptFileBodies,
+  isFileBody,
+  receiveFileBody,
+  refuseUnreceivableFile,
+} from '../http/requests/file-body.ts';
 import { receiveForm, refuseUnreceivable } from '../http/requests/multipart-form.ts';
 import { pageBody } from '../http/responses/next-page.ts';
 import { RESOURCES } from '../http/responses/operation-documents.ts';
 import { IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import { storedRoutes } from '../http/responses/stored-routes.ts';
+import { FORMATS, IMAGE_FORMATS } from '../pictures/formats.ts';
 import { toImageResponse } from './response.ts';
 import { type ImageChanges, ImageChangesSchema, ImageListQuerySchema, ImageQuerySchema } from './schemas.ts';
 import type { ImageStore } from './store.ts';
@@ -40,8 +47,11 @@ const UPLOAD_CODES: readonly ErrorCode[] = [
   'unsupported_image_format',
   'undecodable_image',
   'too_many_pixels',
+  'quota_exceeded',
   ...PROCESSING_CODES,
 ];
+
+const OR_A_PICTURE = ', or one picture with its own type, such as image/jpeg';
 
 /** `/images`: upload, list, metadata, rename, delete, and the original bytes. */
 export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async (app, options) => {
@@ -50,36 +60,46 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
   const [resource] = RESOURCES;
   const limits = uploadLimits(uploads.settings);
 
-  app.post(
-    '/images',
-    {
-      onRequest: async (request) => refuseUnreceivable(request, limits),
-      config: { form: UploadFormSchema },
-      schema: {
-        operationId: 'uploadImages',
-        tags,
-        summary: 'Upload one or more images',
-        description:
-          'A multipart body with one or more files in the field `files`. The format of each file is detected from its content, the ' +
-          'limits are checked, and the file is decoded once in full. A bad file does not affect the others; a file that is already ' +
-          'stored returns the existing image. If the body is cut off or too long, nothing is stored.',
-        response: {
-          201: jsonResponse('UploadResponse', 'At least one image was created.'),
-          200: jsonResponse('UploadResponse', 'No image was created, but at least one already existed.'),
-          ...problemResponsesOf('UploadProblem', UPLOAD_CODES),
+  await app.register(async (scope) => {
+    acceptFileBodies(scope);
+    scope.post(
+      '/images',
+      {
+        onRequest: async (request) => {
+          if (isFileBody(request)) refuseUnreceivableFile(request, limits);
+          else refuseUnreceivable(request, limits, OR_A_PICTURE);
+        },
+        config: { access: 'images:write', form: UploadFormSchema },
+        schema: {
+          operationId: 'uploadImages',
+          tags,
+          summary: 'Upload one or more images',
+          description:
+            'A multipart body with one or more files in the field `files` (or `file`). The format of each file is detected from its content, the ' +
+            'limits are checked, and the file is decoded once in full. A bad file does not affect the others; a file that is already ' +
+            'stored returns the existing image. If the body is cut off or too long, nothing is stored. ' +
+            'The body may also be one picture with its own `Content-Type`, such as `image/jpeg`; `Content-Disposition` may name it.',
+          response: {
+            201: jsonResponse('UploadResponse', 'At least one image was created.'),
+            200: jsonResponse('UploadResponse', 'No image was created, but at least one already existed.'),
+            ...problemResponsesOf('UploadProblem', UPLOAD_CODES),
+          },
         },
       },
-    },
-    async (request, reply) => {
-      const form = receiveForm(request, { field: 'files', limits });
-      const outcomes = await uploadImages(request.owner, form, uploads, clientSignal(reply));
-      return sendOutcomes(request, reply, outcomes, metrics, translateError);
-    },
-  );
+      async (request, reply) => {
+        const form = isFileBody(request)
+          ? receiveFileBody(request, limits)
+          : receiveForm(request, { field: 'files', alias: 'file', limits });
+        const outcomes = await uploadImages(request.owner, form, uploads, clientSignal(reply));
+        return sendOutcomes(request, reply, outcomes, metrics, translateError);
+      },
+    );
+  });
 
   app.get(
     '/images',
     {
+      config: { access: 'images:read' },
       schema: {
         operationId: 'listImages',
         tags,
@@ -102,6 +122,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
   app.get(
     '/images/:id',
     {
+      config: { access: 'images:read' },
       schema: {
         operationId: 'getImage',
         tags,
@@ -124,6 +145,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
   app.patch(
     '/images/:id',
     {
+      config: { access: 'images:write' },
       schema: {
         operationId: 'updateImage',
         tags,
@@ -151,7 +173,7 @@ export const imageRoutes: FastifyPluginAsyncTypebox<ImageRoutesOptions> = async 
 
   await app.register(storedRoutes, {
     resource,
-    mediaType: 'image/*',
+    mediaTypes: IMAGE_FORMATS.map((format) => FORMATS[format].mediaType),
     blobs,
     find: ({ owner }, id) => images.source(owner, id),
     delete: (owner, id) => images.delete(owner, id),

@@ -1,6 +1,14 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { PageOf, PageQuery } from '../core/cursor.ts';
-import { Nullable, ObjectWithDefaults, SchemaRef, StringEnum, Timestamp, Uuid } from '../core/schema.ts';
+import {
+  Nullable,
+  NullableEnum,
+  ObjectWithDefaults,
+  SchemaRef,
+  StringEnum,
+  Timestamp,
+  Uuid,
+} from '../core/schema.ts';
 import { IMAGE_FORMATS } from '../pictures/formats.ts';
 import { DamagedPageSchema, ExifSchema, GpsSchema, ImageMetadataSchema } from '../pictures/metadata.ts';
 
@@ -25,9 +33,7 @@ export const ImageSchema = Type.Object(
       description: 'Milliseconds that each page of an animation is shown.',
     }),
     loop: Nullable('integer', { description: 'Number of times the animation plays; 0 means forever.' }),
-    animation: Type.Unsafe<'not_read' | null>({
-      type: ['string', 'null'],
-      enum: ['not_read', null],
+    animation: NullableEnum(['not_read'], {
       description:
         '`not_read`: the file is an animation in a format of which only one picture is read (APNG, AVIF). Otherwise null.',
     }),
@@ -92,12 +98,7 @@ const includeGps = Type.Boolean({
   description: 'Include the position, if the EXIF data has one.',
 });
 
-export const ImageListQuerySchema = ObjectWithDefaults({
-  ...PageQuery,
-  sort: StringEnum(IMAGE_SORTS, {
-    default: '-created_at',
-    description: 'Order of the list; `-` means descending.',
-  }),
+const IMAGE_FILTER = {
   format: Type.Optional(
     Type.Array(StringEnum(IMAGE_FORMATS), {
       maxItems: IMAGE_FORMATS.length,
@@ -113,9 +114,37 @@ export const ImageListQuerySchema = ObjectWithDefaults({
       description: 'Only images whose file name contains this text, ignoring case.',
     }),
   ),
+};
+
+export const ImageListQuerySchema = ObjectWithDefaults({
+  ...PageQuery,
+  sort: StringEnum(IMAGE_SORTS, {
+    default: '-created_at',
+    description: 'Order of the list; `-` means descending.',
+  }),
+  ...IMAGE_FILTER,
   include_gps: includeGps,
 });
 export type ImageListQuery = Static<typeof ImageListQuerySchema>;
+
+/** The same filter in a body. */
+export const ImageFilterSchema = ObjectWithDefaults(
+  {
+    ...IMAGE_FILTER,
+    format: Type.Optional(
+      Type.Array(StringEnum(IMAGE_FORMATS), {
+        maxItems: IMAGE_FORMATS.length,
+        description: 'Only images of these formats.',
+      }),
+    ),
+  },
+  {
+    $id: 'ImageFilter',
+    description: 'Selects images as `GET /images` does. An empty object selects all of them.',
+    examples: [{ name_contains: 'core-box', uploaded_after: '2026-11-20T00:00:00Z' }],
+  },
+);
+export type ImageFilter = Static<typeof ImageFilterSchema>;
 
 export const ImageQuerySchema = ObjectWithDefaults({ include_gps: includeGps });
 
@@ -143,4 +172,11 @@ export type ImageChanges = Static<typeof ImageChangesSchema>;
 export type ImageResponse = Static<typeof ImageSchema>;
 
 /** The named schemas, for `addSchema`. */
-export const IMAGE_SCHEMAS = [GpsSchema, DamagedPageSchema, ImageSchema, ImagePageSchema, ImageChangesSchema];
+export const IMAGE_SCHEMAS = [
+  GpsSchema,
+  DamagedPageSchema,
+  ImageSchema,
+  ImagePageSchema,
+  ImageChangesSchema,
+  ImageFilterSchema,
+];

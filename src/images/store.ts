@@ -19,7 +19,7 @@ import type { Image, Prisma } from '../db/generated/client.ts';
 import { KnownRows } from '../db/row-cache/known-rows.ts';
 import { FORMATS, type ImageFormat } from '../pictures/formats.ts';
 import { type ImageMetadata, ImageMetadataSchema } from '../pictures/metadata.ts';
-import type { ImageChanges, ImageListQuery, ImageSort } from './schemas.ts';
+import type { ImageChanges, ImageFilter, ImageListQuery, ImageSort } from './schemas.ts';
 
 /** What is needed to read an image's bytes. */
 export interface ImageSource {
@@ -37,6 +37,16 @@ export interface NewImage {
   filename: string;
   metadata: ImageMetadata;
   file: StagedFile;
+}
+
+/** Images of one format and size. */
+export interface ImageGroup {
+  format: string;
+  width: number;
+  height: number;
+  count: number;
+  /** The id of one of them. */
+  id: string;
 }
 
 interface Order {
@@ -67,6 +77,17 @@ function afterCursor(cursor: string, { column, direction }: Order): Prisma.Image
   const value = read(last);
   const beyond = <T>(position: T) => (direction === 'asc' ? { gt: position } : { lt: position });
   return { OR: [{ [column]: beyond(value) }, { [column]: value, id: beyond(id) }] };
+}
+
+/** The conditions of a filter. */
+function conditionsOf(filter: ImageFilter): Prisma.ImageWhereInput[] {
+  const conditions: Prisma.ImageWhereInput[] = [];
+  if (filter.format) conditions.push({ format: { in: filter.format } });
+  if (filter.uploaded_after) conditions.push({ createdAt: { gte: new Date(filter.uploaded_after) } });
+  if (filter.uploaded_before) conditions.push({ createdAt: { lt: new Date(filter.uploaded_before) } });
+  if (filter.name_contains)
+    conditions.push({ filename: { contains: escapeLike(filter.name_contains), mode: 'insensitive' } });
+  return conditions;
 }
 
 /** Text as a `LIKE` pattern that matches it literally. */
@@ -143,12 +164,7 @@ export class ImageStore {
 
   async list(owner: OwnerId, query: Omit<ImageListQuery, 'include_gps'>): Promise<Page<Image>> {
     const order = ORDERS[query.sort];
-    const filters: Prisma.ImageWhereInput[] = [];
-    if (query.format) filters.push({ format: { in: query.format } });
-    if (query.uploaded_after) filters.push({ createdAt: { gte: new Date(query.uploaded_after) } });
-    if (query.uploaded_before) filters.push({ createdAt: { lt: new Date(query.uploaded_before) } });
-    if (query.name_contains)
-      filters.push({ filename: { contains: escapeLike(query.name_contains), mode: 'insensitive' } });
+    const filters = conditionsOf(query);
     if (query.cursor !== undefined) filters.push(afterCursor(query.cursor, order));
     const images = await this.#database.prisma.image.findMany({
       where: { ownerId: owner, AND: filters },
@@ -159,6 +175,47 @@ export class ImageStore {
       const value = last[order.column];
       return [order.column, value instanceof Date ? value.toISOString() : String(value), last.id];
     });
+  }
+
+  /** The ids of the images that a filter selects, newest first. */
+  async select(owner: OwnerId, filter: ImageFilter, limit: number): Promise<string[]> {
+    const images = await this.#database.prisma.image.findMany({
+      where: { ownerId: owner, AND: conditionsOf(filter) },
+      orderBy: [{ createdAt: 'desc' }, { id: 'desc' }],
+      take: limit,
+      select: { id: true },
+    });
+    return images.map(({ id }) => id);
+  }
+
+  /**
+   * Which of the ids are not those of the owner's images.
+   *
+   * @returns the places of the first of them in the list, and the number of all
+   */
+  async missing(
+    owner: OwnerId,
+    ids: readonly string[],
+    limit: number,
+  ): Promise<{ places: number[]; total: number }> {
+    const { rows } = await this.#database.pool.query<{ place: number; total: number }>(
+      `SELECT given.place::int - 1 AS place, count(*) OVER ()::int AS total
+       FROM unnest($2::uuid[]) WITH ORDINALITY AS given (id, place) LEFT JOIN images i ON i.id = given.id AND i.owner_id = $1
+       WHERE i.id IS NULL ORDER BY given.place LIMIT $3`,
+      [owner, ids, limit],
+    );
+    return { places: rows.map(({ place }) => place), total: rows[0]?.total ?? 0 };
+  }
+
+  /** How many of the images there are of each format and size, with the id of one of them. */
+  async measure(owner: OwnerId, ids: readonly string[]): Promise<ImageGroup[]> {
+    const { rows } = await this.#database.pool.query<ImageGroup>(
+      `SELECT i.format, i.width, i.height, count(*)::int AS count, min(i.id::text) AS id
+       FROM unnest($2::uuid[]) AS given (id) JOIN images i ON i.id = given.id AND i.owner_id = $1
+       GROUP BY i.format, i.width, i.height`,
+      [owner, ids],
+    );
+    return rows;
   }
 
   /** @throws AppError `not_found` */

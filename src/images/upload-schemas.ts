@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { SchemaRef, StringEnum } from '../core/schema.ts';
+import { FileUpload, SchemaRef, StringEnum } from '../core/schema.ts';
 import { PROBLEM_EXAMPLES, type Problem, ProblemSchema } from '../http/problems/problems.ts';
 import { ImageSchema } from './schemas.ts';
 
@@ -53,16 +53,19 @@ const UploadProblemSchema = Type.Object(
 );
 
 /** The multipart body of an upload, for the document only: the body itself is read as a stream. */
-export const UploadFormSchema = Type.Object({
-  files: Type.Array(
-    Type.Unsafe<unknown>({ type: 'string', format: 'binary', contentMediaType: 'application/octet-stream' }),
-    {
-      description:
-        'One or more image files: JPEG, PNG, WebP, GIF, TIFF or AVIF, detected from their content.',
-      minItems: 1,
-    },
-  ),
-});
+export const UploadFormSchema = Type.Object(
+  {
+    files: Type.Array(
+      FileUpload(),
+      // No minItems, with which generated Go does not compile.
+      {
+        description:
+          'One or more image files: JPEG, PNG, WebP, GIF, TIFF or AVIF, detected from their content.',
+      },
+    ),
+  },
+  { additionalProperties: false },
+);
 
 export type UploadResult = Static<typeof UploadResultSchema>;
 

@@ -4,7 +4,7 @@ import type { DiskCache } from '../blobs/disk-cache.ts';
 import { AppError } from '../core/errors.ts';
 import { sanitizeFilename } from '../core/filename.ts';
 import type { Image } from '../db/generated/client.ts';
-import { type Form, type FormFile, type FormLimits, waitForFile } from '../http/requests/multipart-form.ts';
+import { type Form, type FormFile, type FormLimits, waitForFirst } from '../http/requests/multipart-form.ts';
 import { FORMATS, type ImageFormat, sniffImageFormat } from '../pictures/formats.ts';
 import type { ImageMetadata } from '../pictures/metadata.ts';
 import { unsupportedFormat } from '../pictures/unread-formats.ts';
@@ -92,7 +92,7 @@ export async function uploadImages(
   signal: AbortSignal,
 ): Promise<UploadOutcome[]> {
   try {
-    const files = await waitForFile(form);
+    const files = await waitForFirst(form);
     return await services.admission.run(signal, () => receiveImages(owner, files, services, signal));
   } finally {
     await form.return();

@@ -28,15 +28,17 @@ declare module '../work/operation.ts' {
 
 const tag = 'manipulation';
 
+const headers = {
+  'x-ignored-parameters': {
+    type: 'string',
+    description: 'With `strict=false`: the names of the parameters that were dropped, separated by commas.',
+  },
+};
+
 const PICTURE: BytesAnswer = {
   description: 'The picture, in the format that `format` asks for.',
   content: bytesContent(...Object.values(FORMATS).map(({ mediaType }) => mediaType)),
-  headers: {
-    'x-ignored-parameters': {
-      type: 'string',
-      description: 'With `strict=false`: the names of the parameters that were dropped, separated by commas.',
-    },
-  },
+  headers,
 };
 
 const SINGLE_OPERATION_ROUTES = [
@@ -72,6 +74,7 @@ function singleOperationRoute({
     tag,
     post: {
       answers: 'artifact',
+      headers,
       operationId: (of) => `${name}${of}`,
       summary: (of) => `${verb} an ${of}`,
       description: `${does}, and stores the result as an artifact. It is the same artifact that a transform with only this operation makes.`,
@@ -117,6 +120,7 @@ export const transform = defineOperation({
       tag,
       post: {
         answers: 'artifact',
+        headers,
         operationId: (of) => `transform${of}`,
         summary: (of) => `Apply several operations to an ${of}`,
         description:

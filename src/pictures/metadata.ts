@@ -11,10 +11,14 @@ export const GpsSchema = Type.Object(
   { $id: 'GpsPosition', description: 'Where the picture was taken, according to its EXIF.' },
 );
 
-export const ExifSchema = Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]), {
-  description: 'A subset of EXIF, without the position.',
-  examples: [{ make: 'Canon', model: 'EOS 40D', iso: 100 }],
-});
+export const ExifSchema = Type.Record(
+  Type.String(),
+  Type.Union([Type.String({ title: 'Text' }), Type.Number({ title: 'Number' })]),
+  {
+    description: 'A subset of EXIF, without the position.',
+    examples: [{ make: 'Canon', model: 'EOS 40D', iso: 100 }],
+  },
+);
 
 export const DamagedPageSchema = Type.Object(
   {

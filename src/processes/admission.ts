@@ -1,5 +1,5 @@
 import { AppError } from '../core/errors.ts';
-import { currentClient } from './client.ts';
+import { currentClient, isInBackground } from './client.ts';
 import { FairQueue, type Waiting } from './fair-queue.ts';
 
 /** How full a queue is. */
@@ -25,6 +25,7 @@ export interface AdmissionOptions {
 
 /** A place, or the wait for one. */
 interface Place extends Waiting {
+  isBackground: boolean;
   /** By `performance.now()`. */
   startedAt: number;
   start(): void;
@@ -37,10 +38,14 @@ const MAX_RETRY_AFTER_S = 60;
 /** Weight of ended work in the average, after each further one. */
 const DECAY = 15 / 16;
 
-/** A bounded number of places with a bounded queue. Clients share both fairly. */
+/**
+ * A bounded number of places with a bounded queue. Clients share both fairly. Work in the background gives way to everything else: it
+ * starts if nothing else waits, and never takes the last of several places. Its queue is not bounded, because it brings its own bound.
+ */
 export class Admission {
   readonly #options: Required<AdmissionOptions>;
   readonly #waiting = new FairQueue<Place>();
+  readonly #background = new FairQueue<Place>();
   readonly #running = new Set<Place>();
   /** Time and cost of work that has ended, whether it succeeded or not; recent work counts most. */
   #ended = { ms: 0, cost: 0 };
@@ -60,7 +65,14 @@ export class Admission {
    */
   async run<T>(signal: AbortSignal, work: () => Promise<T>, cost = 1): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const place: Place = { client: currentClient(), cost, startedAt: 0, start: resolve, refuse: reject };
+    const place: Place = {
+      client: currentClient(),
+      isBackground: isInBackground(),
+      cost,
+      startedAt: 0,
+      start: resolve,
+      refuse: reject,
+    };
     // If it need not wait, it starts synchronously.
     if (!this.#enter(place, signal)) await this.#wait(place, promise, signal);
     try {
@@ -75,7 +87,7 @@ export class Admission {
     const running = this.#running.size;
     return {
       running,
-      waiting: this.#waiting.size,
+      waiting: this.#waiting.size + this.#background.size,
       capacity: concurrency + queue,
       hasRoom: running < concurrency || this.#waiting.hasRoom(queue),
     };
@@ -84,7 +96,7 @@ export class Admission {
   /** Refuses waiting and new work. Running work continues. */
   close(): void {
     this.#isClosed = true;
-    for (const place of this.#waiting.clear())
+    for (const place of [...this.#waiting.clear(), ...this.#background.clear()])
       place.refuse(this.overloaded('The service is shutting down', place.client));
   }
 
@@ -100,9 +112,13 @@ export class Admission {
     signal.throwIfAborted();
     const { what, concurrency, queue } = this.#options;
     if (this.#isClosed) throw this.overloaded('The service is shutting down');
-    if (this.#running.size < concurrency && this.#mayRun(place.client)) {
+    if (this.#running.size < concurrency && this.#mayStart(place)) {
       this.#start(place);
       return true;
+    }
+    if (place.isBackground) {
+      this.#background.add(place);
+      return false;
     }
     const full = `Too many ${what} are running or waiting (${concurrency + queue})`;
     if (this.#waiting.size >= queue) {
@@ -116,7 +132,7 @@ export class Admission {
 
   async #wait(place: Place, turn: Promise<void>, signal: AbortSignal): Promise<void> {
     const abort = () => {
-      this.#waiting.remove(place);
+      (place.isBackground ? this.#background : this.#waiting).remove(place);
       place.refuse(signal.reason);
     };
     signal.addEventListener('abort', abort, { once: true });
@@ -139,6 +155,27 @@ export class Admission {
     this.#ended = { ms: this.#ended.ms * DECAY + ms, cost: this.#ended.cost * DECAY + place.cost };
     const next = this.#waiting.next((client) => this.#mayRun(client));
     if (next !== undefined) this.#start(next);
+    this.#startBackground();
+  }
+
+  #mayStart({ client, isBackground }: Place): boolean {
+    return isBackground ? this.#mayRunBackground() : this.#mayRun(client);
+  }
+
+  /** Starts what may start in the background now. */
+  #startBackground(): void {
+    while (this.#mayRunBackground()) {
+      const next = this.#background.next((client) => this.#mayRun(client));
+      if (next === undefined) return;
+      this.#start(next);
+    }
+  }
+
+  #mayRunBackground(): boolean {
+    const { concurrency } = this.#options;
+    const running = [...this.#running].filter(({ isBackground }) => isBackground).length;
+    const isRoom = this.#running.size < concurrency && running < Math.max(1, concurrency - 1);
+    return isRoom && this.#waiting.size === 0;
   }
 
   #mayRun(client: string): boolean {

@@ -1,4 +1,3 @@
-import { type TObject, type TSchema, Type } from '@sinclair/typebox';
 import {
   boxText,
   POINTS,
@@ -8,8 +7,7 @@ import {
   queryForm,
   taggedText,
 } from '../work/query-form.ts';
-import { METHOD_NAMES, METHODS } from './methods/index.ts';
-import { DEFAULT_METHOD } from './methods/method.ts';
+import { FLAT_PARAMS } from './flat-params.ts';
 
 /** Structured parameters, which a query holds as text. */
 const TEXTS = {
@@ -66,51 +64,8 @@ const TEXTS = {
   ),
 };
 
-/** `invert` has another meaning in some methods. */
-const INVERT =
-  'Swap foreground and background. For multi_otsu: count classes downwards. For watershed: objects are darker than their background.';
-
-function onlyFor(methods: readonly string[]): string {
-  const names = methods.map((method) => `\`${method}\``).join(', ');
-  return `Only for the ${methods.length === 1 ? 'method' : 'methods'} ${names}.`;
-}
-
-/** Every parameter that is one value, without its default: it must not be filled in for a method that lacks it. */
-function plainParameters(): Record<string, TSchema> {
-  const found = new Map<string, { schema: TSchema; methods: string[] }>();
-  for (const [method, { params }] of Object.entries(METHODS)) {
-    const { properties }: TObject = params;
-    for (const [name, schema] of Object.entries(properties)) {
-      if (name === 'method' || name in TEXTS) continue;
-      const known = found.get(name);
-      if (known) known.methods.push(method);
-      else found.set(name, { schema, methods: [method] });
-    }
-  }
-  return Object.fromEntries(
-    [...found].map(([name, { schema, methods }]) => {
-      const { default: fallback, description, ...rules } = schema;
-      const parts = [
-        name === 'invert' ? INVERT : description,
-        fallback === undefined ? '' : `Default: ${fallback}.`,
-        methods.length === METHOD_NAMES.length ? '' : onlyFor(methods),
-      ];
-      return [name, Type.Optional(Type.Unsafe({ ...rules, description: parts.filter(Boolean).join(' ') }))];
-    }),
-  );
-}
-
 /** The parameters of all methods in a query. */
 export const SEGMENTATION_QUERY = queryForm(
-  {
-    method: Type.Unsafe({
-      type: 'string',
-      enum: METHOD_NAMES,
-      default: DEFAULT_METHOD,
-      description: 'How to segment.',
-      examples: ['watershed'],
-    }),
-    ...plainParameters(),
-  },
+  Object.fromEntries(Object.entries(FLAT_PARAMS).filter(([name]) => !(name in TEXTS))),
   TEXTS,
 );

@@ -1,8 +1,9 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion } from '../core/schema.ts';
+import { IntegerEnum, ObjectWithDefaults, SchemaRef, StringEnum, TaggedUnion } from '../core/schema.ts';
+import { FLAT_PARAMS } from './flat-params.ts';
 import { Box, MAX_SEGMENTS, Point, Segment } from './labels/segment.ts';
 import { METHOD_NAMES, METHODS, type MethodName } from './methods/index.ts';
-import { DEFAULT_METHOD, Found, type Method } from './methods/method.ts';
+import { Found, type Method } from './methods/method.ts';
 
 const methods = Object.values(METHODS);
 
@@ -17,18 +18,13 @@ export const SegmentationParams = TaggedUnion<(typeof METHODS)[MethodName]['para
 );
 export type SegmentationParams = Static<typeof SegmentationParams>;
 
-const { method: _method, ...defaultMethodParams } = METHODS[DEFAULT_METHOD].params.properties;
-
-const DefaultSegmentationParams = ObjectWithDefaults(defaultMethodParams, {
-  $id: 'DefaultSegmentationParams',
-  description: `Parameters without a method: \`${DEFAULT_METHOD}\`.`,
-});
-
-/** What clients may send. `nameMethod` adds the method before the body is validated. */
-export const SegmentationRequest = Type.Unsafe<unknown>({
+/**
+ * What clients may send, for the document: one object, which every generator understands. The method's own schema validates the
+ * body, after `nameMethod` has added the method.
+ */
+export const SegmentationRequest = ObjectWithDefaults(FLAT_PARAMS, {
   $id: 'SegmentationRequest',
-  anyOf: [DefaultSegmentationParams, SegmentationParams].map(({ $id }) => ({ $ref: `${$id}#` })),
-  description: `How to segment. Without a method: \`${DEFAULT_METHOD}\`.`,
+  description: `How to segment: a method and its parameters. Coordinates are pixels of the oriented picture.`,
 });
 
 const summary = {
@@ -38,14 +34,10 @@ const summary = {
   segmented_by: StringEnum(['components', 'classes'], {
     description: 'Whether each connected region or each class is a segment.',
   }),
-  connectivity: Type.Unsafe<4 | 8>({
-    type: 'integer',
-    enum: [4, 8],
+  connectivity: IntegerEnum([4, 8], {
     description: 'Number of neighbours that count as connected: 4 or 8.',
   }),
-  bit_depth: Type.Unsafe<8 | 16>({
-    type: 'integer',
-    enum: [8, 16],
+  bit_depth: IntegerEnum([8, 16], {
     description: 'Bit depth of the label map: 16 if it has more than 255 labels.',
   }),
   segment_count: Type.Integer({ description: 'Number of segments.', minimum: 0, maximum: MAX_SEGMENTS }),
@@ -91,7 +83,6 @@ export const SEGMENTATION_SCHEMAS = [
   ...methods.flatMap(({ schemas = [] }: Method) => schemas),
   ...methods.map(({ params }) => params),
   SegmentationParams,
-  DefaultSegmentationParams,
   SegmentationRequest,
   Segment,
   Found,

@@ -120,19 +120,21 @@ export class Maker {
     const key = workKey(work);
     // The lookup is shared, too: a separate lookup could miss the artifact just before it is stored, and return when the
     // computation that it should join has ended.
-    const { artifact, isNew } = await this.#flights.run(
-      `${owner}/${key.toString('hex')}`,
-      options.signal,
-      async (signal) => {
-        const existing = await artifacts.findByKey(owner, key);
-        if (!existing)
-          return this.#withRoom((isRetry) =>
-            this.#makeNew(owner, key, work, { ...options, signal }, isRetry),
-          );
-        artifacts.noteUse(existing, log);
-        return { artifact: existing, isNew: false };
-      },
-    );
+    const flight = this.#flights.run(`${owner}/${key.toString('hex')}`, options.signal, async (signal) => {
+      const existing = await artifacts.findByKey(owner, key);
+      if (!existing)
+        return this.#withRoom((isRetry) => this.#makeNew(owner, key, work, { ...options, signal }, isRetry));
+      artifacts.noteUse(existing, log);
+      return { artifact: existing, isNew: false };
+    });
+    const made = await flight.catch((error: unknown) => {
+      if (options.retention === 'cached' && error instanceof AppError && error.code === 'quota_exceeded')
+        return undefined;
+      throw error;
+    });
+    // It has joined a request that would have kept the artifact, which only that request may not do.
+    if (made === undefined) return this.make(owner, work, options);
+    const { artifact, isNew } = made;
     if (options.retention === 'cached' || artifact.retention === 'kept') return { artifact, isNew };
     if (await artifacts.keep(owner, artifact.id))
       return { artifact: { ...artifact, retention: 'kept' }, isNew };

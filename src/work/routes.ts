@@ -50,10 +50,12 @@ export interface ArtifactPost extends RouteText {
   /** Set if a client may leave out the body, or a part of it that the form requires. */
   shorthand?: Shorthand;
   examples: Examples;
+  /** Headers besides those that all such answers have, for the document. */
+  headers?: Record<string, object>;
 }
 
 /** Takes the same body and answers with the bytes. */
-export interface BytesPost extends Omit<ArtifactPost, 'answers'> {
+export interface BytesPost extends Omit<ArtifactPost, 'answers' | 'headers'> {
   answers: 'bytes';
   bytes: BytesAnswer;
 }

@@ -204,7 +204,7 @@ t.test('a migration waits for a backup, but a start without one does not', async
   const folder = await makeBackupFolder(t);
   const { pool } = await open();
   const blocker = await pool.connect();
-  await blocker.query('BEGIN; LOCK TABLE users');
+  await blocker.query('BEGIN; LOCK TABLE frames');
   const { result } = startCommand(t, ['backup', folder.root], { DATABASE_URL: url });
   const isHeld = async () =>
     (await pool.query("SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted")).rowCount !== 0;

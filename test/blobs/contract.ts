@@ -141,7 +141,7 @@ export async function testBlobStore(
   for (const size of [2000, 2 * MIB]) {
     t.test(`if the row that names ${size} bytes is not stored, neither are they`, async (t) => {
       const file = await stage(randomBytes(size));
-      await t.rejects(insert(file, randomUUID()), { code: '23503' }, 'no such owner');
+      await t.rejects(insert(file, randomUUID()), { code: 'invalid_credential' }, 'no such owner');
       await isGone(t, file.sha256);
       const id = await insert(file);
       await t.rejects(insert(file), { code: '23505' }, 'the owner has it');

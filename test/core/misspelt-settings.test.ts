@@ -49,6 +49,25 @@ t.test('settings and the variables of systems, npm and orchestrators are left al
   t.strictSame(misspeltSettings(SETTINGS, process.env), []);
 });
 
+t.test('what other services call a setting is told, with the name that it has here', async (t) => {
+  for (const [given, meant] of [
+    ['TRUST_PROXY', 'TRUSTED_PROXIES'],
+    ['trust_proxy', 'TRUSTED_PROXIES'],
+    ['TRUSTED_PROXY', 'TRUSTED_PROXIES'],
+    ['FORWARDED_ALLOW_IPS', 'TRUSTED_PROXIES'],
+    ['AUTH_ENABLED', 'AUTH_MODE'],
+    ['AUTH_REQUIRED', 'AUTH_MODE'],
+    ['ENABLE_AUTH', 'AUTH_MODE'],
+    ['REQUIRE_AUTH', 'AUTH_MODE'],
+    ['PREVIOUS_SECRET', 'PREVIOUS_SECRETS'],
+    ['ADMIN_MAIL', 'ADMIN_EMAIL'],
+  ] as const)
+    t.throws(() => loadConfig({ [given]: 'x' }), {
+      name: 'ConfigError',
+      message: `There is no setting ${given} (did you mean ${meant}?). Correct the name, or remove the variable.`,
+    });
+});
+
 t.test('loading names every misspelt variable', async (t) => {
   t.throws(() => loadConfig({ DATA_DRI: '/tmp', MAX_FILE: '3' }), {
     name: 'ConfigError',

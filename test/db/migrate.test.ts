@@ -18,7 +18,8 @@ const MIGRATIONS = path.join(ROOT, 'prisma/migrations');
 const CATALOG = {
   columns: `SELECT table_name, column_name, data_type, udt_name, is_nullable, column_default, datetime_precision
     FROM information_schema.columns WHERE table_schema = 'public' ORDER BY table_name, column_name`,
-  indexes: `SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY indexdef`,
+  indexes: `SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexdef NOT LIKE '% WHERE %'
+    ORDER BY indexdef`,
   keys: `SELECT conname, conrelid::regclass::text AS table, pg_get_constraintdef(oid) AS definition FROM pg_constraint
     WHERE connamespace = 'public'::regnamespace AND contype IN ('p', 'u', 'f') ORDER BY 2, 1`,
   enums:
@@ -175,6 +176,19 @@ t.test('a migration that fails leaves nothing, names itself, and is tried again'
   await writeFile(file, 'CREATE TABLE half (id int)');
   t.same(await migrate(pool, await readMigrations(folder)), ['9000_broken']);
   t.same(await migrate(pool, await readMigrations(folder)), []);
+});
+
+t.test('a database with the tables of another application is left as it is', async (t) => {
+  const { pool } = await (await createEmptyDatabase(t)).open();
+  await pool.query('CREATE TABLE images (path text)');
+  await t.rejects(migrate(pool), {
+    message:
+      /relation "images" already exists\. If another application uses this database, set DATABASE_URL to/,
+  });
+  const tables = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'";
+  t.strictSame((await pool.query(`${tables} AND relname <> '_prisma_migrations'`)).rows, [
+    { relname: 'images' },
+  ]);
 });
 
 t.test(

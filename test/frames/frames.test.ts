@@ -99,6 +99,9 @@ t.test('bounds are inclusive; an invalid range is refused', async (t) => {
   t.equal(await count('depth_min=100.31&depth_max=100.39'), 0);
   t.equal(await count('depth_max=100.2'), 3);
   t.equal(await count('depth_min=100.9'), 2);
+  t.equal(await count('depth_min=-1.7976931348623157e308&depth_max=1.7976931348623157e308'), 11);
+  t.equal(await count('depth_min=1.7976931348623157e308'), 0);
+  t.equal(await count('depth_max=-1.7976931348623157e308'), 0);
   for (const query of [
     'depth_min=2&depth_max=1',
     'depth_min=abc',
@@ -170,6 +173,34 @@ t.test('pages have no gaps and no doubles, over several frame sets with equal de
     `/frames?order=file&cursor=${/cursor=([^>&]+)/.exec(String(page.headers.link))?.[1]}`,
   );
   t.equal(foreign.statusCode, 422, 'a cursor of another order');
+});
+
+t.test('the frames of a frame set as pages', async (t) => {
+  const { uploadLog, get } = await createFramesApp(t);
+  const { id } = (await uploadLog(writeLog(120, 4))).json();
+  await uploadLog(writeLog(120, 5));
+  const all: Frame[] = (await get(`/frames?frame_set_id=${id}&colormap=grey&depth_min=101`)).json();
+  const url = `/frame-sets/${id}/frames?colormap=grey&depth_min=101`;
+  const items: Frame[] = [];
+  for (let cursor: string | null = ''; cursor !== null; ) {
+    const page = await get(`${url}${cursor && `&cursor=${cursor}`}`);
+    const body: { items: Frame[]; next_cursor: string | null } = page.json();
+    t.equal(page.headers['x-frame-count'], String(body.items.length));
+    t.equal('link' in page.headers, body.next_cursor !== null);
+    items.push(...body.items);
+    cursor = body.next_cursor;
+  }
+  t.equal(all.length, 110);
+  t.strictSame(items, all);
+  t.equal((await get(url)).json().items.length, 50, 'a page has 50 frames unless the limit says otherwise');
+  const none = await get(`/frame-sets/${id}/frames?depth_min=500`);
+  t.strictSame(none.json(), { items: [], next_cursor: null });
+  t.equal((await get(url, { 'if-none-match': String(none.headers.etag) })).statusCode, 200);
+  t.equal((await get(url, { 'if-none-match': String((await get(url)).headers.etag) })).statusCode, 304);
+  t.equal((await get('/frame-sets/5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11/frames')).statusCode, 404);
+  for (const query of [`frame_set_id=${id}`, 'limit=501', 'limit=0', 'cursor=x']) {
+    t.equal((await get(`/frame-sets/${id}/frames?${query}`)).statusCode, 422, query);
+  }
 });
 
 t.test('frames are read by index, however dear the planner takes it to be', async (t) => {

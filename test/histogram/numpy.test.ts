@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import t from 'tap';
 import type { Raster } from '../../src/histogram/raster.ts';
 import type { Channel, Region } from '../../src/histogram/schemas.ts';
+import { needsPython, PYTHON } from '../support/python.ts';
 import { testDataPath } from '../support/test-data.ts';
 import { type Given, histogramOf, randomRaster, temporaryFolder } from './support.ts';
 
@@ -39,8 +40,7 @@ interface Answer {
 const { folder, remove } = temporaryFolder();
 t.teardown(remove);
 const at = (name: string) => path.join(folder, name);
-const python = process.env.PYTHON ?? 'python3';
-const hasNumpy = spawnSync(python, ['-c', 'import numpy']).status === 0;
+const skip = needsPython('numpy');
 const size = { width: 203, height: 117 };
 const percentiles = [0, 0.1, 2.5, 33.3, 50, 66, 99, 100];
 const region = { left: 11, top: 7, width: 101, height: 53 };
@@ -134,13 +134,13 @@ function sharedPictures() {
     }));
 }
 
-if (!hasNumpy) {
-  t.pass('numpy', { skip: 'needs Python with test/requirements.txt (PYTHON)' });
+if (skip !== false) {
+  t.pass('numpy', { skip });
 } else {
   t.test('numpy counts and measures the same', async (t) => {
     const { pictures, maskFile } = await jobs();
     const script = path.join(import.meta.dirname, 'numpy_histograms.py');
-    const run = spawnSync(python, [script], {
+    const run = spawnSync(PYTHON, [script], {
       input: JSON.stringify({ pictures }),
       maxBuffer: 2 ** 28,
       encoding: 'utf8',

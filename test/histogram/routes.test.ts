@@ -129,6 +129,11 @@ t.test('wrong parameters are 422 at their place', async (t) => {
     t.equal(response.statusCode, 422, query);
     t.match(response.json().errors?.[0], { location: 'query', path }, `${query}: ${response.body}`);
   }
+  const falling = await send('GET', `/images/${id}/histogram?edges=9&edges=0`);
+  t.match(
+    falling.json().detail,
+    /^Expected an edge above the one before it \(9\) for edges\[1\] but received 0/,
+  );
   const inBody = await send('POST', `/images/${id}/histogram`, {
     region: { left: 0, top: 0, width: 9, height: 1 },
   });

@@ -6,6 +6,7 @@ import { type Validate, validatorCompiler } from '../../src/core/validator.ts';
 import { PlotParamsSchema } from '../../src/histogram/plot/schemas.ts';
 import {
   ChannelHistogramSchema,
+  ChannelSchema,
   HistogramParamsSchema,
   HistogramResultSchema,
   LabelChannelSchema,
@@ -16,6 +17,7 @@ import { histogramOf, temporaryFolder, withDefaults } from './support.ts';
 
 const UUID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 const compile = validatorCompiler('json', {
+  ChannelSchema,
   RegionSchema,
   LabelChannelSchema,
   ChannelHistogramSchema,

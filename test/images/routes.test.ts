@@ -173,6 +173,7 @@ t.test('lists are paged by cursor in every order, without gaps or doubles', asyn
   t.strictSame(await walk('format=jpeg'), []);
   t.strictSame(await walk('format=jpeg&format=png'), [...names].reverse());
   t.strictSame(await walk('uploaded_before=2020-01-01T00:00:00Z'), []);
+  t.strictSame(await walk('uploaded_before=2020-01-01T00:00:00%2B23:59'), []);
   t.equal((await walk('uploaded_after=2020-01-01T00:00:00Z')).length, names.length);
 });
 
@@ -187,6 +188,7 @@ t.test('wrong parameters are 422, with their place', async (t) => {
     ['/images?uploaded_after=yesterday', '/uploaded_after'],
     ['/images?uploaded_after=2016-12-31T23:59:60Z', '/uploaded_after'],
     ['/images?uploaded_before=0001-01-01T00:00:00%2B14:00', '/uploaded_before'],
+    ['/images?uploaded_before=9999-12-31T23:59:59-14:00', '/uploaded_before'],
     ['/images?cursor=%00', '/cursor'],
     ['/images?cursor=eyJhIjoxfQ', '/cursor'],
     ['/images?bogus=1', '/bogus'],

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import t from 'tap';
 import { AppError } from '../../src/core/errors.ts';
 import { Admission } from '../../src/processes/admission.ts';
-import { actAs } from '../../src/processes/client.ts';
+import { actAs, actInBackground } from '../../src/processes/client.ts';
 
 const never = new AbortController().signal;
 
@@ -165,4 +165,80 @@ t.test('Retry-After counts what runs, what waits, and work that failed', async (
   t.equal(await refusal(), 60, 'what runs takes longer than expected');
   for (const { resolve } of all) resolve('done');
   await Promise.all(waiting);
+});
+
+t.test('work in the background never takes the last place, and starts when nothing else waits', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 3, queue: 1 });
+  const behind = Array.from({ length: 4 }, work);
+  const done = behind.map(({ run }) => actInBackground('jobs', () => admission.run(never, run)));
+  const started = () => behind.map(({ isStarted }) => isStarted());
+  t.strictSame(started(), [true, true, false, false], 'more wait than the queue has places for');
+  t.match(admission.stats(), { running: 2, waiting: 2, hasRoom: true });
+
+  const [first, second] = [work(), work()];
+  const asked = [first, second].map(({ run }) => actAs('person', () => admission.run(never, run)));
+  t.strictSame([first.isStarted(), second.isStarted()], [true, false]);
+  behind[0]?.resolve('done');
+  await done[0];
+  await sleep(0);
+  t.strictSame([second.isStarted(), behind[2]?.isStarted()], [true, false], 'who waits for it comes first');
+  behind[1]?.resolve('done');
+  await done[1];
+  await sleep(0);
+  t.strictSame(started(), [true, true, true, false], 'two places are taken by others');
+  for (const { resolve } of [first, second]) resolve('done');
+  await Promise.all(asked);
+  await sleep(0);
+  t.strictSame(started(), [true, true, true, true]);
+  for (const { resolve } of behind) resolve('done');
+  await Promise.all(done);
+  t.match(admission.stats(), { running: 0, waiting: 0 });
+});
+
+t.test('work in the background has the only place while nobody else wants it', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 1, queue: 1 });
+  const [behind, next] = [work(), work()];
+  const done = actInBackground('jobs', () => admission.run(never, behind.run));
+  t.ok(behind.isStarted());
+  const waiting = actInBackground('jobs', () => admission.run(never, next.run));
+  const front = work();
+  const asked = actAs('person', () => admission.run(never, front.run));
+  behind.resolve('done');
+  await done;
+  await sleep(0);
+  t.strictSame([front.isStarted(), next.isStarted()], [true, false]);
+  front.resolve('done');
+  await asked;
+  next.resolve('done');
+  t.equal(await waiting, 'done');
+});
+
+t.test('work in the background that waits can be taken back, and is refused by the end', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 1, queue: 1 });
+  const running = work();
+  const done = admission.run(never, running.run);
+  const leaving = new AbortController();
+  const gone = actInBackground('jobs', () => admission.run(leaving.signal, work().run));
+  const refused = actInBackground('jobs', () => admission.run(never, work().run));
+  leaving.abort(new Error('cancelled'));
+  await t.rejects(gone, { message: 'cancelled' });
+  t.match(admission.stats(), { waiting: 1 });
+  admission.close();
+  await t.rejects(refused, { code: 'overloaded' });
+  running.resolve('done');
+  await done;
+});
+
+t.test('owners of work in the background share its places', async (t) => {
+  const admission = new Admission({ what: 'cakes', concurrency: 2, queue: 1 });
+  const order: string[] = [];
+  const bake = (owner: string) =>
+    actInBackground(owner, () =>
+      admission.run(never, async () => {
+        order.push(owner);
+        await sleep(0);
+      }),
+    );
+  await Promise.all([bake('a'), bake('a'), bake('a'), bake('a'), bake('b'), bake('b')]);
+  t.strictSame(order.slice(0, 5), ['a', 'a', 'b', 'a', 'b']);
 });

@@ -94,7 +94,7 @@ export async function multipartCases(newPicture: () => Promise<Buffer>): Promise
     'another name',
     422,
     'validation_failed',
-    post(join(file(good, 'name="file"; filename="a.png"'), END)),
+    post(join(file(good, 'name="picture"; filename="a.png"'), END)),
   );
   refuse(
     'a name of 100,000 characters',
@@ -220,7 +220,6 @@ export async function multipartCases(newPicture: () => Promise<Buffer>): Promise
   refuse('no content type', 415, 'unsupported_media_type', post(join(file(good), END), { type: null }));
   for (const type of [
     'application/json',
-    'image/png',
     'application/x-www-form-urlencoded',
     'multipart/mixed; boundary=b0undary',
     'text/plain',
@@ -229,6 +228,12 @@ export async function multipartCases(newPicture: () => Promise<Buffer>): Promise
   ]) {
     refuse(`a body of type ${type}`, 415, 'unsupported_media_type', post(join(file(good), END), { type }));
   }
+  refuse(
+    'a form that is said to be a picture',
+    415,
+    'unsupported_image_format',
+    post(join(file(good), END), { type: 'image/png' }),
+  );
   accept(
     'two content types, of which the first counts',
     post(await goodBody(), { headers: { 'Content-Type': 'application/json' } }),

@@ -1,9 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
+import { mkdtempSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { SecretWatch } from '../support/secrets.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 /** Of the kernel's accounting in /proc; 100 on every Linux that Node runs on. */
@@ -49,43 +52,86 @@ export interface ServerProcess {
   port: number;
   /** What it has written so far: its log, and its last words. */
   output: () => string;
+  /** The part of it on standard error. */
+  errors: () => string;
   /** Its exit code, or the signal that ended it. */
   ended: Promise<number | string>;
   /** Milliseconds until it was ready. */
   startMs: number;
 }
 
+/** `npm start`'s program; its answers are compared with its document. */
+const WATCHED_SERVER = [
+  process.execPath,
+  '--import',
+  path.join(ROOT, 'test/support/answers/watch-process.ts'),
+  'src/server.ts',
+] as const;
+
 /**
- * Runs `npm start`'s program with these settings alone, and gives it back without waiting. It is killed with the test.
+ * Runs `npm start`'s program with these settings alone, and gives it back without waiting. It is killed with the test. Its answers
+ * are compared with its OpenAPI document, and its output is searched for secrets; what is found fails the test.
  *
- * @param command what to run instead
+ * @param command what to run instead; its answers are not compared
  * @param user id of another user to run it as
  */
 export function spawnServer(
   t: Test,
   settings: Record<string, string>,
-  command: readonly [string, ...string[]] = [process.execPath, 'src/server.ts'],
+  command: readonly [string, ...string[]] = WATCHED_SERVER,
   user?: number,
 ): Omit<ServerProcess, 'port' | 'startMs'> {
   const [program, ...parameters] = command;
+  const folder = mkdtempSync(path.join(tmpdir(), 'coreframe-answers-'));
+  const differences = path.join(folder, 'differences');
+  const secrets = path.join(folder, 'secrets');
   const child = spawn(program, parameters, {
     cwd: ROOT,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: '0', ...settings },
+    env: {
+      PATH: process.env.PATH,
+      HOME: process.env.HOME,
+      PORT: '0',
+      ANSWER_DIFFERENCES_FILE: differences,
+      SECRETS_FILE: secrets,
+      ...settings,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
     ...(user === undefined ? {} : { uid: user, gid: user }),
   });
   let output = '';
+  let errors = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
       output += text;
     });
   }
+  child.stderr.on('data', (text: string) => {
+    errors += text;
+  });
   const ended = once(child, 'close').then(([code, signal]) => code ?? signal);
   t.teardown(async () => {
     child.kill('SIGKILL');
     await ended;
+    const found = await readFile(differences, 'utf8').catch(() => '');
+    const watch = await readSecrets(secrets, settings);
+    await rm(folder, { recursive: true });
+    watch.search('the output of the process', output);
+    watch.requireNone();
+    if (found !== '') throw new Error(`Answers that openapi.json does not describe:\n${found}`);
   });
-  return { child, output: () => output, ended };
+  return { child, output: () => output, errors: () => errors, ended };
+}
+
+/** The secrets that a process has received and issued. */
+async function readSecrets(file: string, settings: Record<string, string>): Promise<SecretWatch> {
+  const watch = new SecretWatch(settings);
+  const lines = await readFile(file, 'utf8').catch(() => '');
+  for (const line of lines.split('\n').filter((line) => line !== '')) {
+    const [what, secret]: [string, string] = JSON.parse(line);
+    // The process prints it for whoever sets it up.
+    if (what !== 'setup_token') watch.add(what, secret);
+  }
+  return watch;
 }
 
 /** The same, once it is ready. */

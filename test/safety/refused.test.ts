@@ -7,6 +7,7 @@ import { needsTestData, readTestData, testDataPath } from '../support/test-data.
 import { allowedMs } from '../support/time.ts';
 import { type Answer, exchange } from './connection.ts';
 import { head, type ListeningApp, listen, newPicture, problemOf, uploadOver } from './listening.ts';
+import { eventually } from './processes.ts';
 
 const MISSING_ID = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
 
@@ -298,10 +299,14 @@ t.test('no parameter of any operation makes the server fail', async (t) => {
   const made = await exchange(app.port, withJson('POST', `/images/${image.id}/resize`, '{"width":8}'));
   t.equal(made.status, 201);
   const artifact = JSON.parse(made.body.toString());
+  const job = await makeJob(app, image.id);
   const foreignIds = await insertOthers(app);
   const operations = await operationsOf(app);
   t.ok(operations.length >= 20, `${operations.length} operations`);
-  const idOf = ({ path: urlPath }: Operation) => (urlPath.startsWith('/artifacts') ? artifact.id : image.id);
+  const idOf = ({ path: urlPath }: Operation) => {
+    if (urlPath.startsWith('/jobs')) return job;
+    return urlPath.startsWith('/artifacts') ? artifact.id : image.id;
+  };
   const fill = (operation: Operation, id: string) => operation.path.replace('{id}', id);
   const goodBody = '{}';
 
@@ -397,7 +402,13 @@ t.test('no parameter of any operation makes the server fail', async (t) => {
   }
 
   for (const cursor of badCursors()) {
-    for (const url of ['/images', `/images/${image.id}/artifacts`, `/artifacts/${artifact.id}/artifacts`]) {
+    for (const url of [
+      '/images',
+      `/images/${image.id}/artifacts`,
+      `/artifacts/${artifact.id}/artifacts`,
+      '/jobs',
+      `/jobs/${job}/items`,
+    ]) {
       for (const sort of url === '/images' ? ['-created_at', 'filename', 'size'] : ['']) {
         const query = `cursor=${cursor}${sort && `&sort=${sort}`}`;
         isNoServerError(t, await exchange(app.port, head('GET', `${url}?${query}`)), `${url}?${query}`);
@@ -461,7 +472,8 @@ function bodyFor(urlPath: string): string {
   if (urlPath.endsWith('/crop')) return '{"left":0,"top":0,"width":5,"height":5}';
   if (urlPath.endsWith('/convert')) return '{"format":"png"}';
   if (urlPath.endsWith('/transform')) return '{"operations":[{"op":"flip"}]}';
-  if (urlPath === '/frame-sets/{id}') return '{"name":"a"}';
+  if (['/frame-sets/{id}', '/users/{id}', '/api-keys/{id}'].includes(urlPath)) return '{"name":"a"}';
+  if (urlPath.endsWith('/hand-over')) return `{"to":"${MISSING_ID}"}`;
   return urlPath === '/images/{id}' ? '{"filename":"a.png"}' : '{}';
 }
 
@@ -489,13 +501,26 @@ function badCursors(): string[] {
   return [...positions.map(encode), '%00', '!!!', Buffer.from(deep('[', ']', 300)).toString('base64url')];
 }
 
-/** Another user with an image and an artifact; their ids, by the first part of their path. */
+/** The id of a job that has ended. */
+async function makeJob({ port }: ListeningApp, image: string): Promise<string> {
+  const body = `{"operation":"histogram","image_ids":["${image}"]}`;
+  const { id } = JSON.parse((await exchange(port, withJson('POST', '/jobs', body))).body.toString());
+  const hasEnded = async () => {
+    const shown = await exchange(port, head('GET', `/jobs/${id}`));
+    return JSON.parse(shown.body.toString()).ended_at !== null;
+  };
+  if (!(await eventually(hasEnded, 30_000))) throw new Error('The job does not end.');
+  return id;
+}
+
+/** Another user with an image, an artifact and a job; their ids, by the first part of their path. */
 async function insertOthers({ services }: ListeningApp): Promise<Record<string, string>> {
-  const [user, image, artifact] = [randomUUID(), randomUUID(), randomUUID()];
+  const [user, image, artifact, job] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
   const { pool } = services.database;
   const { rows } = await pool.query(
     `SELECT table_name, column_name FROM information_schema.columns
-     WHERE table_schema = 'public' AND table_name IN ('users', 'images', 'artifacts', 'artifact_inputs') ORDER BY ordinal_position`,
+     WHERE table_schema = 'public' AND table_name IN ('users', 'images', 'artifacts', 'artifact_inputs', 'jobs')
+       AND is_generated = 'NEVER' ORDER BY ordinal_position`,
   );
   const columns = (table: string) =>
     rows.filter(({ table_name }) => table_name === table).map(({ column_name }) => column_name as string);
@@ -510,5 +535,6 @@ async function insertOthers({ services }: ListeningApp): Promise<Record<string, 
   await copy('images', { id: `'${image}'`, owner_id: `'${user}'` });
   await copy('artifacts', { id: `'${artifact}'`, owner_id: `'${user}'` });
   await copy('artifact_inputs', { artifact_id: `'${artifact}'`, image_id: `'${image}'` });
-  return { images: image, artifacts: artifact };
+  await copy('jobs', { id: `'${job}'`, owner_id: `'${user}'` });
+  return { images: image, artifacts: artifact, jobs: job };
 }

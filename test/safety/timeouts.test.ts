@@ -11,6 +11,7 @@ const SETTINGS = { IDLE_TIMEOUT_MS: String(IDLE_MS) };
 const BOUNDARY = 'boundary';
 const OPENING = `--${BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n`;
 const CLOSING = `\r\n--${BOUNDARY}--\r\n`;
+const pictureHead = head('POST', '/images', { 'content-type': 'image/png', 'content-length': 10_000 });
 const uploadHead = (length: number) =>
   head('POST', '/images', {
     'content-type': `multipart/form-data; boundary=${BOUNDARY}`,
@@ -19,15 +20,17 @@ const uploadHead = (length: number) =>
 
 t.test('a client that stops sending is told so with 408, and its temporary files go', async (t) => {
   const { port, temporaryFiles, works } = await listen(t, SETTINGS);
-  const bodies: [string, string][] = [
+  const bodies: [name: string, body: string, head?: string][] = [
     ['nothing of the body', ''],
     ['a part of the header of a part', OPENING.slice(0, 30)],
     ['a part of a file', `${OPENING}some bytes of a file`],
     ['all but the last boundary', `${OPENING}some bytes of a file\r\n`],
+    ['nothing of a picture', '', pictureHead],
+    ['a part of a picture', 'some bytes of a file', pictureHead],
   ];
   await Promise.all(
-    bodies.map(async ([name, body]) => {
-      const answer = await exchange(port, [uploadHead(10_000), body]);
+    bodies.map(async ([name, body, start = uploadHead(10_000)]) => {
+      const answer = await exchange(port, [start, body]);
       t.equal(answer.status, 408, `${name}: ${answer.status} ${answer.error ?? ''}`);
       t.equal(problemOf(answer)?.code, 'request_timeout', name);
       t.ok(answer.ms > IDLE_MS && answer.ms < IDLE_MS + 1500, `${name}: ${Math.round(answer.ms)} ms`);

@@ -13,6 +13,7 @@ import { seededRandom } from '../../src/segmentation/methods/random.ts';
 import { completeParams, nameMethod } from '../../src/segmentation/params.ts';
 import { SEGMENTATION_SCHEMAS, type SegmentationParams } from '../../src/segmentation/schemas.ts';
 import { type Segmentation, segmentFile, segmentPicture } from '../../src/segmentation/segment.ts';
+import { needsPython, PYTHON } from '../support/python.ts';
 import { needsTestData, testDataPath } from '../support/test-data.ts';
 
 export const LIMITS: ImageLimits = {
@@ -113,7 +114,6 @@ export function blobs(width: number, height: number, seed: number, levels = 256)
   return { width, height, channels: 1, data };
 }
 
-const PYTHON = process.env.PYTHON ?? 'python3';
 const ORACLE = fileURLToPath(new URL('oracle.py', import.meta.url));
 
 /** Asks the Python oracle several things in one process; see `oracle.py` for its calls. */
@@ -130,12 +130,7 @@ export function askOracle(requests: { call: string; [argument: string]: unknown 
 const MODULES = ['cv2', 'numpy', 'PIL', 'pycocotools', 'shapely', 'skimage'];
 
 /** Why tests against Python are skipped here, or false. */
-export const oracleSkip: string | false = (() => {
-  const script =
-    'import sys, importlib.util as u; sys.exit(any(u.find_spec(m) is None for m in sys.argv[1:]))';
-  const { status } = spawnSync(PYTHON, ['-c', script, ...MODULES]);
-  return status === 0 ? false : 'needs Python with test/requirements.txt (PYTHON)';
-})();
+export const oracleSkip = needsPython(...MODULES);
 
 export const encodePicture = ({ width, height, channels, data }: Picture) => ({
   width,

@@ -2,13 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
-import pino from 'pino';
+import pino, { type Logger } from 'pino';
 import type { Test } from 'tap';
-import { createApp } from '../../src/app.ts';
 import { type Config, loadConfig } from '../../src/config.ts';
+import { LOG_REDACTION } from '../../src/core/log.ts';
 import { openServices, type Services } from '../../src/services.ts';
+import { createWatchedApp, type WatchedApp } from './answers/watched-app.ts';
 import { createTestDatabase } from './database.ts';
 import { remakeArtifacts } from './remake.ts';
+import { SecretWatch } from './secrets.ts';
 
 export interface TestApp {
   app: FastifyInstance;
@@ -35,7 +37,8 @@ export interface UploadFile {
 /**
  * The whole application, on a database and folders of its own, as `src/server.ts` composes it.
  *
- * At its end, every artifact that the test has made is made again from what is stored of it.
+ * Every answer is compared with the OpenAPI document. At the test's end, a difference fails it, and every artifact that it has made
+ * is made again from what is stored of it. If it needs credentials, what it has written is searched for secrets.
  *
  * @param settings environment variables; with DATABASE_URL, a database that is the caller's
  * @param options `hasForeignRows`: the test writes artifacts by SQL, which no operation can make again; `logLines` gets the log
@@ -48,25 +51,30 @@ export async function createTestApp(
   const databaseUrl = settings.DATABASE_URL ?? (await createTestDatabase(t)).url;
   const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-test-'));
   const config = loadConfig({ DATA_DIR: folder, ...settings, DATABASE_URL: databaseUrl });
-  const log =
-    logLines === undefined
-      ? pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' })
-      : pino({ base: null }, { write: (line) => void logLines.push(line) });
+  const secrets = config.AUTH_MODE === 'required' ? new SecretWatch(settings) : undefined;
+  const everyLine: string[] = [];
+  const log = createTestLog(logLines, secrets && everyLine);
   const services = await openServices(config, log);
-  let app: FastifyInstance | undefined;
+  let watched: WatchedApp | undefined;
   t.teardown(async () => {
     try {
       const isOurs = settings.DATABASE_URL === undefined && !hasForeignRows;
-      if (app !== undefined && isOurs) await requireSameArtifacts(services, config);
+      if (watched !== undefined && isOurs) await requireSameArtifacts(services, config);
+      await secrets?.searchService(services, everyLine.join(''));
     } finally {
-      await app?.close();
+      await watched?.app.close();
       await services.close();
       await rm(folder, { recursive: true, force: true });
     }
+    watched?.requireDocumentedAnswers();
+    secrets?.requireNone();
   });
-  app = await createApp(config, services);
-  await app.ready();
-  const ready = app;
+  const stopWatching = secrets?.watchNewInstances();
+  const creating = createWatchedApp(config, services);
+  stopWatching?.();
+  watched = await creating;
+  const ready = watched.app;
+  await ready.ready();
   return {
     app: ready,
     services,
@@ -78,6 +86,27 @@ export async function createTestApp(
     send: (method, url, body, headers = {}) =>
       ready.inject({ method, url, headers, ...(body === undefined ? {} : { payload: body }) }),
   };
+}
+
+/**
+ * The log of an application: lines from `info` on for a test, and all of them for the search for secrets.
+ *
+ * @param lines for the test
+ * @param everyLine for the search
+ */
+function createTestLog(lines: string[] | undefined, everyLine: string[] | undefined): Logger {
+  const { TEST_LOG_LEVEL: level = 'silent' } = process.env;
+  const streams = [
+    ...(lines
+      ? [{ level: 'info' as const, stream: { write: (line: string) => void lines.push(line) } }]
+      : []),
+    ...(everyLine
+      ? [{ level: 'trace' as const, stream: { write: (line: string) => void everyLine.push(line) } }]
+      : []),
+  ];
+  if (streams.length === 0) return pino({ level });
+  const options = { base: null, level: everyLine ? 'trace' : 'info', redact: LOG_REDACTION };
+  return pino(options, pino.multistream(streams));
 }
 
 /** @throws Error naming every artifact that comes out otherwise the second time */

@@ -1,14 +1,21 @@
 import { createHash } from 'node:crypto';
+import type { LightMyRequestResponse } from 'fastify';
 import pg from 'pg';
 import t, { type Test } from 'tap';
 import { applyWithin, type Migration, readMigrations } from '../../src/db/migrate.ts';
+import { logIn } from '../accounts/people.ts';
 import { backUpTo, fill, makeBackupFolder, readEverything, restoreTo, tablesOf } from '../backup/support.ts';
-import { createTestApp, type TestApp } from '../support/app.ts';
+import { createTestApp } from '../support/app.ts';
+import { ADMIN, REQUIRED_AUTHENTICATION } from '../support/credentials.ts';
 import { createEmptyDatabase } from '../support/database.ts';
 
 /** All tables, each after those that it refers to. */
 const TABLES = [
   'users',
+  'sessions',
+  'api_keys',
+  'audit_events',
+  'log_in_attempts',
   'blobs',
   'blob_chunks',
   'images',
@@ -16,7 +23,13 @@ const TABLES = [
   'artifact_inputs',
   'frame_sets',
   'frames',
+  'jobs',
+  'job_items',
+  'job_turns',
 ] as const;
+
+/** It is filled by triggers. */
+const COUNTED = 'stored_bytes';
 
 /** Artifacts with a document, and what belongs to them alone: versions before this migration could not write them. */
 const DOCUMENTS = '0002_artifact_documents';
@@ -25,6 +38,13 @@ const THEIR_BYTES = `sha256 IN (SELECT unnest(ARRAY[sha256, document_sha256]) ${
 /** Files of image logs. */
 const LOG_FILES = '0006_keep_log_files';
 const OF_LOG_FILES = 'sha256 IN (SELECT file_sha256 FROM frame_sets)';
+
+/** Users who can log in. */
+const ACCOUNTS = '0007_users_and_keys';
+
+/** Files that jobs work on. */
+const JOBS = '0008_jobs';
+const OF_JOBS = 'sha256 IN (SELECT input_sha256 FROM jobs)';
 
 /** The rows of each table that versions before a migration could not write. */
 const NEWER_ROWS: readonly { before: string; rows: Readonly<Record<string, string>> }[] = [
@@ -38,6 +58,8 @@ const NEWER_ROWS: readonly { before: string; rows: Readonly<Record<string, strin
     },
   },
   { before: LOG_FILES, rows: { blobs: OF_LOG_FILES, blob_chunks: OF_LOG_FILES } },
+  { before: ACCOUNTS, rows: { users: 'email IS NOT NULL' } },
+  { before: JOBS, rows: { blobs: OF_JOBS, blob_chunks: OF_JOBS } },
 ];
 
 async function connect(t: Test, url: string): Promise<pg.Client> {
@@ -66,11 +88,20 @@ async function createOldDatabase(
     const newer = NEWER_ROWS.flatMap(({ before, rows }) => (last < before ? (rows[table] ?? []) : []));
     const condition = newer.map((rows) => `(${rows}) IS NOT TRUE`).join(' AND ') || 'true';
     const { rows } = await source.query(`SELECT to_json(t) AS row FROM ${table} t WHERE ${condition}`);
+    const { rows: columns } = await old.query<{ names: string }>(
+      `SELECT string_agg(quote_ident(column_name), ', ') AS names FROM information_schema.columns
+       WHERE table_schema = 'public' AND table_name = $1 AND is_generated = 'NEVER'`,
+      [table],
+    );
+    const names = columns[0]?.names;
+    // The jobs have the counts of their items already.
+    if (table === 'job_items') await old.query('ALTER TABLE job_items DISABLE TRIGGER USER');
     // Columns that the old table does not have yet are ignored.
     await old.query(
-      `INSERT INTO ${table} SELECT * FROM json_populate_recordset(NULL::${table}, $1) ON CONFLICT DO NOTHING`,
+      `INSERT INTO ${table} (${names}) SELECT ${names} FROM json_populate_recordset(NULL::${table}, $1) ON CONFLICT DO NOTHING`,
       [JSON.stringify(rows.map(({ row }) => row))],
     );
+    if (table === 'job_items') await old.query('ALTER TABLE job_items ENABLE TRIGGER USER');
   }
   if (existing.includes('frames')) {
     await old.query("SELECT setval(pg_get_serial_sequence('frames', 'id'), (SELECT max(id) FROM frames))");
@@ -80,10 +111,14 @@ async function createOldDatabase(
 }
 
 /** Reads everything that the rows of a database stand for, by HTTP. */
-async function readByHttp({ app }: TestApp, client: pg.Client): Promise<Record<string, string>> {
+async function readByHttp(
+  get: (path: string) => Promise<LightMyRequestResponse>,
+  client: pg.Client,
+): Promise<Record<string, string>> {
   const ids = async (table: string) =>
     (await client.query<{ id: string }>(`SELECT id FROM ${table} ORDER BY id`)).rows.map(({ id }) => id);
-  const paths = ['/images', '/frame-sets', '/frames/export?format=ndjson'];
+  const paths = ['/images', '/frame-sets', '/frames/export?format=ndjson', '/jobs'];
+  for (const id of await ids('jobs')) paths.push(`/jobs/${id}`, `/jobs/${id}/items`);
   for (const id of await ids('images')) paths.push(`/images/${id}`, `/images/${id}/content`);
   for (const id of await ids('artifacts')) paths.push(`/artifacts/${id}`, `/artifacts/${id}/content`);
   const { rows: masks } = await client.query<{ id: string }>("SELECT id FROM artifacts WHERE kind = 'mask'");
@@ -94,7 +129,7 @@ async function readByHttp({ app }: TestApp, client: pg.Client): Promise<Record<s
   for (const { id } of logs) paths.push(`/frame-sets/${id}/content`);
   const answers: Record<string, string> = {};
   for (const path of paths) {
-    const { statusCode, rawPayload } = await app.inject(path);
+    const { statusCode, rawPayload } = await get(path);
     // Of earlier logs, the file was not kept.
     const isList = path === '/frame-sets';
     const bytes = isList ? rawPayload.toString().replace(/"content_url":("[^"]*"|null)/g, '') : rawPayload;
@@ -102,6 +137,14 @@ async function readByHttp({ app }: TestApp, client: pg.Client): Promise<Record<s
   }
   return answers;
 }
+
+/** What `stored_bytes` must hold, by plain sums. */
+const STORED_BYTES = `SELECT owner_id, sum(bytes)::bigint AS bytes FROM (
+    SELECT owner_id, size AS bytes FROM images
+    UNION ALL SELECT owner_id, size + coalesce(document_size, 0) FROM artifacts WHERE retention = 'kept'
+    UNION ALL SELECT owner_id, size FROM frame_sets
+    UNION ALL SELECT owner_id, input_size FROM jobs WHERE input_size IS NOT NULL
+  ) AS stored GROUP BY owner_id ORDER BY owner_id`;
 
 const migrations = await readMigrations();
 const source = await createTestApp(t, {}, { hasForeignRows: true });
@@ -116,9 +159,10 @@ await sourceClient.query(
 t.test('the rows are of every table', async (t) => {
   t.same(
     (await tablesOf(sourceUrl)).filter((name) => name !== '_prisma_migrations'),
-    [...TABLES].sort(),
+    [...TABLES, COUNTED].sort(),
   );
-  for (const table of TABLES) t.not((await sourceClient.query(`SELECT FROM ${table}`)).rowCount, 0, table);
+  for (const table of [...TABLES, COUNTED])
+    t.not((await sourceClient.query(`SELECT FROM ${table}`)).rowCount, 0, table);
 });
 
 for (const [index, { name }] of migrations.entries()) {
@@ -133,12 +177,13 @@ for (const [index, { name }] of migrations.entries()) {
     const started = await createTestApp(t, { DATABASE_URL: url });
     // Before anything is read, as reading stores what it derives.
     const upgraded = await readEverything(url);
-    const expected = await readByHttp(source, client);
-    const found = await readByHttp(started, client);
+    const expected = await readByHttp((path) => source.app.inject(path), client);
+    const found = await readByHttp((path) => started.app.inject(path), client);
     const lists = ['/images', '/frame-sets', '/frames/export?format=ndjson'];
     for (const [path, answer] of Object.entries(expected)) {
-      // Before there were frames, their lists are empty.
-      const isOld = path.includes('frame') && !manifest.tables.some((table) => table.name === 'frames');
+      // Before there were frames or jobs, their lists are empty.
+      const has = (name: string) => manifest.tables.some((table) => table.name === name);
+      const isOld = (path.includes('frame') && !has('frames')) || (path.includes('jobs') && !has('jobs'));
       if (!isOld) t.equal(found[path], answer, path);
       t.match(answer, /^200 /);
     }
@@ -152,6 +197,23 @@ for (const [index, { name }] of migrations.entries()) {
     );
     t.same(await readEverything(restored.url), upgraded, 'its backup is upgraded alike');
 
+    const { rows: counted } = await client.query('SELECT owner_id, bytes FROM stored_bytes ORDER BY 1');
+    t.same(counted, (await client.query(STORED_BYTES)).rows, 'what is stored was counted');
+
+    // With another process, which asks for credentials, it belongs to the first administrator.
+    const required = await createTestApp(t, { ...REQUIRED_AUTHENTICATION, DATABASE_URL: url });
+    t.equal((await required.app.inject('/images')).statusCode, 401);
+    const admin = await logIn(required, ADMIN.email);
+    // Reading has stored what it derives.
+    const ofAdmin = await readByHttp((path) => admin.send('GET', path), client);
+    for (const [path, answer] of Object.entries(found)) t.equal(ofAdmin[path], answer, path);
+    const me = (await admin.send('GET', '/users/me')).json();
+    t.match(me, { role: 'admin', stored_bytes: Number(counted[0].bytes) });
+
+    for (const { id, state } of (await started.app.inject('/jobs')).json().items) {
+      if (state === 'queued') t.equal((await started.send('POST', `/jobs/${id}/cancel`)).statusCode, 200);
+      t.equal((await started.app.inject({ method: 'DELETE', url: `/jobs/${id}` })).statusCode, 204);
+    }
     const { items } = (await started.app.inject('/images')).json();
     for (const { id } of items) {
       t.equal((await started.send('POST', `/images/${id}/resize`, { width: 17 })).statusCode, 201);

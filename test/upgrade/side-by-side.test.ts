@@ -19,7 +19,7 @@ const NEXT_MIGRATION = `
 /** A copy of this version with one more migration, as the next version would have. */
 async function makeNextVersion(t: Test): Promise<string> {
   const folder = await makeReachableFolder(t);
-  for (const name of ['src', 'prisma', 'package.json'])
+  for (const name of ['src', 'prisma', 'examples', 'package.json'])
     await cp(path.join(ROOT, name), path.join(folder, name), { recursive: true });
   await symlink(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
   const migration = path.join(folder, 'prisma/migrations/9000_next');

@@ -1,10 +1,8 @@
 import { AppError } from '../../core/errors.ts';
 import { clip, mismatch, Words } from '../../core/faults.ts';
 import { MAX_COLUMNS } from '../rows/row.ts';
+import { DELIMITERS, type Delimiter } from './delimiters.ts';
 import { createSplitter, MAX_RECORD_BYTES, RecordFinder } from './find-record.ts';
-
-export const DELIMITERS = [',', ';', '\t'] as const;
-export type Delimiter = (typeof DELIMITERS)[number];
 
 export interface Header {
   delimiter: Delimiter;

@@ -1,13 +1,12 @@
 import { type QualityReport, QualityTracker } from '../rows/quality.ts';
 import { BatchBuilder, type FrameBatch } from './batches.ts';
 import { isBlankCell } from './cells.ts';
+import { DELIMITERS, type Delimiter } from './delimiters.ts';
 import { type CellFault, csvError, FaultLog } from './faults.ts';
 import { RecordFinder } from './find-record.ts';
 import {
   announcedDelimiter,
   checkSignature,
-  DELIMITERS,
-  type Delimiter,
   fileError,
   type Header,
   type HeaderOptions,

@@ -25,6 +25,8 @@ export interface IngestRun {
   options: IngestOptions;
   /** Aborted when the client has disconnected. */
   signal: AbortSignal;
+  /** Called with the number of rows that have been written so far. */
+  onProgress?: (rows: number) => void;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface IngestRun {
 export async function ingestLog(
   bytes: AsyncIterable<Buffer>,
   sink: RowSink,
-  { thread, options, signal }: IngestRun,
+  { thread, options, signal, onProgress }: IngestRun,
 ): Promise<StoredLog> {
   const session = new IngestSession(thread, bytes, { frameSetId: sink.frameSetId, options });
   const abort = () => session.fail(signal.reason);
@@ -43,20 +45,27 @@ export async function ingestLog(
   // It may have been aborted before the listener was added.
   if (signal.aborted) abort();
   try {
-    return await passRows(session, sink);
+    return await passRows(session, sink, onProgress);
   } finally {
     signal.removeEventListener('abort', abort);
     session.close();
   }
 }
 
-async function passRows(session: IngestSession, sink: RowSink): Promise<StoredLog> {
+async function passRows(
+  session: IngestSession,
+  sink: RowSink,
+  onProgress: IngestRun['onProgress'],
+): Promise<StoredLog> {
+  let written = 0;
   try {
     for (;;) {
       const rows = await session.next();
       if (rows === undefined) return await sink.finish(session.summary);
       if (rows.isFaulty) break;
       for (const bytes of rows.copy) await sink.write(bytes);
+      written += rows.count;
+      onProgress?.(written);
     }
   } catch (error) {
     await sink.abort();

@@ -28,7 +28,7 @@ export interface IngestSummary extends ImageLogSummary {
 
 /** From the worker. */
 export type FromIngestWorker =
-  /** Complete rows of a binary COPY, possibly none. `isFaulty`: a fault has failed the file, and no more rows follow. */
-  | { type: 'rows'; copy: Uint8Array<ArrayBuffer>[]; isFaulty: boolean }
-  | { type: 'done'; copy: Uint8Array<ArrayBuffer>[]; summary: IngestSummary }
+  /** Complete rows of a binary COPY, possibly none, and their number. `isFaulty`: a fault has failed the file, and no more rows follow. */
+  | { type: 'rows'; copy: Uint8Array<ArrayBuffer>[]; count: number; isFaulty: boolean }
+  | { type: 'done'; copy: Uint8Array<ArrayBuffer>[]; count: number; summary: IngestSummary }
   | { type: 'failed'; failure: { code: ErrorCode; detail: string; errors: readonly Fault[] } };

@@ -3,16 +3,19 @@ import { type Static, Type } from '@sinclair/typebox';
 import canonicalize from 'canonicalize';
 import type { PoolClient } from 'pg';
 import type { OwnerId } from '../../auth/owner.ts';
-import { Nullable, StringEnum } from '../../core/schema.ts';
+import { NullableEnum, StringEnum } from '../../core/schema.ts';
+import { DELIMITER_NAMES, type Delimiter } from '../csv/delimiters.ts';
 import { DEFAULT_NULL_VALUES } from '../csv/null-values.ts';
 import { RESAMPLE_KERNELS } from '../rows/resampler.ts';
 import { RowWidth } from '../rows/row.ts';
 import type { IngestOptions, IngestSummary } from './messages.ts';
 
-/** Ingest options as they are stored: complete and in the terms of the API. */
+/** Ingest options as clients see them. */
 export const IngestOptionsSchema = Type.Object(
   {
-    delimiter: Nullable('string', { description: 'Null if it was found from the header.' }),
+    delimiter: NullableEnum(DELIMITER_NAMES, {
+      description: 'The separator of cells; null if it was found from the header.',
+    }),
     depth_column: Type.Optional(Type.String({ description: 'Absent if it was found by its name.' })),
     null_values: Type.Array(Type.String()),
     on_error: StringEnum(['fail', 'skip']),
@@ -21,7 +24,10 @@ export const IngestOptionsSchema = Type.Object(
   },
   { $id: 'IngestOptions', description: 'How the file was read.' },
 );
-export type StoredOptions = Static<typeof IngestOptionsSchema>;
+/** Ingest options as they are stored: complete, and with the delimiter as a character. */
+export type StoredOptions = Omit<Static<typeof IngestOptionsSchema>, 'delimiter'> & {
+  delimiter: Delimiter | null;
+};
 
 /** What is known of a frame set before its file is read. */
 export interface NewFrameSet {

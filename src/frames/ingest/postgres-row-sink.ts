@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Pool } from 'pg';
+import type { ClientBase, Pool } from 'pg';
 import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobRegistry } from '../../blobs/postgres/blob-registry.ts';
+import { AppError } from '../../core/errors.ts';
 import { beginTransaction, type Transaction } from '../../db/database.ts';
 import { FrameCopy } from './copy-stream.ts';
 import type { RowSink, StoredLog } from './ingest.ts';
@@ -16,8 +17,14 @@ export interface NewLog {
   frameSet: NewFrameSet;
   /** Store the log even if the same log exists already. */
   force: boolean;
-  /** The local file with all its bytes when `finish` is called, if the file is kept. */
-  path: string | undefined;
+  /** The local file with all its bytes when `finish` is called, if the file is kept; or that they are a blob already. */
+  file: { path: string } | 'stored' | undefined;
+  /**
+   * Called when the log is complete, in its transaction.
+   *
+   * @returns false if the log is not to be stored
+   */
+  claim?: (stored: StoredLog, client: ClientBase) => Promise<boolean>;
 }
 
 /** Stores a log as a new frame set, in one transaction, so that a log is stored as a whole or not at all. */
@@ -58,7 +65,8 @@ export class PostgresRowSink implements RowSink {
   async finish(summary: IngestSummary): Promise<StoredLog> {
     await this.#copy.finish();
     const { client } = this.#transaction;
-    const { owner, frameSet, force, path } = this.#log;
+    const { owner, frameSet, force, file, claim } = this.#log;
+    const stored = { frameSetId: this.frameSetId, isNew: true };
     const same = force
       ? undefined
       : await findSame(client, owner, this.frameSetId, summary.sha256, frameSet.optionsKey);
@@ -66,18 +74,17 @@ export class PostgresRowSink implements RowSink {
       await this.#transaction.rollback();
       return { frameSetId: same, isNew: false };
     }
-    if (path !== undefined) {
-      const file = {
-        path,
-        sha256: Buffer.from(summary.sha256),
-        size: summary.size,
-        mediaType: LOG_MEDIA_TYPE,
-      };
-      await this.#blobs.add([file], this.#transaction);
+    // Before the log is counted, because a file that it takes over counts already.
+    if (claim !== undefined && !(await claim(stored, client)))
+      throw new AppError('conflict', 'Another attempt at this log has taken the place of this one.');
+    if (typeof file === 'object') {
+      const sha256 = Buffer.from(summary.sha256);
+      const staged = { ...file, sha256, size: summary.size, mediaType: LOG_MEDIA_TYPE };
+      await this.#blobs.add([staged], this.#transaction);
     }
-    await completeFrameSet(client, this.frameSetId, summary, path !== undefined);
+    await completeFrameSet(client, this.frameSetId, summary, file !== undefined);
     await this.#transaction.commit();
-    return { frameSetId: this.frameSetId, isNew: true };
+    return stored;
   }
 
   async abort(): Promise<void> {

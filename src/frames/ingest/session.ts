@@ -83,7 +83,8 @@ export class IngestSession {
       }
       if (message?.type === 'done') {
         this.#summary = message.summary;
-        if (message.copy.length > 0) return { copy: message.copy, isFaulty: false };
+        const { copy, count } = message;
+        if (copy.length > 0) return { copy, count, isFaulty: false };
       }
       if (message?.type === 'failed') {
         const { code, detail, errors } = message.failure;

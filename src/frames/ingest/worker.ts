@@ -30,23 +30,24 @@ class Ingest {
   push(bytes: Uint8Array): FromIngestWorker {
     this.#hash.update(bytes);
     this.#size += bytes.length;
-    return { type: 'rows', copy: this.#encode(this.#parser.push(bytes)), isFaulty: this.#parser.failed };
+    const rows = this.#encode(this.#parser.push(bytes));
+    return { type: 'rows', ...rows, isFaulty: this.#parser.failed };
   }
 
   end(): FromIngestWorker {
-    const copy = this.#encode(this.#parser.end());
+    const rows = this.#encode(this.#parser.end());
     const { resizedRange } = this.#encoder;
     const sha256 = this.#hash.digest();
     return {
       type: 'done',
-      copy,
+      ...rows,
       summary: { ...this.#parser.summary(), resizedRange, sha256, size: this.#size },
     };
   }
 
-  #encode(batches: readonly FrameBatch[]): Uint8Array<ArrayBuffer>[] {
+  #encode(batches: readonly FrameBatch[]): { copy: Uint8Array<ArrayBuffer>[]; count: number } {
     const { width, kernel } = this.#options;
-    return batches.map((batch) => {
+    const copy = batches.map((batch) => {
       this.#resampler ??= createResampler(batch.columns, width, kernel);
       const resized = {
         pixels: new Uint8Array(batch.count * width),
@@ -55,6 +56,7 @@ class Ingest {
       this.#resampler(batch, batch.count, resized);
       return this.#encoder.encode(batch, resized, width);
     });
+    return { copy, count: batches.reduce((sum, batch) => sum + batch.count, 0) };
   }
 }
 

@@ -15,7 +15,8 @@ export interface Representation {
   /** The text before the first row; `columns` is the width of all rows if they have the same. */
   head: (columns: number | undefined) => string;
   rows: RowWriter;
-  tail: string;
+  /** The text after the last row; `nextCursor` is null on the last page. */
+  tail: (nextCursor: string | null) => string;
 }
 
 /** Maximum text around a PNG: three numbers of up to 24 characters each, the id of a frame set, and names. */
@@ -54,7 +55,16 @@ export function jsonFrames(table: Uint8Array): Representation {
     mediaType: 'application/json',
     head: () => '[',
     rows: createFrameWriter(table, ',\n'),
-    tail: ']',
+    tail: () => ']',
+  };
+}
+
+/** A page of frames as a JSON object. */
+export function jsonFramePage(table: Uint8Array): Representation {
+  return {
+    ...jsonFrames(table),
+    head: () => '{"items":[',
+    tail: (nextCursor) => `],"next_cursor":${JSON.stringify(nextCursor)}}`,
   };
 }
 
@@ -65,7 +75,7 @@ function ndjsonFrames(table: Uint8Array): Representation {
     filename: 'frames.ndjson',
     head: () => '',
     rows: createFrameWriter(table, '\n'),
-    tail: '\n',
+    tail: () => '\n',
   };
 }
 
@@ -100,7 +110,7 @@ function csvFrames(): Representation {
       }
       return Buffer.from(text, 'latin1');
     },
-    tail: '',
+    tail: () => '',
   };
 }
 
@@ -111,7 +121,7 @@ function rawFrames(): Representation {
     filename: 'frames.raw',
     head: () => '',
     rows: ({ pixels, count, width }) => Buffer.from(pixels.buffer, pixels.byteOffset, count * width),
-    tail: '',
+    tail: () => '',
   };
 }
 
@@ -125,15 +135,16 @@ export async function* writeFrames(
   first: IteratorResult<ShownRows, void>,
   rest: AsyncGenerator<ShownRows, void, undefined>,
   { head, rows, tail }: Representation,
-  columns: number | undefined,
+  { columns, nextCursor }: { columns: number | undefined; nextCursor: string | null },
 ): AsyncGenerator<Buffer, void, undefined> {
   const start = head(columns);
+  const end = tail(nextCursor);
   if (first.done) {
-    yield Buffer.from(start + tail);
+    yield Buffer.from(start + end);
     return;
   }
   if (start !== '') yield Buffer.from(start);
   yield rows(first.value, true);
   for await (const batch of rest) yield rows(batch, false);
-  if (tail !== '') yield Buffer.from(tail);
+  if (end !== '') yield Buffer.from(end);
 }

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { MAX_CURSOR_LENGTH } from '../../core/cursor.ts';
+import { MAX_CURSOR_LENGTH, PageOf, PageQuery } from '../../core/cursor.ts';
 import { ObjectWithDefaults, StringEnum, Uuid } from '../../core/schema.ts';
 import { DEFAULT_COLORMAP } from '../rows/colormap.ts';
 import { DEFAULT_WINDOW, NORMALIZATIONS } from '../rows/normalize.ts';
@@ -21,6 +21,8 @@ export const FrameSchema = Type.Object(frameProperties, {
   $id: 'Frame',
   description: 'One row of an image log as a picture one pixel high.',
 });
+
+export const FramePageSchema = PageOf('Frame', 'A page of frames.');
 
 export const FrameDetailSchema = Type.Object(
   {
@@ -98,6 +100,11 @@ export const listQuery = {
 };
 
 export const FrameListQuerySchema = ObjectWithDefaults(listQuery);
+
+const { frame_set_id: _ofPath, limit: _unbounded, ...pageQuery } = listQuery;
+
+/** Parameters of a page of the frames of one frame set. */
+export const FramePageQuerySchema = ObjectWithDefaults({ ...pageQuery, ...PageQuery });
 export type FrameListQuery = Static<typeof FrameListQuerySchema>;
 export type FrameSource = FrameListQuery['source'];
 export type FrameOrder = FrameListQuery['order'];

@@ -1,5 +1,5 @@
 import { type Static, Type } from '@sinclair/typebox';
-import { Nullable, StringEnum } from '../../core/schema.ts';
+import { Nullable, NullableRef, StringEnum } from '../../core/schema.ts';
 import { Depth } from './row.ts';
 
 export const GapSchema = Type.Object(
@@ -31,7 +31,7 @@ export const QualityReportSchema = Type.Object({
   depth_order: StringEnum(['ascending', 'descending', 'unsorted']),
   descents: Type.Integer({ description: 'Rows with a smaller depth than the row before.' }),
   duplicate_depths: Type.Integer({ description: 'Rows with the same depth as the row before.' }),
-  step: Type.Unsafe<Static<typeof StepSchema> | null>(Type.Union([Type.Ref('DepthStep'), Type.Null()])),
+  step: NullableRef(StepSchema, { description: 'Null if there is only one depth.' }),
   gaps: Type.Integer(),
   largest_gaps: Type.Unsafe<Gap[]>(Type.Array(Type.Ref('DepthGap'))),
   steps_exact: Type.Boolean({ description: 'False if there are more than 1,024 different steps.' }),

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { AppError } from '../../core/errors.ts';
+import { isRepeated } from '../requests/header-faults.ts';
 import { type AccessSettings, splitList } from './settings.ts';
 
 type OriginGuardOptions = Pick<AccessSettings, 'HOST' | 'PUBLIC_URL' | 'ALLOWED_HOSTS' | 'CORS_ORIGINS'>;
@@ -26,11 +27,6 @@ export function createHostCheck(options: OriginGuardOptions): (header: string) =
     const name = hostNameOf(header);
     return name !== undefined && (isIP(name) !== 0 || allowed.has(name) || name.endsWith('.localhost'));
   };
-}
-
-/** Node uses the first of two, but a proxy in front of it may have used the second (RFC 9112, 3.2). */
-function hasTwoHosts(rawHeaders: readonly string[]): boolean {
-  return rawHeaders.filter((text, i) => i % 2 === 0 && text.toLowerCase() === 'host').length > 1;
 }
 
 declare module 'fastify' {
@@ -63,7 +59,8 @@ export const originGuard = fp(async (app, options: OriginGuardOptions) => {
     if (host === undefined && raw.httpVersion === '1.1') {
       throw new AppError('malformed_request', 'An HTTP/1.1 request must have a Host header.');
     }
-    if (hasTwoHosts(raw.rawHeaders)) {
+    // RFC 9112, 3.2.
+    if (isRepeated(raw, 'Host')) {
       throw new AppError('malformed_request', 'A request must have only one Host header.');
     }
     if (host !== undefined && !routeOptions.config.anyHost && !isAllowedHost(host)) {

@@ -33,6 +33,11 @@ export const securityHeaders = fp(async (app, { CORS_ORIGINS }: Pick<AccessSetti
     done();
   });
   if (origins.length > 0) {
+    // Preflight requests of browsers carry no credential.
+    app.addHook('onRoute', (route) => {
+      if (route.url === '*' && route.method === 'OPTIONS')
+        route.config = { access: 'public', ...route.config };
+    });
     await app.register(cors, {
       origin: origins.includes('*') ? '*' : origins,
       methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
@@ -42,7 +47,9 @@ export const securityHeaders = fp(async (app, { CORS_ORIGINS }: Pick<AccessSetti
         'etag',
         'link',
         'location',
+        'preference-applied',
         'retry-after',
+        'www-authenticate',
         'x-ignored-parameters',
         'x-request-id',
       ],

@@ -1,6 +1,5 @@
-import { isIP, isIPv4 } from 'node:net';
 import { Type } from '@sinclair/typebox';
-import { ConfigError, count, flag, type Settings, text } from '../../core/settings.ts';
+import { count, flag, type Settings, text } from '../../core/settings.ts';
 
 export const accessSettings = {
   HOST: text('Address to listen on.', '127.0.0.1'),
@@ -21,11 +20,11 @@ export const accessSettings = {
     '',
   ),
   CORS_ORIGINS: text(
-    'Origins (comma-separated) whose pages may call the API from a browser; `*` allows all.',
+    'Origins (comma-separated) whose pages may call the API from a browser; `*` allows all. Without authentication, such a page may do everything.',
     '',
   ),
   ALLOW_UNAUTHENTICATED: flag(
-    'Allow a HOST that is not a loopback address although authentication is off. Without it, the service does not start.',
+    'Allow that authentication is off although others can reach the service, for example because a proxy in front of it authenticates clients.',
     false,
   ),
 };
@@ -38,40 +37,4 @@ export function splitList(value: string): string[] {
     .split(',')
     .map((entry) => entry.trim().toLowerCase())
     .filter((entry) => entry !== '');
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-}
-
-/**
- * Checks the entries of TRUSTED_PROXIES.
- *
- * @throws ConfigError
- */
-export function checkTrustedProxies({ TRUSTED_PROXIES }: AccessSettings): void {
-  for (const entry of splitList(TRUSTED_PROXIES)) {
-    const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? [];
-    const length = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
-    if (length < 0 || Number(bits ?? 0) > length)
-      throw new ConfigError(
-        `TRUSTED_PROXIES: ${JSON.stringify(entry)} is not an address or a network such as 10.0.0.0/8.`,
-      );
-    if (bits !== undefined && Number(bits) === 0)
-      throw new ConfigError(
-        `TRUSTED_PROXIES: ${JSON.stringify(entry)} includes every client; name only the addresses of proxies.`,
-      );
-  }
-}
-
-/**
- * Authentication is off, so an address that other machines can reach must be allowed explicitly.
- *
- * @throws ConfigError
- */
-export function checkExposure({ HOST, ALLOW_UNAUTHENTICATED }: AccessSettings): void {
-  if (isLoopback(HOST) || ALLOW_UNAUTHENTICATED) return;
-  throw new ConfigError(
-    `HOST=${HOST} can be reached from other machines, and authentication is off. Set ALLOW_UNAUTHENTICATED=true if you want that, or HOST=127.0.0.1.`,
-  );
 }

@@ -1,60 +1,45 @@
 import { PROBLEM_EXAMPLES } from '../problems/problems.ts';
+import { formatNumbers, titleBranches } from './generator-terms.ts';
+import { linkOperations } from './links.ts';
+import {
+  type DocumentSchema,
+  type OpenApiDocument,
+  type Operation,
+  operationsOf,
+  referredName,
+} from './openapi-schemas.ts';
+import { requireHeaders } from './response-headers.ts';
+import { shareProblems } from './shared-problems.ts';
 
-/** The fields of a JSON Schema that are used here. */
-interface DocumentSchema {
-  $ref?: string;
-  title?: string;
-  example?: unknown;
-  examples?: unknown[];
-  const?: unknown;
-  enum?: unknown[];
-  oneOf?: DocumentSchema[];
-  required?: string[];
-  properties?: Record<string, DocumentSchema>;
-  discriminator?: { propertyName: string; mapping?: Record<string, string> };
-}
-
-interface Parameter {
-  name: string;
-  in: string;
-  description?: string;
-  schema?: DocumentSchema;
-  example?: unknown;
-  examples?: Record<string, { value: unknown }>;
-}
-
-interface Operation {
-  parameters?: Parameter[];
-  requestBody?: { required?: boolean; content?: Record<string, { examples?: unknown }> };
-  'x-optional-body'?: boolean;
-  'x-body-examples'?: unknown;
-  'x-query-example'?: Record<string, unknown>;
-}
-
-/** The fields of an OpenAPI 3.1 document that are used here. */
-export interface OpenApiDocument {
-  paths?: Record<string, Record<string, Operation>>;
-  components?: { schemas?: Record<string, DocumentSchema>; examples?: Record<string, unknown> };
-}
-
-/** Translates what routes and schemas say in Fastify's and Ajv's terms into OpenAPI's. Changes the document in place. */
-export function finishDocument(document: OpenApiDocument): OpenApiDocument {
+/**
+ * Translates what routes and schemas say in Fastify's and Ajv's terms into OpenAPI's. Changes the document in place.
+ *
+ * @param answers an answer of each operation, by its `operationId`
+ */
+export function finishDocument(
+  document: OpenApiDocument,
+  answers: Readonly<Record<string, unknown>>,
+): OpenApiDocument {
   const schemas = document.components?.schemas ?? {};
   for (const schema of Object.values(schemas)) {
-    // Readers and generators would show it instead of the component's name.
+    // Fastify's title is the name itself.
     delete schema.title;
     mapDiscriminator(schema, schemas);
   }
-  for (const operations of Object.values(document.paths ?? {})) {
-    for (const operation of Object.values(operations)) {
-      if (operation['x-optional-body'] && operation.requestBody) operation.requestBody.required = false;
-      delete operation['x-optional-body'];
-      placeBodyExamples(operation);
-      placeQueryExample(operation);
-      operation.parameters?.sort((a, b) => Number(b.in === 'path') - Number(a.in === 'path'));
-    }
+  for (const operation of operationsOf(document)) {
+    if (operation['x-optional-body'] && operation.requestBody) operation.requestBody.required = false;
+    delete operation['x-optional-body'];
+    placeBodyExamples(operation);
+    placeQueryExample(operation);
+    placeAnswer(operation, answers);
+    operation.parameters?.sort((a, b) => Number(b.in === 'path') - Number(a.in === 'path'));
   }
-  const text = JSON.stringify(document.paths);
+  requireHeaders(document);
+  linkOperations(document);
+  shareProblems(document);
+  titleBranches(document);
+  formatNumbers(document);
+  const text = JSON.stringify(document.components?.responses);
   const used = Object.entries(PROBLEM_EXAMPLES).filter(([code]) =>
     text.includes(`#/components/examples/${code}"`),
   );
@@ -67,6 +52,20 @@ function placeBodyExamples(operation: Operation): void {
   delete operation['x-body-examples'];
   if (examples === undefined) return;
   for (const content of Object.values(operation.requestBody?.content ?? {})) content.examples = examples;
+}
+
+/** Shows an answer of the operation itself, of which its schema may have only parts. */
+function placeAnswer(
+  { operationId = '', responses = {} }: Operation,
+  answers: Readonly<Record<string, unknown>>,
+): void {
+  const answer = answers[operationId];
+  if (answer === undefined) return;
+  for (const [status, { content = {} }] of Object.entries(responses)) {
+    // An answer with 202 has no body.
+    if (!status.startsWith('2') || status === '202') continue;
+    for (const [type, media] of Object.entries(content)) if (type.endsWith('json')) media.example = answer;
+  }
 }
 
 /**
@@ -94,7 +93,7 @@ function mapDiscriminator(schema: DocumentSchema, schemas: Record<string, Docume
   const { discriminator, oneOf } = schema;
   if (!discriminator || !oneOf) return;
   const tagOf = (ref: string): unknown => {
-    const tag = schemas[ref.split('/').at(-1) ?? '']?.properties?.[discriminator.propertyName];
+    const tag = schemas[referredName({ $ref: ref }) ?? '']?.properties?.[discriminator.propertyName];
     const value = tag?.const ?? tag?.enum?.[0];
     if (value === undefined) throw new Error(`${ref} does not say its ${discriminator.propertyName}.`);
     return value;

@@ -22,6 +22,7 @@ const ReadySchema = Type.Object(
   {
     status: StringEnum(['ready', 'unavailable']),
     checks: Type.Object({
+      server: StringEnum(['ok', 'stopping']),
       database: StringEnum(['ok', 'unreachable']),
       queues: Type.Record(Type.String(), StringEnum(['ok', 'full']), {
         description: 'Whether each queue has room for another client, by its name.',
@@ -40,7 +41,7 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
   app.get(
     '/health/live',
     {
-      config: { anyHost: true },
+      config: { access: 'public', anyHost: true, whileClosing: true },
       schema: {
         operationId: 'getLiveness',
         tags: ['operations'],
@@ -63,13 +64,13 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
   app.get(
     '/health/ready',
     {
-      config: { anyHost: true },
+      config: { access: 'public', anyHost: true, whileClosing: true },
       schema: {
         operationId: 'getReadiness',
         tags: ['operations'],
         summary: 'Check that the service is ready',
         description:
-          'Checks that the database answers and that there is room for image operations, image logs, pictures of frames and uploads of another client. A queue that one client has filled is not full.',
+          'Checks that the server is not stopping, that the database answers, and that there is room for image operations, image logs, pictures of frames and uploads of another client. A queue that one client has filled is not full.',
         response: {
           200: jsonResponse('Readiness', 'The service is ready.'),
           ...problemResponses(),
@@ -82,10 +83,15 @@ export async function healthRoutes(app: FastifyInstance, sources: HealthSources)
       const queues = Object.entries(sources.queues).map(([name, stats]): [string, 'ok' | 'full'] => {
         return [name, stats().hasRoom ? 'ok' : 'full'];
       });
-      const isReady = isReachable && queues.every(([, state]) => state === 'ok');
+      const isStopping = app.isStopping();
+      const isReady = !isStopping && isReachable && queues.every(([, state]) => state === 'ok');
       return reply.code(isReady ? 200 : 503).send({
         status: isReady ? 'ready' : 'unavailable',
-        checks: { database: isReachable ? 'ok' : 'unreachable', queues: Object.fromEntries(queues) },
+        checks: {
+          server: isStopping ? 'stopping' : 'ok',
+          database: isReachable ? 'ok' : 'unreachable',
+          queues: Object.fromEntries(queues),
+        },
       });
     },
   );

@@ -11,6 +11,21 @@ interface Cache {
   readonly bytes: number;
 }
 
+/** What there is to do in the background, for all processes on the database. */
+interface Work {
+  open: readonly {
+    lane: string;
+    priority: string;
+    jobs: number;
+    queuedItems: number;
+    runningItems: number;
+    oldestSeconds: number;
+  }[];
+  ended: readonly { state: string; jobs: number }[];
+  leaseOverdueSeconds: number;
+  longestAttemptSeconds: number;
+}
+
 /** The parts of the running service that metrics are read from. */
 interface MetricSources {
   /** All queues by name. */
@@ -23,6 +38,13 @@ interface MetricSources {
     /** Bytes of the tables that hold the data, by name; undefined if the database does not answer soon. */
     tableBytes: () => Promise<Record<string, number> | undefined>;
   };
+  jobs: {
+    /** Undefined if the database does not answer soon. */
+    work: () => Promise<Work | undefined>;
+    /** The places of this process. */
+    workers: () => readonly { lane: string; running: number; capacity: number }[];
+    expiredLeases: () => number;
+  };
 }
 
 /** The metrics that the slices write, and the registry of all. */
@@ -30,6 +52,7 @@ export interface Metrics {
   registry: Registry;
   requests: Histogram<'method' | 'route' | 'status'>;
   imageOperations: Histogram<'operation' | 'outcome'>;
+  jobAttempts: Histogram<'operation' | 'outcome'>;
   storedBytes: Counter;
   sentBytes: Counter;
 }
@@ -37,6 +60,19 @@ export interface Metrics {
 type SetSample<Label extends string> = (labels: Partial<Record<Label, string>>, value: number) => void;
 
 const SECONDS = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** Of what nobody waits for, which may be a large image log. */
+const LONG_SECONDS = [0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
+
+/** What `read` gives; calls while it reads share one reading, because several metrics of a scrape come from it. */
+function shared<T>(read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined;
+  return () => {
+    reading ??= read().finally(() => {
+      reading = undefined;
+    });
+    return reading;
+  };
+}
 
 /** Creates all metrics of one service. */
 export function createMetrics(sources: MetricSources): Metrics {
@@ -81,7 +117,10 @@ export function createMetrics(sources: MetricSources): Metrics {
     set({ version: VERSION, node: process.version }, 1),
   );
   for (const [name, help] of [
-    ['running', 'Running image operations, image logs, pictures of frames and uploads.'],
+    [
+      'running',
+      'Running image operations, image logs, pictures of frames, uploads and comparisons of passwords.',
+    ],
     ['waiting', 'Requests that wait for a place.'],
     ['capacity', 'Maximum number running or waiting at once; further requests get a 503.'],
   ] as const)
@@ -115,14 +154,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     [],
     (set) => set({}, sources.database.connections().waiting),
   );
-  // Two metrics of one scrape come from one reading.
-  let reading: Promise<Record<string, number> | undefined> | undefined;
-  const readTables = () => {
-    reading ??= sources.database.tableBytes().finally(() => {
-      reading = undefined;
-    });
-    return reading;
-  };
+  const readTables = shared(sources.database.tableBytes);
   gauge('coreframe_database_up', 'Whether the database answers: 1 or 0.', [], async (set) =>
     set({}, (await readTables()) === undefined ? 0 : 1),
   );
@@ -133,6 +165,66 @@ export function createMetrics(sources: MetricSources): Metrics {
     async (set) => {
       for (const [table, bytes] of Object.entries((await readTables()) ?? {})) set({ table }, bytes);
     },
+  );
+  const readWork = shared(sources.jobs.work);
+  for (const [name, help, key] of [
+    ['jobs_open', 'Jobs that have not ended, of all processes. Missing if the database is down.', 'jobs'],
+    [
+      'job_items_queued',
+      'Items of jobs that wait to be started, of all processes. Missing if the database is down.',
+      'queuedItems',
+    ],
+    [
+      'job_items_running',
+      'Items of jobs that are being worked on, by all processes. Missing if the database is down.',
+      'runningItems',
+    ],
+    [
+      'job_items_oldest_seconds',
+      'How long the oldest queued item has waited. A large job is old before its last item starts. Missing if the database is down.',
+      'oldestSeconds',
+    ],
+  ] as const)
+    gauge(`coreframe_${name}`, help, ['lane', 'priority'], async (set) => {
+      for (const { lane, priority, ...work } of (await readWork())?.open ?? [])
+        set({ lane, priority }, work[key]);
+    });
+  gauge(
+    'coreframe_jobs_ended',
+    'Jobs that ended within the last five minutes, by state, of all processes. Missing if the database is down.',
+    ['state'],
+    async (set) => {
+      for (const { state, jobs } of (await readWork())?.ended ?? []) set({ state }, jobs);
+    },
+  );
+  for (const [name, help, key] of [
+    [
+      'lease_overdue',
+      'How long ago the lease of a running item expired that nobody has given back yet; the longest one, 0 if no lease has. Missing if the database is down.',
+      'leaseOverdueSeconds',
+    ],
+    [
+      'longest_attempt',
+      'How long the item has been running that was started first; 0 if none runs. Missing if the database is down.',
+      'longestAttemptSeconds',
+    ],
+  ] as const)
+    gauge(`coreframe_job_${name}_seconds`, help, [], async (set) => {
+      const work = await readWork();
+      if (work !== undefined) set({}, work[key]);
+    });
+  for (const [name, help] of [
+    ['running', 'Items of jobs that this process works on.'],
+    ['capacity', 'Maximum number of items of jobs that this process works on at once.'],
+  ] as const)
+    gauge(`coreframe_job_worker_${name}`, help, ['lane'], (set) => {
+      for (const { lane, ...stats } of sources.jobs.workers()) set({ lane }, stats[name]);
+    });
+  counter(
+    'coreframe_job_leases_expired_total',
+    'Items that this process gave back because their lease had expired: the process that worked on them died or stopped.',
+    [],
+    (set) => set({}, sources.jobs.expiredLeases()),
   );
   return {
     registry,
@@ -148,6 +240,13 @@ export function createMetrics(sources: MetricSources): Metrics {
       help: 'Image operations by operation and outcome (ok, or the error code).',
       labelNames: ['operation', 'outcome'],
       buckets: SECONDS,
+      registers,
+    }),
+    jobAttempts: new Histogram({
+      name: 'coreframe_job_attempt_duration_seconds',
+      help: 'Attempts of this process at items of jobs by operation and outcome: succeeded, failed, cancelled, given_back (to be tried again), refused (the lease was lost).',
+      labelNames: ['operation', 'outcome'],
+      buckets: LONG_SECONDS,
       registers,
     }),
     storedBytes: new Counter({
@@ -180,12 +279,13 @@ export async function metricsRoutes(app: FastifyInstance, { metrics }: { metrics
   app.get(
     '/metrics',
     {
+      config: { access: 'metrics:read' },
       schema: {
         operationId: 'getMetrics',
         tags: ['operations'],
         summary: 'Metrics for Prometheus',
         description:
-          'Requests, image operations by operation and outcome, queues, caches and the process itself, in the Prometheus text format.',
+          'Requests, image operations by operation and outcome, queues, jobs, caches and the process itself, in the Prometheus text format.',
         response: {
           200: {
             description: 'The metrics.',

@@ -26,9 +26,9 @@ export const problemPages = fp(async (app) => {
       .type('text/html; charset=utf-8')
       .serializer(String)
       .send(html);
-  const schema = { hide: true };
-  app.get('/problems', { schema }, async (_request, reply) => send(reply, LIST));
-  app.get<{ Params: { code: string } }>('/problems/:code', { schema }, async (request, reply) => {
+  const route = { config: { access: 'public' }, schema: { hide: true } } as const;
+  app.get('/problems', route, async (_request, reply) => send(reply, LIST));
+  app.get<{ Params: { code: string } }>('/problems/:code', route, async (request, reply) => {
     const { code } = request.params;
     const page = pages.get(code);
     if (page === undefined) {

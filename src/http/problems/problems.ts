@@ -4,6 +4,9 @@ import { parameterErrors, parameterFault } from '../../core/faults.ts';
 import { Nullable, StringEnum } from '../../core/schema.ts';
 import { type LocatedFault, locateFault, type ParameterSource } from './fault-location.ts';
 
+/** How to authenticate (RFC 6750, 3). Every 401 says it. */
+export const CHALLENGE = 'Bearer realm="Coreframe"';
+
 /** The one table from error code to HTTP status, title, when it happens, and what a client can do. Texts are Markdown. */
 export const PROBLEMS = {
   malformed_json: {
@@ -32,6 +35,25 @@ export const PROBLEMS = {
     when: 'The body ended before it was complete. Nothing was stored.',
     remedy: 'Send the request again. Check that `Content-Length` is the length of the body.',
   },
+  authentication_required: {
+    status: 401,
+    title: 'Authentication required',
+    when: 'The request has no credential, and the operation needs one.',
+    remedy:
+      'Send an API key in `X-API-Key`, or an access token from [`POST /auth/token`](/docs) in `Authorization: Bearer`.',
+  },
+  invalid_credential: {
+    status: 401,
+    title: 'Invalid credential',
+    when: 'The access token, refresh token or API key is malformed, expired or revoked, or its user is disabled.',
+    remedy: 'Log in again, or use another API key. An access token expires after `ACCESS_TOKEN_SECONDS`.',
+  },
+  log_in_failed: {
+    status: 401,
+    title: 'Log-in failed',
+    when: 'No enabled user has this e-mail address and password.',
+    remedy: 'Check the e-mail address and the password. An administrator can set a new password.',
+  },
   host_not_allowed: {
     status: 403,
     title: 'Host not allowed',
@@ -44,6 +66,24 @@ export const PROBLEMS = {
     when: 'A page from another origin made the request (`CORS_ORIGINS`).',
     remedy:
       'Add the origin of the page to `CORS_ORIGINS`, or make the request from a program instead of a page.',
+  },
+  insufficient_scope: {
+    status: 403,
+    title: 'Insufficient scope',
+    when: 'The credential does not have the scope that the operation needs; `detail` and `WWW-Authenticate` name the scope.',
+    remedy: 'Use an API key or an access token with this scope. Only administrators have the scope `admin`.',
+  },
+  log_in_required: {
+    status: 403,
+    title: 'Log-in required',
+    when: 'The operation changes how a user logs in, so it needs an access token from a log-in. An API key is not enough.',
+    remedy: 'Log in at `POST /auth/token`, and send the access token.',
+  },
+  registration_closed: {
+    status: 403,
+    title: 'Registration closed',
+    when: 'Only administrators may create users (`REGISTRATION`).',
+    remedy: 'Ask an administrator for an account.',
   },
   not_found: {
     status: 404,
@@ -76,6 +116,24 @@ export const PROBLEMS = {
     when: 'Another request changed the same resource in the meantime; try again.',
     remedy: 'Read the resource again, then repeat the request.',
   },
+  email_taken: {
+    status: 409,
+    title: 'E-mail address taken',
+    when: 'Another user has this e-mail address.',
+    remedy: 'Use another address, or log in as this user.',
+  },
+  last_admin: {
+    status: 409,
+    title: 'Last administrator',
+    when: 'The change would leave no enabled administrator who can log in.',
+    remedy: 'Make another user an administrator first.',
+  },
+  already_set_up: {
+    status: 409,
+    title: 'Already set up',
+    when: 'The first administrator exists already.',
+    remedy: 'Log in as an administrator, who can create more users.',
+  },
   precondition_failed: {
     status: 412,
     title: 'Precondition failed',
@@ -91,7 +149,7 @@ export const PROBLEMS = {
   request_too_large: {
     status: 413,
     title: 'Request too large',
-    when: 'The body is larger than `MAX_REQUEST_BYTES` (for an image log: `MAX_CSV_BYTES` plus 64 KiB), or a JSON body is larger than 1 MiB.',
+    when: 'The body is larger than `MAX_REQUEST_BYTES` (for an image log: `MAX_CSV_BYTES` plus 64 KiB), or a JSON body is larger than 1 MiB (for a job, plus 64 bytes for each of `MAX_JOB_ITEMS`).',
     remedy: 'Send fewer files in a request, or raise the setting.',
   },
   too_many_files: {
@@ -99,6 +157,12 @@ export const PROBLEMS = {
     title: 'Too many files',
     when: 'An upload has more than `MAX_FILES` files or too many other parts, or an image log upload has more than one file.',
     remedy: 'Send the files in several requests.',
+  },
+  quota_exceeded: {
+    status: 413,
+    title: 'Storage quota exceeded',
+    when: 'The user would store more bytes than `storage_quota_bytes` allows.',
+    remedy: 'Delete images, artifacts or image logs, or ask an administrator for a larger quota.',
   },
   unsupported_media_type: {
     status: 415,
@@ -169,6 +233,25 @@ export const PROBLEMS = {
     title: 'Decoder crashed',
     when: 'The process that decoded the picture crashed.',
     remedy: 'Save the picture again with another program, and send that file.',
+  },
+  worker_lost: {
+    status: 422,
+    title: 'Worker lost',
+    when: 'The process that worked on an item of a job, and on nothing else, died three times.',
+    remedy:
+      'Save the picture again with another program, and send that file. If other items fail alike, ask the operator of the server.',
+  },
+  too_many_attempts: {
+    status: 429,
+    title: 'Too many attempts',
+    when: 'This address or this account has had too many log-ins that failed, or this address too many sign-ups; `Retry-After` says when to try again.',
+    remedy: 'Wait for the seconds in `Retry-After`. Tokens and API keys in use are not affected.',
+  },
+  too_many_streams: {
+    status: 429,
+    title: 'Too many event streams',
+    when: 'The user follows as many streams of events as are allowed at the same time (`EVENT_STREAMS`).',
+    remedy: 'Close streams that nobody reads. `GET /job-events` follows all jobs in one stream.',
   },
   headers_too_large: {
     status: 431,
@@ -361,10 +444,34 @@ export const PROBLEM_EXAMPLES: Record<string, { summary: string; value: Problem 
   }),
 );
 
+const RETRY_AFTER = {
+  'retry-after': { type: 'integer', required: true, description: 'Seconds after which to try again.' },
+};
+
 /** Headers of the answers by status, for the document. */
 const HEADERS: Partial<Record<number, object>> = {
-  416: { 'content-range': { type: 'string', description: 'The size of the content: `bytes */829183`.' } },
-  503: { 'retry-after': { type: 'integer', description: 'Seconds after which to try again.' } },
+  401: {
+    'www-authenticate': {
+      type: 'string',
+      required: true,
+      description: 'How to authenticate (RFC 6750): `Bearer realm="Coreframe"`.',
+    },
+  },
+  403: {
+    'www-authenticate': {
+      type: 'string',
+      description: 'The scope that the credential lacks, if it lacks one (RFC 6750).',
+    },
+  },
+  416: {
+    'content-range': {
+      type: 'string',
+      required: true,
+      description: 'The size of the content: `bytes */829183`.',
+    },
+  },
+  429: RETRY_AFTER,
+  503: RETRY_AFTER,
 };
 
 /** The `response` entries of a route's schema for its failures and those of every route: one per status, naming its codes. */

@@ -1,6 +1,6 @@
 import type { ErrorObject } from 'ajv';
-import type { FastifyRequest } from 'fastify';
-import type { AppError } from '../../core/errors.ts';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AppError, Fault } from '../../core/errors.ts';
 import { type Faults, faultsError } from '../../core/faults.ts';
 import { schemaFaults } from '../../core/schema-faults.ts';
 import { type SharedSchemas, validatorCompiler } from '../../core/validator.ts';
@@ -22,6 +22,27 @@ function faultsOf(part: Part, errors: readonly ErrorObject[]): Faults {
   return { listed: listed.map((fault): LocatedFault => ({ location, ...fault })), total };
 }
 
+interface BodySchema {
+  $ref?: string;
+  properties?: object;
+  oneOf?: readonly BodySchema[];
+}
+
+/** The names of a body's parameters, in all of its variants. */
+function namesOf(schema: BodySchema | undefined, server: FastifyInstance): string[] {
+  const { $ref, properties = {}, oneOf = [] } = schema ?? {};
+  const referred = $ref === undefined ? undefined : (server.getSchema($ref.replace(/#$/, '')) as BodySchema);
+  const variants = referred === undefined ? oneOf : [referred];
+  return [...Object.keys(properties), ...variants.flatMap((variant) => namesOf(variant, server))];
+}
+
+/** Services that take the parameters of a POST in its query are common, so the message says that they belong in the body. */
+function pointToBody(fault: Fault | LocatedFault, body: readonly string[]): Fault {
+  const name = fault.path.slice(1);
+  if (!('location' in fault) || fault.location !== 'query' || !body.includes(name)) return fault;
+  return { ...fault, message: `${fault.message} (send it in the body, as JSON)` };
+}
+
 /**
  * Turns Fastify's validation failure into a problem that lists the faults of every part of the request: Fastify stops
  * at the first faulty part, so the others are validated here.
@@ -37,8 +58,9 @@ export function toValidationError(
     return [faultsOf(part, (validate.errors ?? []) as ErrorObject[])];
   });
   const parts = [faultsOf(failed, errors), ...others];
+  const body = namesOf(request.routeOptions.schema?.body as BodySchema | undefined, request.server);
   return faultsError({
-    listed: parts.flatMap(({ listed }) => listed),
+    listed: parts.flatMap(({ listed }) => listed.map((fault) => pointToBody(fault, body))),
     total: parts.reduce((sum, { total }) => sum + total, 0),
   });
 }

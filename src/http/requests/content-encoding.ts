@@ -1,10 +1,13 @@
 import type { FastifyRequest } from 'fastify';
-import { AppError } from '../../core/errors.ts';
+import { headerError } from './header-faults.ts';
 
 /** @throws AppError `unsupported_media_type` if the body is compressed: bodies are not decompressed */
-export function refuseEncoded({ headers }: FastifyRequest): void {
-  const { 'content-encoding': encoding = 'identity' } = headers;
+export function refuseEncoded(request: FastifyRequest): void {
+  const { 'content-encoding': encoding = 'identity' } = request.headers;
   if (encoding.toLowerCase() !== 'identity') {
-    throw new AppError('unsupported_media_type', 'Send the body without a Content-Encoding.');
+    throw headerError(request, 'unsupported_media_type', 'Send the body without a Content-Encoding.', {
+      name: 'content-encoding',
+      expected: 'identity or no header',
+    });
   }
 }

@@ -6,6 +6,7 @@ import { escapePointer, mismatch, parameterErrors, parameterFault, Words } from 
 import { didYouMean, suggestParameter } from '../../core/suggestion.ts';
 import type { LocatedFault } from '../problems/fault-location.ts';
 import { refuseEncoded } from './content-encoding.ts';
+import { contentTypeError, headerError } from './header-faults.ts';
 
 export interface FormLimits {
   /** Maximum bytes of one file; a longer file is cut off there and `isTooLarge`. */
@@ -48,21 +49,25 @@ const BOUNDARY = /;\s*boundary\s*=\s*(?:"([^"]*)"|([^;\s]*))/i;
  * Refuses a request by its headers if its body could not be received. For a hook before the body is parsed, so that
  * nothing of it is read.
  *
+ * @param otherwise what the route accepts besides a form, for the message: ", or …"
  * @throws AppError `unsupported_media_type`, `malformed_multipart`, `request_too_large`
  */
-export function refuseUnreceivable(request: FastifyRequest, { maxRequestBytes }: FormLimits): void {
+export function refuseUnreceivable(
+  request: FastifyRequest,
+  { maxRequestBytes }: FormLimits,
+  otherwise = '',
+): void {
   const { 'content-type': type = '', 'content-length': length = '0' } = request.headers;
   if (!FORM_TYPE.test(type)) {
-    throw new AppError('unsupported_media_type', 'Send the body as multipart/form-data.');
+    throw contentTypeError(request, `multipart/form-data${otherwise}`);
   }
   refuseEncoded(request);
   const [, quoted, bare] = BOUNDARY.exec(type) ?? [];
   const boundary = quoted ?? bare ?? '';
   if (boundary === '' || boundary.length > MAX_BOUNDARY_LENGTH) {
-    throw new AppError(
-      'malformed_multipart',
-      `Content-Type must name a boundary of 1 to ${MAX_BOUNDARY_LENGTH} characters (RFC 2046, 5.1.1).`,
-    );
+    const detail = `Content-Type must name a boundary of 1 to ${MAX_BOUNDARY_LENGTH} characters (RFC 2046, 5.1.1).`;
+    const expected = `a boundary of 1 to ${MAX_BOUNDARY_LENGTH} characters`;
+    throw headerError(request, 'malformed_multipart', detail, { name: 'content-type', expected });
   }
   if (Number(length) > maxRequestBytes) throw bodyTooLarge(maxRequestBytes);
 }
@@ -95,11 +100,19 @@ async function* readChunks(
   }
 }
 
+export interface FormOptions {
+  field: string;
+  alias?: string;
+  fields?: readonly string[];
+  limits: FormLimits;
+}
+
 /**
  * Yields the files of a multipart body one after the other as they arrive; the caller reads each before it asks for the next.
  * Ends when the whole body has arrived and is well-formed. Call `refuseUnreceivable` first.
  *
  * @param options.field name of the file field
+ * @param options.alias another name of it
  * @param options.fields names of text fields that may come before the file. Any other field is a fault. If it comes before the file, the
  *   file is not read
  * @throws AppError `malformed_multipart`, `incomplete_body`, `request_too_large`,
@@ -107,7 +120,7 @@ async function* readChunks(
  */
 export async function* receiveForm(
   request: FastifyRequest,
-  { field, fields = [], limits }: { field: string; fields?: readonly string[]; limits: FormLimits },
+  { field, alias, fields = [], limits }: FormOptions,
 ): Form {
   const tooLarge = watchBodySize(request, limits);
   const faults: LocatedFault[] = [];
@@ -130,7 +143,10 @@ export async function* receiveForm(
     });
     for await (const part of parts) {
       tooLarge.throwIfAborted();
-      if (part.type === 'file' && part.fieldname === field) {
+      // Despite the parser's type, it is undefined if the part's header has no name.
+      const name: string = part.fieldname ?? '';
+      const isFileField = name === field || name === alias;
+      if (part.type === 'file' && isFileField) {
         if (faults.length > 0) {
           part.file.resume();
           throw parameterErrors(faults);
@@ -143,16 +159,14 @@ export async function* receiveForm(
         yield { filename, fields: given, chunks: readChunks(file, request, tooLarge), isTooLarge };
       } else {
         if (part.type === 'file') part.file.resume();
-        // Despite the parser's type, it is undefined if the part's header has no name.
-        const name: string = part.fieldname ?? '';
         if (part.type === 'field' && fields.includes(name) && fileCount === 0) {
           addValue(given, name, String(part.value));
           continue;
         }
         addFault(
-          name === field
+          isFileField
             ? parameterFault(
-                `/${field}`,
+                `/${name}`,
                 'a file',
                 new Words('a field with neither filename nor Content-Type'),
               )
@@ -175,7 +189,8 @@ export async function* receiveForm(
       request.raw.resume();
     }
   }
-  if (fileCount === 0 && !faults.some(({ path }) => path === `/${field}`)) {
+  const isNamed = ({ path }: Fault) => path === `/${field}` || path === `/${alias}`;
+  if (fileCount === 0 && !faults.some(isNamed)) {
     const what = limits.maxFiles === 1 ? 'a file' : 'at least one file';
     addFault(parameterFault(`/${field}`, what, undefined));
   }
@@ -194,13 +209,15 @@ function unknownField(name: string, file: string, fields: readonly string[]): st
   return mismatch('', `${file} and, before it, any of ${fields.join(', ')}`, name) + hint;
 }
 
-/** Waits until the first file begins to arrive. The result yields it and the others. */
-export async function waitForFile(form: Form): Promise<Form> {
-  const first = await form.next();
+/** Waits for the first item, such as the first file of a form. The result yields it and the others. */
+export async function waitForFirst<T>(
+  items: AsyncGenerator<T, void, undefined>,
+): Promise<AsyncGenerator<T, void, undefined>> {
+  const first = await items.next();
   return (async function* () {
     if (first.done) return;
     yield first.value;
-    yield* form;
+    yield* items;
   })();
 }
 
@@ -212,7 +229,7 @@ function toLimitError(error: unknown, { maxFiles }: FormLimits): AppError | unde
 }
 
 /** The parser reports malformed bodies as plain errors without a code; all other errors pass through. */
-function toUploadError(error: unknown, request: FastifyRequest): unknown {
+export function toUploadError(error: unknown, request: FastifyRequest): unknown {
   if (!(error instanceof Error)) return error;
   const isPlain = Object.getPrototypeOf(error) === Error.prototype && !('code' in error);
   const isReset = 'code' in error && error.code === 'ECONNRESET';

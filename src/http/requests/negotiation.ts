@@ -22,10 +22,10 @@ export function acceptable<T extends string>(request: FastifyRequest, available:
   return new Negotiator(request.raw).mediaTypes([...available]) as T[];
 }
 
-/** Adds `Accept` to the headers that the answer depends on. */
-export function varyByAccept(reply: FastifyReply): void {
-  const others = reply.getHeader('vary');
-  reply.header('vary', others === undefined ? 'Accept' : `${others}, Accept`);
+/** Adds names to the request headers that the answer depends on. Those that other code has named stay. */
+export function varyBy(reply: FastifyReply, ...names: string[]): void {
+  const named = String(reply.getHeader('vary') ?? '').split(', ');
+  reply.header('vary', [...new Set([...named, ...names])].filter(Boolean).join(', '));
 }
 
 /** The media types in `Accept`, wildcards included, most preferred first. */

@@ -53,23 +53,23 @@ export const ContentQuerySchema = ObjectWithDefaults({
 const ETAG_HEADER = { etag: RESPONSE_HEADERS.etag };
 
 /** The `response` entries of a route that answers with stored bytes. */
-export function contentResponses(mediaType: string): Record<number, object> {
-  const content = bytesContent(mediaType);
+export function contentResponses(...mediaTypes: readonly string[]): Record<number, object> {
+  const content = bytesContent(...mediaTypes);
   return { 200: { description: 'The bytes.', content, headers: ETAG_HEADER }, ...partialResponses(content) };
 }
 
-/** The `response` entries for range and conditional requests. */
-export function partialResponses(content: object): Record<number, object> {
+/** The `response` entries for range and conditional requests, with the headers of the whole bytes. */
+export function partialResponses(content: object, whole: object = ETAG_HEADER): Record<number, object> {
   return {
     206: {
       description: 'The requested range of the bytes.',
       content,
-      headers: { ...ETAG_HEADER, 'content-range': RESPONSE_HEADERS['content-range'] },
+      headers: { ...whole, 'content-range': RESPONSE_HEADERS['content-range'] },
     },
     304: {
       type: 'null',
       description: 'The client already has these bytes (`If-None-Match`).',
-      headers: ETAG_HEADER,
+      headers: whole,
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { TSchema } from '@sinclair/typebox';
 import type { StoredRef } from '../../work/inputs.ts';
 import type { Operation } from '../../work/operation.ts';
-import type { BytesAnswer, ResourceName, RouteText } from '../../work/routes.ts';
+import type { ArtifactPost, BytesAnswer, ResourceName, RouteText } from '../../work/routes.ts';
 import { partialResponses } from './content.ts';
 import { IdParamsSchema, jsonContent, RESPONSE_HEADERS } from './responses.ts';
 
@@ -35,32 +35,40 @@ export function bodySchema(schema: TSchema): object {
   return schema.$id === undefined ? schema : { $ref: `${schema.$id}#` };
 }
 
-/** The `response` entries of a POST that answers with the operation's artifact. */
-export function artifactResponses({ stores }: Operation): Record<number, object> {
+/** The `content` of an answer with the operation's artifact. */
+export function artifactContent({ stores }: Operation) {
   const kind = (stores ?? '').replace(/^./, (letter) => letter.toUpperCase());
-  const content = jsonContent(`${kind}Artifact`);
+  return jsonContent(`${kind}Artifact`);
+}
+
+/** The `response` entries of a POST that answers with the operation's artifact. */
+export function artifactResponses(operation: Operation, { headers }: ArtifactPost): Record<number, object> {
+  const content = artifactContent(operation);
   return {
     201: {
       description: 'The new artifact.',
       content,
-      headers: { location, 'content-location': contentLocation },
+      headers: { location, 'content-location': contentLocation, ...headers },
     },
     200: {
       description: 'The artifact, which already existed.',
       content,
-      headers: { 'content-location': contentLocation },
+      headers: { 'content-location': contentLocation, ...headers },
     },
   };
 }
 
 /** The `response` entry for all bytes. */
-export function wholeResponse({ description, content, headers }: BytesAnswer): Record<number, object> {
-  return {
-    200: { description, content, headers: { etag, 'content-location': contentLocation, ...headers } },
-  };
+export function wholeResponse(bytes: BytesAnswer): Record<number, object> {
+  const { description, content } = bytes;
+  return { 200: { description, content, headers: headersOf(bytes) } };
+}
+
+function headersOf({ headers }: BytesAnswer): object {
+  return { etag, 'content-location': contentLocation, ...headers };
 }
 
 /** The `response` entries for bytes, with those for range and conditional requests. */
 export function bytesResponses(bytes: BytesAnswer): Record<number, object> {
-  return { ...wholeResponse(bytes), ...partialResponses(bytes.content) };
+  return { ...wholeResponse(bytes), ...partialResponses(bytes.content, headersOf(bytes)) };
 }

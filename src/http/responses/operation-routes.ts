@@ -4,11 +4,12 @@ import type { OwnerId } from '../../auth/owner.ts';
 import type { BlobReader } from '../../blobs/blob-reader.ts';
 import type { BlobRef } from '../../blobs/blob-store.ts';
 import { AppError, type Fault } from '../../core/errors.ts';
-import { nameOf, relocatedFault } from '../../core/faults.ts';
+import { nameOf, relocatedError, relocatedFault } from '../../core/faults.ts';
 import { ObjectWithDefaults } from '../../core/schema.ts';
 import type { Artifact, Retention } from '../../work/artifact.ts';
+import type { DeferredOutcome, RequestDeferral } from '../../work/deferred.ts';
 import type { InputPart, StoredRef } from '../../work/inputs.ts';
-import type { MadeArtifact, Maker } from '../../work/make.ts';
+import type { MadeArtifact, Maker, PlannedWork } from '../../work/make.ts';
 import type { FileKind, Operation, View } from '../../work/operation.ts';
 import type {
   ArtifactPost,
@@ -23,9 +24,11 @@ import { type Work, workKey } from '../../work/work.ts';
 import { clientSignal } from '../connections/client-signal.ts';
 import { COMPUTATION_CODES, CONTENT_CODES, JSON_BODY_CODES, problemResponses } from '../problems/problems.ts';
 import { parameterCompiler } from '../problems/validation.ts';
-import { acceptedTypes, varyByAccept } from '../requests/negotiation.ts';
+import { acceptedTypes, varyBy } from '../requests/negotiation.ts';
+import { AsyncAnswers, acceptedResponse, PREFER_HEADER } from './async-answers.ts';
 import { REVALIDATED, sendContent, sendMadeContent, storedContent } from './content.ts';
 import {
+  artifactContent,
   artifactResponses,
   bodySchema,
   bytesResponses,
@@ -36,17 +39,12 @@ import {
 } from './operation-documents.ts';
 import { IdParamsSchema, plainJson } from './responses.ts';
 
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** The permission that a client needs for the route. */
-    scope?: string;
-  }
-}
-
 /** The artifacts' slice gives the two functions, because this folder may not import it. */
 interface OperationRoutesOptions {
   operations: ReadonlyMap<string, Operation>;
   maker: Maker;
+  /** Does the work of requests whose clients prefer not to wait for it. */
+  deferral: RequestDeferral;
   blobs: BlobReader;
   findArtifact: (owner: OwnerId, id: string) => Promise<Artifact>;
   toArtifactResponse: (artifact: Artifact) => object;
@@ -82,6 +80,7 @@ interface RequestedWork {
 class OperationRoutes {
   readonly #app: FastifyInstance;
   readonly #options: OperationRoutesOptions;
+  readonly #answers: AsyncAnswers<DeferredOutcome>;
   #compile: ReturnType<typeof parameterCompiler> | undefined;
   /** Compiled at the first use, so that the start does not wait for them. */
   readonly #validators = new Map<Operation, (given: unknown) => void>();
@@ -89,12 +88,13 @@ class OperationRoutes {
   constructor(app: FastifyInstance, options: OperationRoutesOptions) {
     this.#app = app;
     this.#options = options;
+    this.#answers = new AsyncAnswers(app, options.deferral);
   }
 
   /** The routes to an operation on a resource. */
   add(operation: Operation, { path, tag, post, get }: OperationRoute, resource: Resource): void {
     const url = `${resource.path}/${path}`;
-    if (post) this.#addPost(operation, url, tag, post, resource);
+    if (post) this.#addPost(operation, path, tag, post, resource);
     if (!get) return;
     const querystring = ObjectWithDefaults(get.form.schema.properties);
     this.#addGet(url, get, { ...describe(get, tag, resource), querystring }, async (request, reply) => {
@@ -168,14 +168,14 @@ class OperationRoutes {
       ...bytesResponses(bytes),
       ...problemResponses(...COMPUTATION_CODES, ...CONTENT_CODES),
     };
-    const config = { scope: 'images:read', ...(example ? { queryExample: example } : {}) };
+    const config = { access: 'images:read' as const, ...(example ? { queryExample: example } : {}) };
     this.#app.get(url, { config, schema: { ...schema, response } }, handler);
   }
 
   /** A route that makes an artifact from its body, and answers with the artifact or with its bytes. */
   #addPost(
     operation: Operation,
-    url: string,
+    path: string,
     tag: string,
     post: ArtifactPost | BytesPost,
     resource: Resource,
@@ -184,16 +184,25 @@ class OperationRoutes {
     const codes = [...COMPUTATION_CODES, ...JSON_BODY_CODES];
     const response =
       post.answers === 'artifact'
-        ? { ...artifactResponses(operation), ...problemResponses(...codes) }
-        : { ...wholeResponse(post.bytes), ...problemResponses(...codes, 'precondition_failed') };
+        ? {
+            ...artifactResponses(operation, post),
+            ...acceptedResponse(artifactContent(operation), post.headers),
+            ...problemResponses(...codes, 'quota_exceeded'),
+          }
+        : {
+            ...wholeResponse(post.bytes),
+            ...acceptedResponse(post.bytes.content, post.bytes.headers),
+            ...problemResponses(...codes, 'precondition_failed'),
+          };
     this.#app.post(
-      url,
+      `${resource.path}/${path}`,
       {
         preValidation: async (request) => {
           if (post.shorthand) request.body = post.shorthand.complete(request.body);
         },
         config: {
-          scope: isKept ? 'images:write' : 'images:read',
+          access: isKept ? 'images:write' : 'images:read',
+          requestHeaders: PREFER_HEADER,
           bodyExamples: post.examples,
           ...(post.shorthand ? { optionalBody: post.shorthand.schema } : {}),
         },
@@ -201,12 +210,13 @@ class OperationRoutes {
       },
       async (request, reply) => {
         const work = { operation, ref: refOf(request, resource), form: post.form, values: bodyOf(request) };
-        const { artifact, isNew, ignored } = await this.#make(
-          request,
-          reply,
-          work,
-          isKept ? 'kept' : 'cached',
-        );
+        const retention = isKept ? 'kept' : 'cached';
+        varyBy(reply, 'Prefer');
+        const made = this.#answers.isPreferred(request)
+          ? await this.#defer(request, reply, path, work, retention)
+          : await this.#make(request, reply, work, retention);
+        if (made === undefined) return reply.send();
+        const { artifact, isNew, ignored } = made;
         if (!isKept) return this.#sendPart(request, reply, operation, artifact, 'content', 'no-store');
         const self = `/artifacts/${artifact.id}`;
         if (isNew) reply.header('location', self);
@@ -229,27 +239,66 @@ class OperationRoutes {
   async #make(
     request: FastifyRequest,
     reply: FastifyReply,
-    { operation, ref, form, values }: RequestedWork,
+    work: RequestedWork,
     retention: Retention,
   ): Promise<MadeArtifact & { ignored: string[] }> {
-    const { maker } = this.#options;
-    const accepts = () => {
-      varyByAccept(reply);
-      return acceptedTypes(request);
-    };
     try {
-      const given = form.read(values);
-      // The route has validated a body already.
-      if (request.method !== 'POST') this.#validate(operation, given);
-      const ignored: string[] = [];
-      const ignore = (path: string) => ignored.push(nameOf(form.locate(path)));
-      const work = await maker.plan(request.owner, operation, ref, given, { accepts, ignore });
-      const made = await maker.make(request.owner, work, { retention, signal: clientSignal(reply) });
-      if (ignored.length > 0) reply.header('x-ignored-parameters', ignored.join(', '));
+      const { planned, ignored } = await this.#plan(request, reply, work);
+      const options = { retention, signal: clientSignal(reply) };
+      const made = await this.#options.maker.make(request.owner, planned, options);
+      listIgnored(reply, ignored);
       return { ...made, ignored };
     } catch (error) {
-      throw withPathsOf(form, request, error);
+      throw withPathsOf(work.form, request, error);
     }
+  }
+
+  /**
+   * Plans the requested artifact, so that faults are answered at once, and lets a job make it.
+   *
+   * @param path of the POST below the resource
+   * @returns undefined if the client gets the answer of the job
+   */
+  async #defer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    path: string,
+    work: RequestedWork,
+    retention: Retention,
+  ): Promise<(MadeArtifact & { ignored: string[] }) | undefined> {
+    const { form, ref } = work;
+    const values = structuredClone(work.values);
+    const { ignored, accepted } = await this.#plan(request, reply, work).catch((error: unknown) => {
+      throw withPathsOf(form, request, error);
+    });
+    const outcome = await this.#answers.defer(request, reply, (submitter) =>
+      this.#options.deferral.submit({ ...submitter, route: path, ref, values, accepts: accepted, retention }),
+    );
+    listIgnored(reply, ignored);
+    if (outcome === undefined) return undefined;
+    const artifact = await this.#options.findArtifact(request.owner, outcome.artifactId);
+    return { artifact, isNew: outcome.isNew, ignored };
+  }
+
+  /** @returns also the names of parameters that were dropped, and the media types that the client accepts if they matter */
+  async #plan(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { operation, ref, form, values }: RequestedWork,
+  ): Promise<{ planned: PlannedWork; ignored: string[]; accepted: string[] }> {
+    const ignored: string[] = [];
+    let accepted: string[] = [];
+    const accepts = () => {
+      varyBy(reply, 'Accept');
+      accepted = acceptedTypes(request);
+      return accepted;
+    };
+    const given = form.read(values);
+    // The route has validated a body already.
+    if (request.method !== 'POST') this.#validate(operation, given);
+    const ignore = (path: string) => ignored.push(nameOf(form.locate(path)));
+    const planned = await this.#options.maker.plan(request.owner, operation, ref, given, { accepts, ignore });
+    return { planned, ignored, accepted };
   }
 
   /** Validates parameters by the operation's schema, like a body, and fills in its defaults. */
@@ -327,6 +376,10 @@ function locationOf(path: string, { params }: Work, { schema }: RequestForm<TObj
   return query.size === 0 ? path : `${path}?${query}`;
 }
 
+function listIgnored(reply: FastifyReply, ignored: readonly string[]): void {
+  if (ignored.length > 0) reply.header('x-ignored-parameters', ignored.join(', '));
+}
+
 /** The values that a schema has properties for. */
 function pick(values: object, { properties }: TObject): Values {
   return Object.fromEntries(Object.entries(values).filter(([name]) => name in properties));
@@ -361,10 +414,5 @@ function asSent(fault: Fault, { method, url }: FastifyRequest): Fault {
 
 /** The error, with its faults located and named as in the request. */
 function withPathsOf(form: RequestForm, request: FastifyRequest, error: unknown): unknown {
-  if (!(error instanceof AppError) || error.errors.length === 0) return error;
-  const errors = error.errors.map((fault) => asSent(relocatedFault(fault, form.locate(fault.path)), request));
-  // The detail begins with the first message.
-  const [before, after] = [error.errors[0]?.message ?? '', errors[0]?.message ?? ''];
-  const detail = error.detail.startsWith(before) ? after + error.detail.slice(before.length) : error.detail;
-  return new AppError(error.code, detail, { errors, cause: error });
+  return relocatedError(error, (fault) => asSent(relocatedFault(fault, form.locate(fault.path)), request));
 }

@@ -16,8 +16,8 @@ import { emptyResponse, IdParamsSchema } from './responses.ts';
 
 export interface StoredRoutesOptions {
   resource: Resource;
-  /** Media type of the bytes, for the document. */
-  mediaType: string;
+  /** Media types that the bytes can have, for the document. */
+  mediaTypes: readonly string[];
   blobs: BlobReader;
   find(request: FastifyRequest, id: string): Promise<StoredBytes>;
   /** @returns the SHA-256 of the bytes that may be gone */
@@ -26,13 +26,14 @@ export interface StoredRoutesOptions {
 
 /** The routes of an image or an artifact that deal with its bytes: `DELETE` and `GET …/content`. */
 export const storedRoutes: FastifyPluginAsyncTypebox<StoredRoutesOptions> = async (app, options) => {
-  const { resource, mediaType, blobs } = options;
+  const { resource, mediaTypes, blobs } = options;
   const { name, type, path } = resource;
   const common = { tags: [`${type}s`], params: IdParamsSchema };
 
   app.delete(
     path,
     {
+      config: { access: 'images:write' },
       schema: {
         ...common,
         operationId: `delete${name}`,
@@ -50,6 +51,7 @@ export const storedRoutes: FastifyPluginAsyncTypebox<StoredRoutesOptions> = asyn
   app.get(
     `${path}/content`,
     {
+      config: { access: 'images:read' },
       schema: {
         ...common,
         operationId: `get${name}Content`,
@@ -57,7 +59,7 @@ export const storedRoutes: FastifyPluginAsyncTypebox<StoredRoutesOptions> = asyn
         description: 'They never change. Has a strong `ETag`; supports conditional and range requests.',
         querystring: ContentQuerySchema,
         response: {
-          ...contentResponses(mediaType),
+          ...contentResponses(...mediaTypes),
           ...problemResponses(...LOOKUP_CODES, ...CONTENT_CODES),
         },
       },

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { parameterError } from '../../core/faults.ts';
+import { IntegerEnum } from '../../core/schema.ts';
 import { defineOperation } from './operation.ts';
 
 /** Odd, so that the window has a middle. The time grows with the square. */
@@ -13,9 +14,7 @@ export const median = defineOperation({
   description: 'Removes specks and keeps edges. Each channel is filtered separately; transparency is kept.',
   params: {
     size: Type.Optional(
-      Type.Unsafe<number>({
-        type: 'integer',
-        enum: SIZES,
+      IntegerEnum(SIZES, {
         description:
           'Width and height of the window in pixels, odd, at most the shorter side of the picture. Default: 3; a picture with a shorter side stays as it is.',
         examples: [5],

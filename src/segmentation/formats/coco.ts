@@ -1,5 +1,5 @@
 import { type Static, type TSchema, type TUnsafe, Type } from '@sinclair/typebox';
-import { SchemaRef } from '../../core/schema.ts';
+import { IntegerEnum, SchemaRef } from '../../core/schema.ts';
 import { jsonBytes } from '../../work/task-files.ts';
 import type { LabelMap } from '../labels/labels.ts';
 import type { SegmentationResult } from '../schemas.ts';
@@ -57,7 +57,7 @@ function cocoDocument<Segmentation extends TSchema>(id: string, segmentation: Se
       segmentation,
       area: Type.Integer({ description: 'Number of pixels.' }),
       bbox: Type.Array(Type.Integer(), { minItems: 4, maxItems: 4, description: 'x, y, width, height.' }),
-      iscrowd: Type.Literal(0, { description: 'Always 0, because each annotation is one object.' }),
+      iscrowd: IntegerEnum([0], { description: 'Always 0, because each annotation is one object.' }),
     },
     { $id: `${id}Annotation`, additionalProperties: false, description: 'One segment.' },
   );

@@ -1,6 +1,6 @@
 import { type Static, type TObject, type TProperties, type TSchema, Type } from '@sinclair/typebox';
 import { parameterError, Words } from '../../core/faults.ts';
-import { ObjectWithDefaults, SchemaRef, StringEnum } from '../../core/schema.ts';
+import { IntegerEnum, ObjectWithDefaults, SchemaRef, StringEnum } from '../../core/schema.ts';
 import type { Size } from '../../pictures/types.ts';
 import type { Picture } from '../labels/picture.ts';
 import { MAX_SEGMENTS, Point } from '../labels/segment.ts';
@@ -94,9 +94,7 @@ const common = {
         'components: each connected region is a segment; classes: each class is one segment, however scattered. Default: components for two classes, else classes.',
     }),
   ),
-  connectivity: Type.Unsafe<4 | 8>({
-    type: 'integer',
-    enum: [4, 8],
+  connectivity: IntegerEnum([4, 8], {
     description: 'Whether pixels that touch only at a corner are connected (8) or not (4).',
     default: 8,
   }),

@@ -4,12 +4,11 @@ import path from 'node:path';
 import t from 'tap';
 import { AppError } from '../../../src/core/errors.ts';
 import type { ImageLogOptions } from '../../../src/frames/csv/parser.ts';
+import { needsPython, PYTHON } from '../../support/python.ts';
 import { needsTestData, readTestData } from '../../support/test-data.ts';
 import { createRandom, parseLog } from '../support.ts';
 
-const PYTHON = process.env.PYTHON ?? 'python3';
-const hasPandas = spawnSync(PYTHON, ['-c', 'import pandas']).status === 0;
-const skip = hasPandas ? false : 'needs Python with test/requirements.txt (PYTHON)';
+const skip = needsPython('pandas');
 const folder = t.testdir();
 
 interface Dialect {

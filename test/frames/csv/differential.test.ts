@@ -1,5 +1,5 @@
 import t from 'tap';
-import type { Delimiter } from '../../../src/frames/csv/header.ts';
+import type { Delimiter } from '../../../src/frames/csv/delimiters.ts';
 import { createRandom, parseLog } from '../support.ts';
 import { generateLog } from './generator.ts';
 import { readReference } from './reference.ts';

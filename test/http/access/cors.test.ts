@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import t from 'tap';
 import { createTestApp } from '../../support/app.ts';
+import { createProtectedApp } from './tenant.ts';
 
 const ORIGIN = 'https://tool.example.org';
 const preflight = {
@@ -46,6 +47,7 @@ t.test('health and metrics tell what they should', async (t) => {
   t.strictSame((await send('GET', '/health/ready')).json(), {
     status: 'ready',
     checks: {
+      server: 'ok',
       database: 'ok',
       queues: { images: 'ok', image_logs: 'ok', frame_pictures: 'ok', uploads: 'ok' },
     },
@@ -61,4 +63,51 @@ t.test('health and metrics tell what they should', async (t) => {
   }
   t.match(text, /coreframe_cache_hits_total\{cache="disk"\} \d+/);
   t.match(text, /process_resident_memory_bytes/);
+});
+
+t.test('pages of a configured origin may authenticate', async (t) => {
+  for (const CORS_ORIGINS of [`${ORIGIN}, https://other.example.org`, '*']) {
+    const { ask, admin, createKey } = await createProtectedApp(t, { CORS_ORIGINS });
+    const { headers: key } = await createKey(admin.session, ['images:read']);
+    for (const [method, path] of [
+      ['POST', '/images'],
+      ['PATCH', '/users/me'],
+      ['DELETE', '/auth/sessions'],
+      ['GET', '/metrics'],
+    ] as const) {
+      // A browser sends no credential with a preflight request.
+      const asked = await ask(
+        {
+          origin: ORIGIN,
+          'access-control-request-method': method,
+          'access-control-request-headers': 'authorization,content-type,x-api-key,x-on-behalf-of',
+        },
+        'OPTIONS',
+        path,
+      );
+      t.equal(asked.statusCode, 204, `${method} ${path}`);
+      const allowed = String(asked.headers['access-control-allow-headers']);
+      for (const name of ['authorization', 'x-api-key', 'x-on-behalf-of'])
+        t.ok(allowed.split(/, ?/).includes(name), `${name} is allowed`);
+      t.match(String(asked.headers['access-control-allow-methods']), method);
+    }
+    const allowedOrigin = CORS_ORIGINS === '*' ? '*' : ORIGIN;
+    for (const [who, status] of [
+      [admin.session, 200],
+      [key, 200],
+      [{}, 401],
+      [{ 'x-api-key': 'wrong' }, 401],
+    ] as const) {
+      const answer = await ask({ ...who, origin: ORIGIN }, 'GET', '/images');
+      t.equal(answer.statusCode, status);
+      t.equal(answer.headers['access-control-allow-origin'], allowedOrigin, 'the page may read the answer');
+      t.match(String(answer.headers['access-control-expose-headers']), /www-authenticate/);
+      // There are no cookies.
+      t.equal(answer.headers['access-control-allow-credentials'], undefined);
+    }
+    const forbidden = await ask({ ...key, origin: ORIGIN }, 'GET', '/users');
+    t.equal(forbidden.statusCode, 403);
+    t.match(String(forbidden.headers['www-authenticate']), /scope="admin"/);
+    t.equal(forbidden.headers['access-control-allow-origin'], allowedOrigin);
+  }
 });

@@ -1,20 +1,14 @@
-import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
-import path from 'node:path';
-import { promisify } from 'node:util';
-import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import sharp from 'sharp';
-import t, { type Test } from 'tap';
+import t from 'tap';
+import { recordAnswers } from '../../../scripts/docs/answer-examples.ts';
 import { ERROR_CODES } from '../../../src/core/errors.ts';
 import { PROBLEM_EXAMPLES, PROBLEMS } from '../../../src/http/problems/problems.ts';
 import { createTestApp, multipartBody, type TestApp } from '../../support/app.ts';
 
-const run = promisify(execFile);
-const PROJECT = path.resolve(import.meta.dirname, '../../..');
-
 interface Media {
   schema?: Record<string, unknown>;
+  example?: unknown;
   examples?: Record<string, { value?: unknown; $ref?: string }>;
 }
 interface Operation {
@@ -31,13 +25,22 @@ interface Operation {
     schema?: { default?: unknown };
   }[];
   requestBody?: { required?: boolean; content: Record<string, Media> };
-  responses: Record<string, { description: string; content?: Record<string, Media> }>;
+  responses: Record<string, Response>;
+}
+interface Response {
+  $ref?: string;
+  description: string;
+  content?: Record<string, Media>;
 }
 interface Document {
   openapi: string;
   tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Record<string, unknown>>; examples: Record<string, unknown> };
+  components: {
+    schemas: Record<string, Record<string, unknown>>;
+    responses: Record<string, Response>;
+    examples: Record<string, unknown>;
+  };
 }
 
 let served: TestApp;
@@ -50,13 +53,19 @@ t.before(async () => {
   document = JSON.parse(text);
 });
 
-/** Every operation with its method and path. */
+/** The shared answer that a reference is for, with the description at the reference. */
+function followed(response: Response): Response {
+  return { ...document.components.responses[response.$ref?.split('/').at(-1) ?? ''], ...response };
+}
+
+/** Every operation with its method and path, and with shared answers in place of the references to them. */
 function operations(): [string, Operation][] {
   return Object.entries(document.paths).flatMap(([url, methods]) =>
-    Object.entries(methods).map(([method, operation]): [string, Operation] => [
-      `${method.toUpperCase()} ${url}`,
-      operation,
-    ]),
+    Object.entries(methods).map(([method, operation]): [string, Operation] => {
+      const answers = Object.entries(operation.responses);
+      const responses = Object.fromEntries(answers.map(([status, answer]) => [status, followed(answer)]));
+      return [`${method.toUpperCase()} ${url}`, { ...operation, responses }];
+    }),
   );
 }
 
@@ -66,28 +75,6 @@ function* walk(value: unknown, key = ''): Generator<[string, Record<string, unkn
   if (!Array.isArray(value)) yield [key, value as Record<string, unknown>];
   for (const [name, item] of Object.entries(value)) yield* walk(item, name);
 }
-
-t.test('is OpenAPI 3.1 to a strict validator', async (t) => {
-  t.equal(document.openapi, '3.1.0');
-  const { valid, errors } = await new Validator().validate(JSON.parse(text));
-  t.ok(valid, JSON.stringify(errors));
-});
-
-t.test('has nothing that the linter objects to', async (t) => {
-  const file = path.join(t.testdir(), 'openapi.json');
-  await writeFile(file, text);
-  const linter = path.join(PROJECT, 'node_modules/@redocly/cli/bin/cli.js');
-  const { stdout } = await run(process.execPath, [linter, 'lint', '--format=json', file], {
-    cwd: PROJECT,
-    env: { ...process.env, REDOCLY_SUPPRESS_UPDATE_NOTICE: 'true' },
-    // It ends with an error where there are errors, and its report is wanted all the same.
-  }).catch((error: { stdout: string }) => error);
-  const { problems } = JSON.parse(stdout) as { problems: { ruleId: string; message: string }[] };
-  t.strictSame(
-    problems.map(({ ruleId, message }) => `${ruleId}: ${message}`),
-    [],
-  );
-});
 
 t.test('every operation is described', async (t) => {
   const declared = new Set(document.tags.map(({ name }) => name));
@@ -112,7 +99,8 @@ t.test('every operation is described', async (t) => {
       for (const [type, { examples = {} }] of Object.entries(content)) {
         if (type !== 'application/problem+json') continue;
         const codes = Object.keys(examples);
-        t.ok(codes.length > 0, `${name} names the codes of ${status}`);
+        const named = codes.filter((code) => meaning.includes(`\`${code}\``));
+        t.ok(named.length > 0, `${name} names its codes of ${status}`);
         for (const code of codes) {
           t.equal(PROBLEMS[code as keyof typeof PROBLEMS]?.status, Number(status), `${code} is a ${status}`);
         }
@@ -142,15 +130,18 @@ t.test('what has a default need not be given', async (t) => {
 t.test('unknown query parameters are faults wherever a request is validated', async (t) => {
   const id = '5c5c1f0e-3f0c-4b0e-9d4e-0d3f6f3a8b11';
   for (const [name, { responses, requestBody }] of operations()) {
-    if (!('422' in responses)) continue;
+    // Scrapers may add parameters to /metrics; its 422 is about X-On-Behalf-Of.
+    if (!('422' in responses) || name === 'GET /metrics') continue;
     const [method, url = ''] = name.split(' ');
     const body = Object.keys(requestBody?.content ?? {});
-    const headers = body.includes('multipart/form-data') ? multipartBody([]).headers : undefined;
+    const [form] = body.filter((type) => type !== 'application/json');
+    const headers =
+      form === 'multipart/form-data' ? multipartBody([]).headers : { 'content-type': form ?? '' };
     const response = await served.send(
       method as 'GET',
       `${url.replaceAll(/\{\w+\}/g, url.includes('/frames/') ? '1' : id)}?nope=1`,
-      body.length > 0 && !headers ? {} : undefined,
-      headers,
+      body.length > 0 && form === undefined ? {} : undefined,
+      form === undefined ? {} : headers,
     );
     t.equal(response.statusCode, 422, `${name}: ${response.body}`);
     const places = response
@@ -175,13 +166,15 @@ t.test('its schemas are named components of JSON Schema alone', async (t) => {
   const foreign = new Set(['$id', 'errorMessage', 'nullable', 'instanceof', 'transform', 'x-body-examples']);
   const objects = [...walk(document)];
   const misplaced = objects.flatMap(([key, object]) =>
-    Object.keys(object).filter((name) => key !== 'properties' && foreign.has(name)),
+    Object.keys(object).filter((name) => !['properties', 'mapping'].includes(key) && foreign.has(name)),
   );
   t.strictSame(misplaced, [], 'nothing of other dialects is left');
   const references = objects.flatMap(([, { $ref }]) => (typeof $ref === 'string' ? [$ref] : []));
   t.ok(references.length > 100);
   t.strictSame(
-    references.filter((reference) => !/^#\/components\/(schemas|examples)\/\w+$/.test(reference)),
+    references.filter(
+      (reference) => !/^#\/components\/(schemas|responses|links|examples)\/[\w.]+$/.test(reference),
+    ),
     [],
   );
 });
@@ -215,7 +208,8 @@ t.test('every example fits its schema', async (t) => {
   for (const [name, operation] of operations()) {
     const bodies = Object.values(operation.requestBody?.content ?? {});
     const answers = Object.values(operation.responses).flatMap(({ content }) => Object.values(content ?? {}));
-    for (const { schema, examples = {} } of [...bodies, ...answers]) {
+    for (const { schema, example, examples = {} } of [...bodies, ...answers]) {
+      if (example !== undefined) check(schema, example, name);
       for (const [example, { value, $ref }] of Object.entries(examples)) {
         const shown = $ref ? PROBLEM_EXAMPLES[$ref.split('/').at(-1) ?? '']?.value : value;
         check(schema, shown, `${name}, ${example}`);
@@ -225,6 +219,27 @@ t.test('every example fits its schema', async (t) => {
   }
   t.strictSame(misfits, []);
   t.ok(checked > 100, `${checked} examples`);
+});
+
+/** The value with the type of each part in its place, and of lists only the first item. */
+function shapeOf(value: unknown): unknown {
+  if (value === null || typeof value !== 'object') return typeof value;
+  if (Array.isArray(value)) return value.slice(0, 1).map(shapeOf);
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, shapeOf(member)]));
+}
+
+t.test('the answers in the document are those that the server gives today', async (t) => {
+  const empty = await createTestApp(t);
+  const today = await recordAnswers(empty.app);
+  const shown = Object.fromEntries(
+    operations().flatMap(([, { operationId = '', responses }]) => {
+      const media = Object.values(responses).flatMap(({ content }) => Object.values(content ?? {}));
+      const [example] = media.flatMap(({ example }) => (example === undefined ? [] : [example]));
+      return example === undefined ? [] : [[operationId, example]];
+    }),
+  );
+  t.ok(Object.keys(shown).length > 40);
+  t.strictSame(shapeOf(shown), shapeOf(today), 'else run npm run docs');
 });
 
 t.test(
@@ -241,9 +256,17 @@ t.test(
     const made = await served.send('POST', `/images/${image}/resize`, { width: 600 });
     const histogram = await served.send('POST', `/images/${image}/histogram`, {});
     const mask = await served.send('POST', `/images/${image}/segmentation`, {});
+    const csv = multipartBody([{ bytes: Buffer.from('depth,col1\n9000.1,7\n9000.2,8\n'), field: 'file' }]);
+    const log = await served.app.inject({
+      method: 'POST',
+      url: '/upload',
+      headers: csv.headers,
+      payload: csv.body,
+    });
     /** Of the kind that the path is for. */
     const idFor = (template: string): string => {
       if (template.startsWith('/images')) return image;
+      if (template.startsWith('/frame-sets')) return log.json().id;
       if (template === '/artifacts/{id}/plot') return histogram.json().id;
       return template.startsWith('/artifacts/{id}/segments') ? mask.json().id : made.json().id;
     };
@@ -279,50 +302,3 @@ t.test(
     t.ok(sent >= 20, `${sent} requests`);
   },
 );
-
-/** A program against the generated client: it compiles where operations and schemas have the names that it uses. */
-const PROGRAM = `
-import { Api, type Artifact, type Image, type MaskArtifact, type PictureArtifact, type PictureResult, type Pipeline, type Problem, type ResizeRequest, type UploadResponse } from './api.ts';
-
-const { images, artifacts } = new Api({ baseUrl: 'http://127.0.0.1:8000' });
-const { data: uploaded } = await images.uploadImages({ files: [new File([], 'a.png'), new File([], 'b.png')] });
-const results: UploadResponse['results'] = uploaded.results;
-const image: Image | undefined = results[0]?.image;
-const problem: Problem | undefined = results[1]?.problem;
-const body: ResizeRequest = { width: 800, fit: 'inside', format: 'webp', quality: 80 };
-const artifact: PictureArtifact = (await images.resizeImage(image?.id ?? '', body)).data;
-const { format, pages }: PictureResult = artifact.result;
-const mask: MaskArtifact = (await images.segmentImage(image?.id ?? '', { method: 'otsu' })).data;
-await images.segmentImage(image?.id ?? '', { min_area: 5 });
-const any: Artifact = (await artifacts.getArtifact(mask.id)).data;
-const segments: number = any.kind === 'mask' ? any.result.segment_count : pages;
-const pipeline: Pipeline = { operations: [{ op: 'crop', aspect_ratio: '1:1' }, { op: 'resize', width: 256 }] };
-await artifacts.transformArtifact(artifact.id, pipeline);
-const width: number = image?.width ?? 0;
-console.log(problem?.code === 'too_many_pixels', width, format, segments);
-// @ts-expect-error: an operation that does not exist
-await artifacts.transformArtifact(artifact.id, { operations: [{ op: 'explode' }] });
-// @ts-expect-error: a value that a parameter cannot have
-await images.resizeImage('', { width: 800, fit: 'squash' });
-`;
-
-async function generateClient(t: Test): Promise<string> {
-  const folder = t.testdir();
-  await writeFile(path.join(folder, 'openapi.json'), text);
-  const generator = path.join(PROJECT, 'node_modules/.bin/swagger-typescript-api');
-  const options = ['generate', '--silent', '-p', 'openapi.json', '-o', '.', '-n', 'api.ts'];
-  await run(generator, options, { cwd: folder });
-  await writeFile(path.join(folder, 'program.ts'), PROGRAM);
-  return folder;
-}
-
-t.test('a generated client has named and useful types', async (t) => {
-  const folder = await generateClient(t);
-  const options = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext'];
-  const libraries = ['--lib', 'es2024,dom,dom.iterable', '--types', 'node', '--allowImportingTsExtensions'];
-  const compiler = path.join(PROJECT, 'node_modules/.bin/tsc');
-  const outcome = await run(compiler, [...options, ...libraries, '--skipLibCheck', 'program.ts'], {
-    cwd: folder,
-  }).catch((error: { stdout: string }) => error);
-  t.equal(outcome.stdout, '', 'it compiles');
-});

@@ -17,7 +17,7 @@ t.before(async () => {
   artifact = `/artifacts/${made.id}`;
 });
 
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE' | 'HEAD';
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'HEAD';
 
 t.test('a path that people try names the right request', async (t) => {
   const cases: [method: Method, path: string, suggestion: string][] = [
@@ -98,7 +98,7 @@ t.test('a path that people try names the right request', async (t) => {
     ['GET', '/framesets', 'GET /frame-sets'],
     ['GET', '/frame_sets', 'GET /frame-sets'],
     ['GET', '/logs', 'GET /frame-sets'],
-    ['GET', '/frame-sets/ID/frames', 'GET /frames?frame_set_id=ID'],
+
     ['GET', '/frame-sets/ID/picture', 'GET /frames/picture?frame_set_id=ID'],
     ['POST', '/frames', 'POST /upload'],
     ['POST', '/upload-csv', 'POST /upload'],
@@ -107,6 +107,56 @@ t.test('a path that people try names the right request', async (t) => {
     ['GET', '/problem', 'GET /problems'],
     ['POST', '/frames/upload', 'POST /upload'],
     ['HEAD', '/frames/export/', 'HEAD /frames/export'],
+
+    ['POST', '/login', 'POST /auth/token'],
+    ['GET', '/login', 'POST /auth/token'],
+    ['POST', '/auth/login', 'POST /auth/token'],
+    ['POST', '/api/v1/auth/sign-in', 'POST /auth/token'],
+    ['POST', '/token', 'POST /auth/token'],
+    ['POST', '/oauth/token', 'POST /auth/token'],
+    ['POST', '/oauth2/token', 'POST /auth/token'],
+    ['POST', '/auth/refresh', 'POST /auth/token'],
+    ['POST', '/sessions', 'POST /auth/token'],
+    ['GET', '/sessions', 'GET /auth/sessions'],
+    ['POST', '/register', 'POST /auth/sign-up'],
+    ['POST', '/signup', 'POST /auth/sign-up'],
+    ['POST', '/auth/register', 'POST /auth/sign-up'],
+    ['POST', '/users/register', 'POST /auth/sign-up'],
+    ['POST', '/logout', 'POST /auth/log-out'],
+    ['POST', '/auth/logout', 'POST /auth/log-out'],
+    ['POST', '/users/logout', 'POST /auth/log-out'],
+    ['POST', '/setup', 'POST /auth/setup'],
+    ['GET', '/me', 'GET /users/me'],
+    ['GET', '/whoami', 'GET /users/me'],
+    ['GET', '/auth/me', 'GET /users/me'],
+    ['GET', '/userinfo', 'GET /users/me'],
+    ['PATCH', '/me', 'PATCH /users/me'],
+    ['POST', '/password', 'POST /users/me/password'],
+    ['POST', '/users/me/change-password', 'POST /users/me/password'],
+    ['GET', '/user', 'GET /users'],
+    ['GET', '/accounts', 'GET /users'],
+    ['POST', '/keys', 'POST /api-keys'],
+    ['GET', '/keys', 'GET /api-keys'],
+    ['GET', '/apikeys', 'GET /api-keys'],
+    ['GET', '/api_keys', 'GET /api-keys'],
+    ['DELETE', '/keys/ID', 'DELETE /api-keys/ID'],
+    ['GET', '/users/me/api-keys', 'GET /api-keys'],
+    ['GET', '/audit', 'GET /audit-events'],
+
+    ['POST', '/job', 'POST /jobs'],
+    ['POST', '/tasks', 'POST /jobs'],
+    ['POST', '/batch', 'POST /jobs'],
+    ['GET', '/tasks', 'GET /jobs'],
+    ['GET', '/tasks/ID', 'GET /jobs/ID'],
+    ['GET', '/job/ID', 'GET /jobs/ID'],
+    ['GET', '/jobs/ID/status', 'GET /jobs/ID'],
+    ['GET', '/jobs/ID/progress', 'GET /jobs/ID'],
+    ['POST', '/jobs/ID/abort', 'POST /jobs/ID/cancel'],
+    ['POST', '/jobs/ID/stop', 'POST /jobs/ID/cancel'],
+    ['POST', '/jobs/ID/restart', 'POST /jobs/ID/retry'],
+    ['POST', '/jobs/estimate', 'POST /jobs/dry-run'],
+    ['POST', '/jobs/dryrun', 'POST /jobs/dry-run'],
+    ['GET', '/audit-log', 'GET /audit-events'],
   ];
   const id = image.split('/')[2] ?? '';
   const fill = (text: string) =>
@@ -424,7 +474,11 @@ t.test('every text that a client sends has an example or a format that messages 
     if ('pattern' in schema && typeof schema.pattern === 'string')
       t.ok('examples' in schema, `${place}: ${schema.pattern}`);
     if ('format' in schema && typeof schema.format === 'string' && schema.format !== 'binary') {
-      t.match(schema.format, /^(uuid|uri|date-time|color|opaque-color)$/, place);
+      t.match(
+        schema.format,
+        /^(uuid|uri|email|password|date-time|color|opaque-color|int32|int64|double)$/,
+        place,
+      );
     }
     for (const [name, member] of Object.entries(schema)) {
       if (name !== 'examples') check(member, `${place}/${name}`);

@@ -1,9 +1,12 @@
 import { Type } from '@sinclair/typebox';
 import t from 'tap';
+import { jsonBodies } from '../../../src/http/requests/json-bodies.ts';
+import { createTestApp } from '../../support/app.ts';
 import { createBareApp } from '../../support/fastify.ts';
 
 async function appWithRoute(t: Parameters<typeof createBareApp>[0]) {
   const app = await createBareApp(t);
+  await app.register(jsonBodies);
   app.post(
     '/things/:id',
     {
@@ -99,6 +102,50 @@ t.test('broken syntax is 400 or 415, each with its own code', async (t) => {
   t.equal(await send(`{"size": ${' '.repeat(1_100_000)}1}`, 'application/json'), '413 request_too_large');
 });
 
+t.test(
+  'what is wrong with the body as a whole, or with its headers, is a fault with its place',
+  async (t) => {
+    const app = await appWithRoute(t);
+    app.post('/open', async () => ({}));
+    const json = { 'content-type': 'application/json' };
+    const faultOf = async (payload: string, headers: Record<string, string>, url = `/things/${ID}`) => {
+      const { errors = [] } = (await app.inject({ method: 'POST', url, payload, headers })).json();
+      t.equal(errors.length, 1);
+      return `${errors[0]?.location} ${errors[0]?.path}: ${errors[0]?.message}`;
+    };
+    t.equal(
+      await faultOf('{"size": 1,\n}', json),
+      'body : Expected a name in double quotes but received "}" at line 2, column 1',
+    );
+    t.equal(
+      await faultOf('{"size": ', json),
+      'body : Expected a JSON value but received the end of the body at line 1, column 10',
+    );
+    t.equal(await faultOf('', json), 'body : Expected a JSON document but received an empty body');
+    t.match(await faultOf('{"__proto__": {"x": 1}}', json), /^body : Expected JSON without members named/);
+    t.equal(
+      await faultOf('1', { 'content-type': 'text/xml' }),
+      'header /content-type: Expected application/json for content-type but received "text/xml"',
+    );
+    t.equal(
+      await faultOf('1', {}, '/open'),
+      'header /content-type: Expected application/json for content-type but received nothing',
+    );
+    t.equal(
+      await faultOf('1', { ...json, 'content-encoding': 'gzip' }),
+      'header /content-encoding: Expected identity or no header for content-encoding but received "gzip"',
+    );
+    const { app: service } = await createTestApp(t);
+    for (const url of ['/images', '/upload']) {
+      for (const type of ['text/plain', 'multipart/form-data']) {
+        const headers = { 'content-type': type };
+        const answer = (await service.inject({ method: 'POST', url, payload: 'a', headers })).json();
+        t.match(answer.errors, [{ location: 'header', path: '/content-type' }], `${type} to ${url}`);
+      }
+    }
+  },
+);
+
 t.test('an unknown path is 404; a wrong method is 405 and says which are right', async (t) => {
   const app = await appWithRoute(t);
   const missing = await app.inject({ url: '/nothing' });
@@ -121,4 +168,33 @@ t.test('an unexpected failure is 500 and shows nothing of its inside', async (t)
   t.equal(response.statusCode, 500);
   t.equal(response.json().code, 'internal_error');
   t.notMatch(response.body, /hunter2|secret/);
+});
+
+t.test('a parameter of the body that is sent in the query is said to belong in the body', async (t) => {
+  const bare = await appWithRoute(t);
+  const { app } = await createTestApp(t);
+  const queryFault = async (on: typeof app, url: string) => {
+    const { errors } = (await on.inject({ method: 'POST', url, payload: {} })).json();
+    return errors.find(({ location }: { location: string }) => location === 'query')?.message;
+  };
+  t.equal(
+    await queryFault(bare, `/things/${ID}?size=3`),
+    'Expected a known parameter (page, tag) but received "size" (send it in the body, as JSON)',
+  );
+  t.match(await queryFault(bare, `/things/${ID}?pages=1`), /received "pages" \(did you mean page\?\)$/);
+  for (const [path, name] of [
+    ['resize', 'width'],
+    ['crop', 'left'],
+    ['convert', 'format'],
+    ['transform', 'operations'],
+    ['histogram', 'bins'],
+    ['segmentation', 'method'],
+    ['segmentation', 'clusters'],
+  ]) {
+    t.equal(
+      await queryFault(app, `/images/${ID}/${path}?${name}=1`),
+      `Expected no parameter but received "${name}" (send it in the body, as JSON)`,
+    );
+  }
+  t.equal(await queryFault(app, `/images/${ID}/resize?foo=1`), 'Expected no parameter but received "foo"');
 });

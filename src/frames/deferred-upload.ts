@@ -1,0 +1,188 @@
+import { createHash } from 'node:crypto';
+import { type FileHandle, open } from 'node:fs/promises';
+import type { ClientBase } from 'pg';
+import type { OwnerId } from '../auth/owner.ts';
+import type { BlobRef, StagedFile } from '../blobs/blob-store.ts';
+import type { Form } from '../http/requests/multipart-form.ts';
+import { actInBackground } from '../processes/client.ts';
+import { removeFile } from '../system/remove-file.ts';
+import { ingestLog, type StoredLog } from './ingest/ingest.ts';
+import { LOG_MEDIA_TYPE, PostgresRowSink } from './ingest/postgres-row-sink.ts';
+import type { UploadLogQuery } from './schemas.ts';
+import {
+  type LogUploadServices,
+  newFrameSet,
+  type ReadOptions,
+  readFile,
+  readForm,
+  toIngestOptions,
+  toLogName,
+} from './upload.ts';
+
+/** The options of an upload with their defaults, and the name of the file. */
+type LogParameters = UploadLogQuery & { filename: string };
+
+/** An image log that has been received and not been read. */
+export interface ReceivedLog {
+  parameters: LogParameters;
+  file: StagedFile;
+}
+
+/**
+ * Receives one image log as a file, to be read later.
+ *
+ * @param form with one file; it is closed at the end
+ * @param use is given the file, which is removed afterwards
+ * @throws AppError what the form throws; `file_too_large`, `overloaded`
+ */
+export async function receiveLog<T>(
+  readOptions: ReadOptions,
+  form: Form,
+  { admission, temporaryFolder, settings }: LogUploadServices,
+  signal: AbortSignal,
+  use: (log: ReceivedLog) => Promise<T>,
+): Promise<T> {
+  try {
+    const { file, query } = await readForm(readOptions, form);
+    return await admission.run(signal, async () => {
+      const path = temporaryFolder.newPath();
+      try {
+        const staged = await writeFile(path, (copy) => readFile(form, file, settings.MAX_CSV_BYTES, copy));
+        return await use({ parameters: { filename: toLogName(file), ...query }, file: staged });
+      } finally {
+        await removeFile(path);
+      }
+    });
+  } finally {
+    await form.return();
+  }
+}
+
+/** @param read writes the bytes to the file and gives them */
+async function writeFile(
+  path: string,
+  read: (file: FileHandle) => AsyncIterable<Buffer>,
+): Promise<StagedFile> {
+  const hash = createHash('sha256');
+  let size = 0;
+  const file = await open(path, 'wx', 0o600);
+  try {
+    for await (const chunk of read(file)) {
+      hash.update(chunk);
+      size += chunk.length;
+    }
+  } finally {
+    // On a full disk, closing may fail like writing.
+    await file.close().catch(() => undefined);
+  }
+  return { path, sha256: hash.digest(), size, mediaType: LOG_MEDIA_TYPE };
+}
+
+/** Progress is reported this often at most. */
+const REPORT_EVERY_MS = 500;
+
+/** How far the reading of a log has come. */
+interface LogProgress {
+  stage: string;
+  /** Bytes of the file that have been read, and all of them. */
+  bytes: number;
+  total_bytes: number;
+  /** Rows that have been written. */
+  rows: number;
+}
+
+interface ReadContext {
+  signal: AbortSignal;
+  report(progress: LogProgress): Promise<void>;
+  /**
+   * Ends the attempt in the transaction that stores the log.
+   *
+   * @returns false if another attempt has taken its place
+   */
+  succeed(stored: StoredLog, client: ClientBase): Promise<boolean>;
+}
+
+/**
+ * Reads a log that was received before from its blob, and stores it.
+ *
+ * @param parameters of `receiveLog`
+ * @returns the frame set; if `isNew`, `succeed` was called
+ * @throws AppError what `ingestLog` throws; `overloaded`; `conflict` if `succeed` gave false
+ */
+export async function readReceivedLog(
+  owner: OwnerId,
+  parameters: object,
+  { sha256, size }: BlobRef,
+  { database, blobs, blobStore, threads, settings }: LogUploadServices,
+  { signal, report, succeed }: ReadContext,
+): Promise<StoredLog> {
+  // Only `receiveLog` makes them.
+  const { filename, ...query } = parameters as LogParameters;
+  const options = toIngestOptions(query);
+  const progress = new ProgressReport(report, size);
+  return actInBackground(`jobs of ${owner}`, () =>
+    threads.use(signal, async (thread) => {
+      const log = {
+        owner,
+        frameSet: newFrameSet(filename, query, options),
+        force: query.force,
+        file: settings.KEEP_LOG_FILES ? ('stored' as const) : undefined,
+        claim: async (stored: StoredLog, client: ClientBase) => {
+          await progress.end();
+          return succeed(stored, client);
+        },
+      };
+      const sink = await PostgresRowSink.open(database.pool, log, blobs);
+      return ingestLog(progress.count(blobStore.read(sha256)), sink, {
+        thread,
+        options,
+        signal,
+        onProgress: (rows) => progress.note(rows),
+      });
+    }),
+  );
+}
+
+/** Reports progress from time to time, one report after the other. */
+class ProgressReport {
+  readonly #report: (progress: LogProgress) => Promise<void>;
+  readonly #size: number;
+  #bytes = 0;
+  #rows = 0;
+  #reporting: Promise<void> | undefined;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(report: (progress: LogProgress) => Promise<void>, size: number) {
+    this.#report = report;
+    this.#size = size;
+  }
+
+  /** The same bytes, which are counted. */
+  async *count(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of bytes) {
+      yield chunk;
+      this.#bytes += chunk.length;
+    }
+  }
+
+  /** @param rows written so far */
+  note(rows: number): void {
+    this.#rows = rows;
+    const now = performance.now();
+    if (this.#reporting !== undefined || now < this.#reportedAt + REPORT_EVERY_MS) return;
+    this.#reportedAt = now;
+    this.#reporting = this.#send('reading').finally(() => {
+      this.#reporting = undefined;
+    });
+  }
+
+  /** Reports that everything is read. */
+  async end(): Promise<void> {
+    await this.#reporting;
+    await this.#send('storing');
+  }
+
+  #send(stage: string): Promise<void> {
+    return this.#report({ stage, bytes: this.#bytes, total_bytes: this.#size, rows: this.#rows });
+  }
+}
