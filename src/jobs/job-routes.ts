@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { ErrorCode } from '../core/errors.ts';
-import { LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
+import { JSON_BODY_CODES, LOOKUP_CODES, problemResponses } from '../http/problems/problems.ts';
 import { pageBody } from '../http/responses/next-page.ts';
 import { emptyResponse, IdParamsSchema, jsonResponse, pageResponse } from '../http/responses/responses.ts';
 import type { JobStore } from './queue/job-store.ts';
@@ -105,7 +105,10 @@ export const jobRoutes: FastifyPluginAsyncTypebox<JobRoutesOptions> = async (
           'Items that have not started never start, and running ones are stopped. What is done stays. Until the last running item has stopped, the job is `running`, ' +
           'with the time in `cancel_requested_at`. A job that was cancelled before stays as it is; 409 if it has ended in another way.',
         params: IdParamsSchema,
-        response: { 200: jsonResponse('Job', 'The job.'), ...problemResponses(...CHANGE_CODES) },
+        response: {
+          200: jsonResponse('Job', 'The job.'),
+          ...problemResponses(...JSON_BODY_CODES, ...CHANGE_CODES),
+        },
       },
     },
     async (request) => toJobResponse(await store.cancel(request.owner, request.params.id)),
@@ -122,7 +125,10 @@ export const jobRoutes: FastifyPluginAsyncTypebox<JobRoutesOptions> = async (
         description:
           'Queues the items again that failed, expired or were cancelled. 409 if the job has not ended, or all its items succeeded.',
         params: IdParamsSchema,
-        response: { 200: jsonResponse('Job', 'The job.'), ...problemResponses(...CHANGE_CODES) },
+        response: {
+          200: jsonResponse('Job', 'The job.'),
+          ...problemResponses(...JSON_BODY_CODES, ...CHANGE_CODES),
+        },
       },
     },
     async (request) => toJobResponse(await store.retry(request.owner, request.params.id)),

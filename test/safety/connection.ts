@@ -21,6 +21,8 @@ export interface ExchangeOptions {
   writeFirst?: boolean;
   /** Answers to wait for, of pipelined requests; the last one is given. */
   answers?: number;
+  /** The header is enough, as of a stream that does not end. */
+  headOnly?: boolean;
   timeoutMs?: number;
 }
 
@@ -125,7 +127,7 @@ async function writeAll(socket: Socket, chunks: (Buffer | string)[], halfClose: 
 /** Reads from an open connection until an answer is whole or nothing more can come. */
 export function readAnswer(
   socket: Socket,
-  { answers = 1, timeoutMs = 10_000 }: ExchangeOptions = {},
+  { answers = 1, headOnly = false, timeoutMs = 10_000 }: ExchangeOptions = {},
 ): Promise<Omit<Answer, 'ms'>> {
   return new Promise((resolve) => {
     let received = Buffer.alloc(0);
@@ -137,7 +139,7 @@ export function readAnswer(
       resolve({ ...(answer ?? none), error });
     };
     const look = (hasEnded: boolean): void => {
-      const parsed = parseAnswer(received, hasEnded);
+      const parsed = parseAnswer(received, hasEnded || headOnly);
       if (!parsed) {
         if (hasEnded) settle(undefined);
         return;
