@@ -18,6 +18,7 @@ import { authentication } from './http/access/authentication.ts';
 import { originGuard } from './http/access/origin-guard.ts';
 import { routeAccess } from './http/access/route-access.ts';
 import { securityHeaders } from './http/access/security-headers.ts';
+import { clientAddress } from './http/connections/client-address.ts';
 import { closeConnections } from './http/connections/close-connections.ts';
 import { fairShare } from './http/connections/fair-share.ts';
 import { idleTimeouts, setConnectionTimeouts } from './http/connections/idle-timeouts.ts';
@@ -57,6 +58,7 @@ export async function createApp(config: Config, services: Services): Promise<Fas
 
   await app.register(routeAccess);
   await app.register(requestLog);
+  await app.register(clientAddress);
   await app.register(problemHandler, { translate: services.translateError, steps: STEP_EXAMPLES });
   await app.register(metricsPlugin, { metrics: services.metrics });
   await app.register(idleTimeouts, { ...config, areUploadsCrowded: services.areUploadsCrowded });

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import sharp from 'sharp';
 import { type Answer, exchange } from './connection.ts';
 import { head, uploadOver } from './listening.ts';
+import { eventually } from './processes.ts';
 
 /** A JPEG of noise, which no codec makes short work of. */
 export function noise(width: number, height: number): Promise<Buffer> {
@@ -34,6 +35,13 @@ export async function operationCounts(port: number): Promise<Record<string, numb
   return Object.fromEntries(
     [...lines].map(([, operation, outcome, count]) => [`${operation} ${outcome}`, Number(count)]),
   );
+}
+
+/** Waits until a request holds a place of a queue, as the metrics tell. */
+export async function untilRunning(port: number, queue: 'images' | 'uploads'): Promise<void> {
+  const running = new RegExp(`^coreframe_queue_running\\{queue="${queue}"\\} [1-9]`, 'm');
+  const runs = async () => running.test((await exchange(port, head('GET', '/metrics'))).body.toString());
+  if (!(await eventually(runs, 20_000))) throw new Error(`Nothing runs in the queue ${queue}.`);
 }
 
 export const jsonOf = (answer: Answer) => JSON.parse(answer.body.toString());

@@ -7,8 +7,11 @@ import { makeReachableFolder } from '../support/folders.ts';
 import { allowedMs } from '../support/time.ts';
 import { exchange, openConnection, readAnswer } from './connection.ts';
 import { filesLeftIn, head, newPicture, uploadInParts, uploadOver } from './listening.ts';
-import { jsonOf, noise, postJson, uploadId } from './operations.ts';
+import { jsonOf, noise, postJson, untilRunning, uploadId } from './operations.ts';
 import { eventually, isAlive, startServer } from './processes.ts';
+
+/** What an upload begins with, and the first bytes of its file. */
+const UPLOAD_START = `${uploadInParts('').opening}some bytes`;
 
 const isClosed = async (port: number) => {
   try {
@@ -36,7 +39,7 @@ t.test('SIGTERM lets a running resize end, takes no more, and exits with 0', asy
   const running = exchange(server.port, head('GET', `/images/${id}/convert?format=avif&effort=3`), {
     timeoutMs: 30_000,
   });
-  await sleep(300);
+  await untilRunning(server.port, 'images');
   server.child.kill('SIGTERM');
   t.ok(await eventually(() => isClosed(server.port), 2000), 'new connections are refused');
   server.child.kill('SIGTERM');
@@ -61,10 +64,11 @@ t.test('SIGTERM lets an upload end that is under way', async (t) => {
   const answering = readAnswer(socket, { timeoutMs: 20_000 });
   socket.write(start);
   socket.write(opening);
-  await sleep(200);
+  socket.write(picture.subarray(0, 10));
+  await untilRunning(server.port, 'uploads');
   server.child.kill('SIGTERM');
   await sleep(500);
-  socket.write(picture);
+  socket.write(picture.subarray(10));
   socket.write(closing);
   const answer = await answering;
   t.equal(answer.status, 201, answer.body.toString());
@@ -74,17 +78,23 @@ t.test('SIGTERM lets an upload end that is under way', async (t) => {
 
 t.test('a client that breaks off its upload is no failure of the server', async (t) => {
   const server = await startServer(t, { ...(await settingsFor(t)), LOG_LEVEL: 'info' });
-  const opening = '--b\r\nContent-Disposition: form-data; name="files"; filename="a.png"\r\n\r\n';
-  for (const sent of ['', opening.slice(0, 20), opening, opening + 'x'.repeat(200_000)]) {
-    const socket = await openConnection(server.port);
-    socket.write(
-      head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 }),
-    );
-    socket.write(sent);
-    await sleep(100);
-    socket.resetAndDestroy();
-  }
-  await sleep(300);
+  const { opening } = uploadInParts('');
+  const starts = ['', opening.slice(0, 20), opening, opening + 'x'.repeat(200_000)];
+  // It may leave before anything is done for it, in the middle, and while it is waited for.
+  const times = [0, 1, 2, 5, 10, 20, 100];
+  for (const sent of [...starts, ...starts])
+    for (const ms of times) {
+      const socket = await openConnection(server.port);
+      socket.write(
+        head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 }),
+      );
+      socket.write(sent);
+      await sleep(ms);
+      socket.resetAndDestroy();
+    }
+  const abandoned = () => server.output().match(/"client":"127.0.0.1".*abandoned/g)?.length ?? 0;
+  // Many leave before their header has been read.
+  t.ok(await eventually(() => abandoned() >= 2 * starts.length, 10_000), `${abandoned()} are logged`);
   t.notMatch(server.output(), /"level":"error"/);
 });
 
@@ -93,9 +103,10 @@ t.test('what takes longer than the grace time is cut off', async (t) => {
   const server = await startServer(t, settings);
   const socket = await openConnection(server.port);
   socket.write(
-    head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 }),
+    head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 }) +
+      UPLOAD_START,
   );
-  await sleep(200);
+  await untilRunning(server.port, 'uploads');
   const start = performance.now();
   server.child.kill('SIGTERM');
   t.equal(await server.ended, 0);
@@ -116,10 +127,10 @@ t.test('killed with kill -9, it finds its database and its images again', async 
   // In the middle of an upload.
   const socket = await openConnection(first.port);
   socket.write(
-    `${head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 })}--b\r\n` +
-      'Content-Disposition: form-data; name="files"; filename="a.png"\r\n\r\nsome bytes',
+    head('POST', '/images', { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 }) +
+      UPLOAD_START,
   );
-  await sleep(200);
+  await untilRunning(first.port, 'uploads');
   first.child.kill('SIGKILL');
   t.equal(await first.ended, 'SIGKILL');
   t.ok(isAlive(orphan), 'its PostgreSQL runs on');

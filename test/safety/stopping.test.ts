@@ -6,7 +6,7 @@ import { createTestDatabase } from '../support/database.ts';
 import { makeReachableFolder } from '../support/folders.ts';
 import { exchange, openConnection, readAnswer } from './connection.ts';
 import { head, newPicture, uploadInParts } from './listening.ts';
-import { uploadId } from './operations.ts';
+import { untilRunning, uploadId } from './operations.ts';
 import { eventually, isAlive, type ServerProcess, spawnServer, startServer } from './processes.ts';
 
 const LONG_GRACE = { SHUTDOWN_GRACE_MS: '60000' };
@@ -16,12 +16,13 @@ async function startWithDatabase(t: Test): Promise<ServerProcess> {
   return startServer(t, { ...LONG_GRACE, DATABASE_URL: url, DATA_DIR: await makeReachableFolder(t) });
 }
 
-/** Sends the head of an upload and waits until it runs. */
+/** Sends the beginning of an upload and waits until it runs. */
 async function beginUpload(port: number) {
   const socket = await openConnection(port);
   const headers = { 'content-type': 'multipart/form-data; boundary=b', 'content-length': 1e6 };
-  socket.write(head('POST', '/images', headers));
-  await sleep(200);
+  const { opening } = uploadInParts('');
+  socket.write(`${head('POST', '/images', headers)}${opening}some bytes`);
+  await untilRunning(port, 'uploads');
   return socket;
 }
 
@@ -58,10 +59,11 @@ t.test('a connection is closed after the request that ran when the server stoppe
   const socket = await openConnection(server.port);
   const answering = readAnswer(socket, { timeoutMs: 20_000 });
   socket.write(start + opening);
-  await sleep(200);
+  socket.write(picture.subarray(0, 10));
+  await untilRunning(server.port, 'uploads');
   server.child.kill('SIGTERM');
   await sleep(200);
-  socket.write(picture);
+  socket.write(picture.subarray(10));
   socket.write(closing);
   const answer = await answering;
   t.equal(answer.status, 201, answer.body.toString());

@@ -86,18 +86,8 @@ t.test('every comparison runs one argon2 of the present cost, whatever it compar
   const hasher = new PasswordHasher({ cost });
   const phc = await hasher.hash(PASSWORD);
   const older = await new PasswordHasher({ cost: { ...cost, memory: 2 * 1024 } }).hash(PASSWORD);
-  const cpuMs = async (password: string, stored: string | null) => {
-    const times = [];
-    for (let i = 0; i < 5; i += 1) {
-      const before = process.cpuUsage();
-      await hasher.verify(password, stored);
-      const { user, system } = process.cpuUsage(before);
-      times.push((user + system) / 1000);
-    }
-    return Math.min(...times);
-  };
-  const usual = await cpuMs(PASSWORD, phc);
-  for (const [kind, password, stored] of [
+  const kinds = [
+    ['usual', PASSWORD, phc],
     ['absent', PASSWORD, null],
     ['wrong', 'wrong', phc],
     ['empty', '', phc],
@@ -105,8 +95,18 @@ t.test('every comparison runs one argon2 of the present cost, whatever it compar
     ['over-long', 'x'.repeat(2_000_000), phc],
     ['over-long and absent', 'x'.repeat(2_000_000), null],
     ['older hash', PASSWORD, older],
-  ] as const)
-    t.ok((await cpuMs(password, stored)) > usual / 2, kind);
+  ] as const;
+  const cpuMs: Record<string, number> = {};
+  // In turn, because the speed of a busy machine changes from one moment to the next.
+  for (let round = 0; round < 8; round += 1)
+    for (const [kind, password, stored] of kinds) {
+      const before = process.cpuUsage();
+      await hasher.verify(password, stored);
+      const { user, system } = process.cpuUsage(before);
+      cpuMs[kind] = Math.min(cpuMs[kind] ?? Number.POSITIVE_INFINITY, (user + system) / 1000);
+    }
+  const { usual = 0, ...others } = cpuMs;
+  for (const [kind, ms] of Object.entries(others)) t.ok(ms > usual / 2, `${kind}: ${ms} of ${usual} ms`);
 });
 
 t.test('an over-long password is not hashed, and matches nothing', async (t) => {
