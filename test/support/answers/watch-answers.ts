@@ -32,7 +32,8 @@ function watchInstance(app: FastifyInstance, report: (difference: string) => voi
     };
     const finish = () => compare(body());
     const breakOff = () => compare(undefined);
-    reply.raw.on('finish', finish).on('close', breakOff);
+    // Together with those of an injected request, there may be more listeners than Node takes for usual.
+    reply.raw.setMaxListeners(20).on('finish', finish).on('close', breakOff);
     done();
   });
 }
