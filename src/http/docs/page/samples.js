@@ -6,16 +6,18 @@ const SAMPLES = {
   'sample-mask': () => derive('segmentation', { min_area: 100 }),
   'sample-log': uploadLog,
   'sample-frame': firstFrame,
+  'sample-job': endedJob,
 };
 
-const WORDS = /sample-(?:photo|artifact|histogram|mask|log|frame)\b/g;
+const WORDS = /sample-(?:photo|artifact|histogram|mask|log|frame|job)\b/g;
 
 /** The sample that fits the id in a path; undefined if people have to choose what an operation is about. */
 export function sampleFor(path) {
-  if (!/^\/(images|artifacts|frame-sets|frames)\//.test(path)) return undefined;
+  if (!/^\/(images|artifacts|frame-sets|frames|jobs)\//.test(path)) return undefined;
   if (path.startsWith('/images/')) return 'sample-photo';
   if (path.startsWith('/frame-sets/')) return 'sample-log';
   if (path.startsWith('/frames/')) return 'sample-frame';
+  if (path.startsWith('/jobs/')) return 'sample-job';
   if (path.endsWith('/plot') && !path.includes('/histogram/')) return 'sample-histogram';
   return path.includes('/segments') ? 'sample-mask' : 'sample-artifact';
 }
@@ -78,14 +80,27 @@ async function uploadPicture(name) {
   return results[0].image.id;
 }
 
-async function derive(operation, parameters) {
-  const photo = await uploadPicture('photo.jpg');
-  const init = {
+const post = (path, body) =>
+  request(path, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(parameters),
-  };
-  return (await request(`/images/${photo}/${operation}`, init)).id;
+    body: JSON.stringify(body),
+  });
+
+async function derive(operation, parameters) {
+  const photo = await uploadPicture('photo.jpg');
+  return (await post(`/images/${photo}/${operation}`, parameters)).id;
+}
+
+/** A job has results and can be deleted once it has ended; a busy service may take longer than anyone waits. */
+async function endedJob() {
+  const photo = await uploadPicture('photo.jpg');
+  let job = await post('/jobs', { operation: 'resize', parameters: { width: 800 }, image_ids: [photo] });
+  for (let tries = 0; job.ended_at === null && tries < 50; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    job = await request(`/jobs/${job.id}`);
+  }
+  return job.id;
 }
 
 async function uploadLog() {
