@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Browser, Locator, Page } from 'playwright-core';
@@ -169,6 +169,21 @@ t.test('SVG and pictures inside of JSON are shown as pictures', { skip: NO_BROWS
   t.equal(await frames.locator('.embedded img').count(), 10);
   t.equal(await widthOf(frames.locator('.embedded img').first()), 150);
 });
+
+t.test(
+  'of a very long answer the beginning is shown, and all of it is downloaded',
+  { skip: NO_BROWSER },
+  async (t) => {
+    const page = await openDocs(t);
+    const operation = await expand(page, 'getImageCocoUncompressedRle');
+    t.equal(await execute(operation), '200');
+    const link = operation.getByText('Download all');
+    const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+    const text = await readFile(await download.path(), 'utf8');
+    t.match(JSON.parse(text).annotations[0].segmentation, { counts: Array });
+    t.equal((await operation.locator('.cut').textContent())?.length, 50_000);
+  },
+);
 
 t.test('code samples have the values of the request, and run', { skip: NO_BROWSER }, async (t) => {
   const page = await openDocs(t);

@@ -5,6 +5,8 @@ export const answers = () => ({
 
 /** Pictures of one answer that are shown at most. */
 const MAX_PICTURES = 200;
+/** Characters of an answer that are shown at most: Swagger UI would take ten seconds to colour a megabyte. */
+const MAX_CHARACTERS = 50_000;
 
 function withPictures(Original, { React }) {
   const h = React.createElement;
@@ -29,7 +31,12 @@ function withPictures(Original, { React }) {
     if (url !== undefined)
       return h('img', { className: 'answer', src: url, alt: 'The picture in the answer' });
     const embedded = contentType.startsWith('application/json') ? embeddedPictures(content) : [];
-    if (embedded.length === 0) return h(Original, props);
+    const shown = typeof content === 'string' ? indented(content) : '';
+    const body =
+      shown.length > MAX_CHARACTERS
+        ? h(CutText, { text: content, type: contentType, shown: shown.slice(0, MAX_CHARACTERS) })
+        : h(Original, props);
+    if (embedded.length === 0) return body;
     const pictures = embedded.map(({ image, label }, key) =>
       h(
         'figure',
@@ -38,8 +45,30 @@ function withPictures(Original, { React }) {
         h('figcaption', {}, label),
       ),
     );
-    return h(React.Fragment, {}, h('div', { className: 'embedded' }, pictures), h(Original, props));
+    return h(React.Fragment, {}, h('div', { className: 'embedded' }, pictures), body);
   };
+
+  function CutText({ text, type, shown }) {
+    const url = React.useMemo(() => URL.createObjectURL(new Blob([text], { type })), [text]);
+    React.useEffect(() => () => URL.revokeObjectURL(url), [url]);
+    return h(
+      React.Fragment,
+      {},
+      h(
+        'p',
+        {},
+        `This is the beginning of an answer of ${text.length.toLocaleString()} characters. `,
+        h('a', { href: url, download: '' }, 'Download all'),
+      ),
+      h('pre', { className: 'microlight cut' }, shown),
+    );
+  }
+}
+
+/** JSON as Swagger UI writes it, other text as it is. */
+function indented(text) {
+  const value = parse(text);
+  return value === undefined ? text : JSON.stringify(value, undefined, 2);
 }
 
 /** An SVG as a picture; other pictures come as blobs. */
