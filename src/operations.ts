@@ -3,7 +3,7 @@ import { histogram } from './histogram/operation.ts';
 import { histogramPlot } from './histogram/plot/operation.ts';
 import { inspect } from './images/operation.ts';
 import { transform } from './manipulation/operation.ts';
-import { MASK_FORMS } from './segmentation/formats/index.ts';
+import { DIRECT_FORMS, MASK_FORMS } from './segmentation/formats/index.ts';
 import { segmentation } from './segmentation/operation.ts';
 import type { Operation, Operations } from './work/operation.ts';
 
@@ -18,6 +18,7 @@ export const OPERATIONS = {
   'histogram-plot': histogramPlot,
   segmentation,
   ...MASK_FORMS,
+  ...DIRECT_FORMS,
   'frame-picture': framePicture,
 } satisfies Operations;
 

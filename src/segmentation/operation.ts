@@ -16,7 +16,7 @@ declare module '../work/operation.ts' {
 }
 
 /** Raised when the same parameters give other segments than before. */
-const SEGMENTATION_VERSION = 3;
+export const SEGMENTATION_VERSION = 3;
 
 const tag = 'measurement';
 

@@ -110,6 +110,11 @@ export class Maker {
     return { operation: name, version, inputs: found.map((input) => input.ref), params, found };
   }
 
+  /** Whether the artifact of planned work is stored. */
+  async isStored(owner: OwnerId, work: PlannedWork): Promise<boolean> {
+    return (await this.#services.artifacts.findByKey(owner, workKey(work))) !== undefined;
+  }
+
   /**
    * Finds or makes the artifact of work whose operation stores its result.
    *

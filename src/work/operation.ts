@@ -79,6 +79,18 @@ export interface FileKind {
 /** Describes an operation that shows the stored result of another one. */
 export interface View extends ViewRoute {
   of: Operation;
+  shortcut?: Shortcut;
+}
+
+/** Makes a view from the subject of the operation that it shows. It is taken if what is shown is not stored. */
+export interface Shortcut {
+  operation: Operation;
+  /**
+   * @param shown complete parameters of the operation that is shown
+   * @param own parameters of the view
+   * @returns the parameters of the shortcut's operation; undefined if it would not be faster
+   */
+  paramsFor(shown: object, own: object): object | undefined;
 }
 
 /** Something that can be computed. Methods get complete parameters unless stated otherwise. */

@@ -337,7 +337,7 @@ t.test('a mask that is evicted just as a form of it is to be made is made again'
 
 t.test('forms go with their mask', async (t) => {
   const { send, id } = await appWithImage(t);
-  await send('GET', `/images/${id}/segmentation/overlay`);
+  await send('GET', `/images/${id}/segmentation/csv`);
   const { items } = (await send('GET', `/images/${id}/artifacts?kind=form`)).json();
   t.equal(items.length, 1);
   const mask = items[0].inputs[0].id;

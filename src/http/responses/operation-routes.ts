@@ -144,10 +144,14 @@ class OperationRoutes {
       const query = queryOf(request);
       const values = pick(query, shown.form.schema);
       const shownWork = { operation: view.of, ref: refOf(request, resource), form: shown.form, values };
+      const own = pick(query, view.form.schema);
+      const direct = await this.#viaShortcut(request, reply, view, shownWork, own);
+      if (direct !== undefined)
+        return this.#sendPart(request, reply, operation, direct, 'content', REVALIDATED);
       const sendOnce = async () => {
         const { artifact } = await this.#make(request, reply, shownWork, 'cached');
         const ref: StoredRef = { type: 'artifact', id: artifact.id };
-        return this.#sendView(request, reply, operation, view, ref, pick(query, view.form.schema));
+        return this.#sendView(request, reply, operation, view, ref, own);
       };
       // What is shown may be evicted before its view is made.
       return sendOnce().catch((error: unknown) => {
@@ -323,6 +327,28 @@ class OperationRoutes {
     return sendContent(request, reply, storedContent(this.#options.blobs, stored, { cacheControl }));
   }
 
+  /** Makes a view without what it shows; undefined if that is stored, or takes less time. */
+  async #viaShortcut(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { shortcut, form }: View,
+    shown: RequestedWork,
+    own: Values,
+  ): Promise<Artifact | undefined> {
+    if (shortcut === undefined) return undefined;
+    const { maker } = this.#options;
+    try {
+      const { planned } = await this.#plan(request, reply, shown);
+      const params = shortcut.paramsFor(planned.params, form.read(own) as object);
+      if (params === undefined || (await maker.isStored(request.owner, planned))) return undefined;
+      const work = await maker.plan(request.owner, shortcut.operation, shown.ref, params);
+      const options = { retention: 'cached', signal: clientSignal(reply) } as const;
+      return (await maker.make(request.owner, work, options)).artifact;
+    } catch (error) {
+      throw withPathsOf(eitherForm(form, shown.form), request, error);
+    }
+  }
+
   /** Makes a view of a stored artifact and sends it. Its ETag is the hash of the work, so a 304 needs no bytes. */
   async #sendView(
     request: FastifyRequest,
@@ -347,6 +373,12 @@ class OperationRoutes {
       throw withPathsOf(form, request, error);
     }
   }
+}
+
+/** The form that holds a parameter of a view or of what it shows. */
+function eitherForm(own: RequestForm<TObject>, shown: RequestForm): RequestForm {
+  const isOwn = (path: string) => (path.split('/', 2)[1] ?? '') in own.schema.properties;
+  return { ...own, locate: (path) => (isOwn(path) ? own : shown).locate(path) };
 }
 
 /** A part of an artifact, with its path below the artifact. */

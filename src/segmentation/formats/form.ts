@@ -1,22 +1,29 @@
 import { readFile } from 'node:fs/promises';
 import { type Static, type TObject, type TSchema, Type } from '@sinclair/typebox';
+import { stemOf } from '../../core/filename.ts';
+import { ObjectWithDefaults, SchemaRef } from '../../core/schema.ts';
+import { releaseArray } from '../../pictures/release-array.ts';
 import { defineOperation, type Operation, type RunTask } from '../../work/operation.ts';
 import { type BytesAnswer, plainForm } from '../../work/routes.ts';
 import { documentFile, pictureFile, writeNewFile } from '../../work/task-files.ts';
 import type { LabelMap } from '../labels/labels.ts';
 import type { Picture } from '../labels/picture.ts';
-import { LABEL_MAP_SUFFIX, segmentation } from '../operation.ts';
-import type { SegmentationParams, SegmentationResult } from '../schemas.ts';
+import { METHODS } from '../methods/index.ts';
+import type { Method } from '../methods/method.ts';
+import { LABEL_MAP_SUFFIX, SEGMENTATION_VERSION, segmentation } from '../operation.ts';
+import { SegmentationParams, type SegmentationResult } from '../schemas.ts';
 
 /** The source of a form; each part is read only when it is needed. */
 interface FormSource {
   labels(): Promise<LabelMap>;
+  /** The pixels that have a label: not 0. Which values they have is not defined. */
+  foreground(): Promise<LabelMap>;
   segments(): Promise<SegmentationResult>;
   /** The picture that was segmented, if the form `needsPicture`. */
   picture(): Promise<Picture>;
 }
 
-interface FormDefinition<Name extends string, Params extends TObject> {
+export interface FormDefinition<Name extends string, Params extends TObject> {
   /** The last part of the path. */
   name: Name;
   /** The last part of operation ids: `Overlay`. */
@@ -56,9 +63,17 @@ type Form<Name extends string, Params extends object> = Operation<Params> & {
   schemas: readonly TSchema[];
 };
 
-/** A form of a stored mask. */
+/** The parameters of a form that is made from a picture: those of the form, and how to segment. */
+type DirectParams = Record<string, unknown> & { segmentation: SegmentationParams };
+
+/**
+ * A form of a stored mask.
+ *
+ * @param direct the same form of a picture
+ */
 export function defineForm<const Name extends string, Params extends TObject>(
   definition: FormDefinition<Name, Params>,
+  direct?: Operation,
 ): Form<Name, Static<Params> & object> {
   const { name, id, title, description, params, needsPicture = false, showsName = false } = definition;
   const operation = defineOperation({
@@ -96,11 +111,46 @@ export function defineForm<const Name extends string, Params extends TObject>(
       form: plainForm(params),
       ...(definition.example === undefined ? {} : { example: definition.example }),
       bytes: definition.bytes,
+      ...(direct === undefined ? {} : { shortcut: { operation: direct, paramsFor: directParams } }),
     },
     label: () => 'mask-form',
     load: async () => loadForm(definition.render),
   });
   return { ...operation, schemas: definition.schemas ?? [] };
+}
+
+/** The parameters of the form of a picture; undefined if its method takes so long that its result is to be stored. */
+function directParams(segmentation: object, form: object): DirectParams | undefined {
+  const params = segmentation as SegmentationParams;
+  const method: Method = METHODS[params.method];
+  return method.isQuick?.(params) ? { ...form, segmentation: params } : undefined;
+}
+
+/**
+ * A form of a picture that needs no measurements. It is made without the label map and the segments of a stored mask, which take
+ * longer than a quick method.
+ */
+export function defineDirectForm<const Name extends string, Params extends TObject>(
+  definition: FormDefinition<Name, Params>,
+): Operation<DirectParams> & { name: Name } {
+  const { suffix, mediaType, render } = definition as unknown as FormDefinition<Name, TObject>;
+  return defineOperation({
+    name: definition.name,
+    version: definition.version + SEGMENTATION_VERSION,
+    params: Type.Unsafe<DirectParams>(
+      ObjectWithDefaults({ segmentation: SchemaRef(SegmentationParams), ...definition.params.properties }),
+    ),
+    result: Type.Object({}),
+    subject: 'picture',
+    cost: ({ segmentation: params }, inputs) => segmentation.cost(params, inputs),
+    stores: 'form',
+    makes: ({ filename }, given) => ({
+      filename: stemOf(filename) + suffix(given),
+      mediaType: mediaType(given),
+    }),
+    label: () => 'mask-form',
+    load: async () => loadDirectForm(render),
+  });
 }
 
 /** Loads the code that reads a form's source only in the process that makes the form. */
@@ -114,9 +164,33 @@ async function loadForm<Params extends object>(
   return async ({ inputs: [mask, picture], params, limits, outputPath }) => {
     const source: FormSource = {
       labels: () => readLabelMap(pictureFile(mask).path),
+      foreground: () => readLabelMap(pictureFile(mask).path),
       segments: async () => JSON.parse(await readFile(documentFile(mask), 'utf8')) as SegmentationResult,
       picture: () => readPicture(pictureFile(picture), (params as PageOfPicture).page ?? 0, limits),
     };
     return { content: await writeNewFile(outputPath, await render(source, params)), result: {} };
+  };
+}
+
+/** The same for a form of a picture. */
+async function loadDirectForm(
+  render: (source: FormSource, params: DirectParams) => Promise<Uint8Array>,
+): Promise<RunTask<DirectParams>> {
+  const [{ readPicture }, { foregroundOf, labelPicture }] = await Promise.all([
+    import('../read-picture.ts'),
+    import('../segment.ts'),
+  ]);
+  return async ({ inputs: [file], params, limits, outputPath }) => {
+    const { segmentation: how } = params;
+    const picture = await readPicture(pictureFile(file), how.page, limits);
+    const source: FormSource = {
+      labels: () => labelPicture(picture, how),
+      foreground: () => foregroundOf(picture, how),
+      segments: () => Promise.reject(new Error('The segments are not measured.')),
+      picture: async () => picture,
+    };
+    const bytes = await render(source, params);
+    releaseArray(picture.data);
+    return { content: await writeNewFile(outputPath, bytes), result: {} };
   };
 }

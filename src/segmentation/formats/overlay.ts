@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { bytesContent, ObjectWithDefaults, StringEnum } from '../../core/schema.ts';
 import { isEdge, type LabelMap } from '../labels/labels.ts';
 import type { Picture } from '../labels/picture.ts';
-import { defineForm } from './form.ts';
+import { defineDirectForm, defineForm, type FormDefinition } from './form.ts';
 
 const OVERLAY_FORMATS = ['png', 'webp', 'jpeg'] as const;
 
@@ -27,7 +27,7 @@ const params = ObjectWithDefaults({
 });
 type OverlayParams = Static<typeof params>;
 
-export const overlayForm = defineForm({
+const definition: FormDefinition<'overlay', typeof params> = {
   name: 'overlay',
   id: 'Overlay',
   title: 'Overlay',
@@ -44,7 +44,11 @@ export const overlayForm = defineForm({
   },
   render: async ({ picture, labels }, { format, ...options }) =>
     encodeOverlay(await picture(), await labels(), options, format),
-});
+};
+
+export const directOverlay = defineDirectForm(definition);
+
+export const overlayForm = defineForm(definition, directOverlay);
 
 type OverlayOptions = Pick<OverlayParams, 'opacity' | 'outlines'>;
 

@@ -78,7 +78,8 @@ function newMapLike(map: ClassMap, length: number): ClassMap {
   return map instanceof Uint16Array ? new Uint16Array(length) : new Int32Array(length);
 }
 
-function countRuns(map: ClassMap, width: number, height: number): number {
+/** Number of runs of a map. */
+export function countRuns(map: ClassMap, width: number, height: number): number {
   let count = 0;
   for (let y = 0, i = 0; y < height; y++) {
     let previous = 0;

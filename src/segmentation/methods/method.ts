@@ -147,6 +147,8 @@ export interface Method<Schema extends TObject = TObject, Params = Static<Schema
   defaults?(params: Params): { segments?: 'components' | 'classes'; working_size?: number };
   /** @throws AppError `validation_failed` for parameters that do not fit together */
   check?(params: Params): void;
+  /** Whether it takes no longer than storing and reading a label map. */
+  isQuick?(params: Params): boolean;
   /** @throws AppError `validation_failed` for coordinates outside the picture */
   checkCoordinates?(params: Params, size: Size): void;
   /**

@@ -73,6 +73,7 @@ function multiOtsuThresholds(counts: Uint32Array, classes: number): number[] {
 
 export const multiOtsu: Method<typeof params> = {
   params,
+  isQuick: () => true,
   defaults: ({ classes }) => ({ segments: classes > 2 ? 'classes' : 'components' }),
   check(given) {
     if (given.classes > 2) refuseMorphology(given);

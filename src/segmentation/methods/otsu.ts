@@ -43,6 +43,7 @@ export function otsuThreshold(counts: Uint32Array): number {
 
 export const otsu: Method<typeof params> = {
   params,
+  isQuick: () => true,
   classify({ picture, hidden }, { channel, invert }) {
     const plane = extractPlane(picture, channel);
     const threshold = otsuThreshold(countLevels(plane, hidden));

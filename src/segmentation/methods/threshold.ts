@@ -146,6 +146,7 @@ function gaussianKernel(size: number): Float64Array {
 
 export const threshold: Method<typeof params> = {
   params,
+  isQuick: ({ adaptive }) => adaptive !== 'gaussian',
   check({ value, adaptive, block_size }) {
     if (value === undefined && adaptive === undefined) {
       throw parameterError('/value', 'an integer from 0 to 255 (or adaptive instead of value)', undefined);
