@@ -60,6 +60,10 @@ export interface ServerProcess {
   startMs: number;
 }
 
+/** Of the test run, so that the sources are not compiled at each start. */
+const { NODE_COMPILE_CACHE } = process.env;
+const compileCache = NODE_COMPILE_CACHE === undefined ? {} : { NODE_COMPILE_CACHE };
+
 /** `npm start`'s program; its answers are compared with its document. */
 const WATCHED_SERVER = [
   process.execPath,
@@ -90,6 +94,7 @@ export function spawnServer(
     env: {
       PATH: process.env.PATH,
       HOME: process.env.HOME,
+      ...compileCache,
       PORT: '0',
       ANSWER_DIFFERENCES_FILE: differences,
       SECRETS_FILE: secrets,
