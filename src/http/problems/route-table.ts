@@ -105,6 +105,12 @@ export class RouteTable {
   }
 
   #request(method: string, path: string): string | undefined {
+    const given = path.split('/');
+    // Of `/jobs//items`, the id is missing: `items` is not an id.
+    const isId = (part = '') => !this.#routes.some(({ segments }) => segments.includes(part));
+    const hasIds = ({ segments }: Route) =>
+      segments.every((segment, i) => !isParameter(segment) || isId(given[i]));
+    if (!this.#routes.some((route) => matches(route, given) && hasIds(route))) return undefined;
     const methods = this.methodsOf(path);
     const [first] = methods;
     return first === undefined ? undefined : `${methods.includes(method) ? method : first} ${path}`;

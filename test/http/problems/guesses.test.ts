@@ -188,6 +188,9 @@ t.test('nothing is suggested for a path that is like no other, or that is right'
   for (const [method, path, status] of [
     ['GET', '/wp-login.php', 404],
     ['GET', '/favicon.ico', 404],
+    ['GET', '/jobs//items', 422],
+    ['GET', '/api/artifacts//content', 404],
+    ['GET', '/images//artifacts', 422],
     ['GET', `/${'images/'.repeat(60)}`, 404],
     ['PUT', image, 405],
     ['POST', `${image}/content`, 405],
