@@ -12,7 +12,7 @@ import { JobStore } from '../src/jobs/queue/job-store.ts';
 import { WorkQueue } from '../src/jobs/queue/work-queue.ts';
 import type { Task } from './jobs.floor.ts';
 import { compare, median } from './support/compare.ts';
-import { preparePhoto, uploadPhoto } from './support/photo.ts';
+import { photoCopies, preparePhoto, uploadPhoto } from './support/photo.ts';
 import type { BenchServer } from './support/server.ts';
 import { onStage } from './support/stage.ts';
 import type { Bench, Figure } from './support/types.ts';
@@ -29,15 +29,13 @@ interface JobAnswer {
   ended_at: string | null;
 }
 
-/** Copies of a photo that differ in a comment, so that each is an image of its own. */
+/** Copies of a photo, each of which is an image of its own. */
 async function copyPhoto(folder: string): Promise<string[]> {
-  const bytes = await readFile(await preparePhoto(folder));
+  const copies = photoCopies(await readFile(await preparePhoto(folder)));
   return Promise.all(
     Array.from({ length: PHOTOS }, async (_, index) => {
-      const text = Buffer.from(String(index).padStart(6, '0'));
-      const comment = Buffer.concat([Buffer.from([0xff, 0xfe, 0, text.length + 2]), text]);
       const file = path.join(folder, `photo-${index}.jpg`);
-      await writeFile(file, Buffer.concat([bytes.subarray(0, 2), comment, bytes.subarray(2)]));
+      await writeFile(file, copies.next().value);
       return file;
     }),
   );

@@ -4,7 +4,7 @@ import type { LoadClient } from './stage.ts';
 import type { Contestant } from './types.ts';
 
 export interface HttpContestantOptions {
-  server: BenchServer;
+  server: Pick<BenchServer, 'port' | 'cpu'>;
   client: LoadClient;
   /** All different, so that no answer is already stored. */
   requests: Iterator<LoadRequest, never>;
@@ -13,7 +13,7 @@ export interface HttpContestantOptions {
   status: number;
 }
 
-/** Our side over HTTP, with requests from another process. */
+/** A side over HTTP, with requests from another process. */
 export function httpContestant(options: HttpContestantOptions): Contestant {
   const { server, client, requests, inFlight, status } = options;
   return {

@@ -36,6 +36,15 @@ export async function preparePhoto(folder: string): Promise<string> {
   return file;
 }
 
+/** Endless copies of a photo that differ in a comment, so that each is an image of its own. */
+export function* photoCopies(photo: Buffer): Generator<Buffer, never> {
+  for (let number = 0; ; number += 1) {
+    const text = Buffer.from(String(number).padStart(6, '0'));
+    const comment = Buffer.concat([Buffer.from([0xff, 0xfe, 0, text.length + 2]), text]);
+    yield Buffer.concat([photo.subarray(0, 2), comment, photo.subarray(2)]);
+  }
+}
+
 /** Uploads a picture. */
 export async function uploadPhoto(
   url: string,
