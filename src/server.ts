@@ -56,6 +56,14 @@ async function listen(
   else if (setupToken !== undefined) app.log.warn({ setup_token: setupToken }, setupLine(config, address));
 }
 
+/** @throws ConfigError if workers would get tokens that the next process, or this one after a restart, does not accept */
+function checkQueue({ QUEUE_URL, SECRET }: Config): void {
+  if (QUEUE_URL !== undefined && SECRET === undefined)
+    throw new ConfigError(
+      'QUEUE_URL is set, but SECRET is not. It signs the tokens of workers. Make one with `openssl rand -base64 32`.',
+    );
+}
+
 /** @throws ConfigError if DATABASE_URL is not a PostgreSQL URL */
 function checkDatabaseUrl({ DATABASE_URL }: Config): void {
   try {
@@ -76,6 +84,7 @@ async function checkConfig(config: Config): Promise<void> {
   checkExposure(config);
   checkSecrets(config, findExposure(config));
   await checkFirstAdmin(config);
+  checkQueue(config);
   checkDatabaseUrl(config);
 }
 

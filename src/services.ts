@@ -19,7 +19,7 @@ import { openSupervisedServer } from './db/embedded/supervisor.ts';
 import { migrate, readMigrations } from './db/migrate.ts';
 import { checkDatabase, checkPrivileges } from './db/requirements.ts';
 import { readTableBytes } from './db/table-bytes.ts';
-import { readReceivedLog } from './frames/deferred-upload.ts';
+import { readReceivedLog, readReceivedOptions, storeReceivedRows } from './frames/deferred-upload.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
 import { FramePictures } from './frames/picture/frame-pictures.ts';
 import { FrameSetInputs } from './frames/picture/inputs.ts';
@@ -28,7 +28,10 @@ import { createMetrics } from './http/operators/metrics.ts';
 import { ImageStore } from './images/store.ts';
 import { openJobs } from './jobs/open-jobs.ts';
 import { artifactHandler } from './jobs/queue/artifact-handler.ts';
+import { postedOperations } from './jobs/queue/posted-operations.ts';
 import { readWorkStats } from './jobs/queue/work-stats.ts';
+import { openRemoteWork } from './jobs/remote/open-remote.ts';
+import type { StoreRows } from './jobs/remote/worker-routes.ts';
 import { Submissions } from './jobs/submission.ts';
 import { OPERATIONS_BY_NAME } from './operations.ts';
 import { Admission, type QueueStats } from './processes/admission.ts';
@@ -190,6 +193,7 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       work: () => readWorkStats(database, config.JOB_EXPIRE_SECONDS),
       workers: () => jobs.stats(),
       expiredLeases: () => jobs.expiredLeases(),
+      isQueueConnected: () => remote?.isConnected(),
     },
   });
   const frameSetInputs = new FrameSetInputs({ frameSets, pool: database.pool, temporaryFolder });
@@ -231,15 +235,37 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       settings: config,
       forget: (sha256s) => blobReader.forget(sha256s),
       translate: translateError,
-      observe: (outcome, operation, seconds) => metrics.jobAttempts.observe({ operation, outcome }, seconds),
+      observe: (outcome, { operation }, seconds) =>
+        metrics.jobAttempts.observe({ operation, outcome }, seconds),
       log,
     }),
   );
+  const posted = postedOperations(OPERATIONS_BY_NAME.values());
   // A place remains for requests that somebody waits for.
   const imagePlaces = Math.min(config.JOB_CONCURRENCY, Math.max(1, config.IMAGE_CONCURRENCY - 1));
+  const remote =
+    config.QUEUE_URL === undefined
+      ? undefined
+      : opened.add(
+          openRemoteWork({
+            queueUrl: config.QUEUE_URL,
+            database,
+            keys: auth.keys,
+            signals: jobs.signals,
+            queue: jobs.queue,
+            maker,
+            operations: OPERATIONS_BY_NAME,
+            posted,
+            readLogOptions: readReceivedOptions,
+            newPath: () => documentFolder.newPath(),
+            translate: translateError,
+            settings: config,
+            log,
+          }),
+        );
   jobs.work('images', {
-    handle: artifactHandler(maker, OPERATIONS_BY_NAME.values()),
-    concurrency: imagePlaces,
+    handle: artifactHandler(maker, posted),
+    concurrency: remote === undefined ? imagePlaces : 0,
     abandonsAtStop: false,
   });
   const logUploads = {
@@ -263,9 +289,17 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       return stored.isNew ? undefined : stored;
     },
     // A place remains for uploads that somebody waits for.
-    concurrency: config.JOB_CONCURRENCY === 0 ? 0 : Math.max(1, config.CSV_CONCURRENCY - 1),
+    concurrency:
+      config.JOB_CONCURRENCY === 0 || remote !== undefined ? 0 : Math.max(1, config.CSV_CONCURRENCY - 1),
     abandonsAtStop: true,
   });
+  const storeRemoteRows: StoreRows = async (item, frameSetId, frames) => {
+    const { owner, parameters, input } = item;
+    if (input.type !== 'file') throw new Error('An image log is a file.');
+    return storeReceivedRows(owner, parameters, input, frameSetId, frames, logUploads, (stored, client) =>
+      jobs.queue.succeedWithFile(item, stored, client),
+    );
+  };
   return {
     log,
     database,
@@ -281,6 +315,15 @@ async function open(config: Config, log: FastifyBaseLogger, opened: Opened) {
       ],
     }),
     jobs,
+    /** Set if jobs are left to workers. */
+    workerServices: remote && {
+      ...remote,
+      workers: auth.workers,
+      queue: jobs.queue,
+      storeRows: storeRemoteRows,
+      blobs: blobStore,
+      leaseSeconds: config.JOB_LEASE_SECONDS,
+    },
     submissions: new Submissions({
       operations: OPERATIONS_BY_NAME.values(),
       images,

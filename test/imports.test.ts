@@ -24,7 +24,7 @@ const ROOMS: Record<string, readonly string[]> = {
   accounts: ['core', 'auth', 'db', 'blobs', 'http'],
   images: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'blobs', 'work', 'http'],
   artifacts: ['core', 'pictures', 'auth', 'db', 'blobs', 'work', 'http', 'images'],
-  jobs: ['core', 'processes', 'auth', 'db', 'blobs', 'work', 'http'],
+  jobs: ['core', 'system', 'processes', 'pictures', 'auth', 'db', 'blobs', 'work', 'http'],
   manipulation: ['core', 'pictures', 'work'],
   histogram: ['core', 'pictures', 'work'],
   segmentation: ['core', 'pictures', 'work'],
@@ -79,6 +79,8 @@ const BELOW_HTTP = [
   'frames/reading',
   'frames/picture',
   'jobs/queue',
+  'jobs/broker',
+  'jobs/worker',
 ];
 
 /** The files that put everything together, and the main modules of processes. */
@@ -90,6 +92,9 @@ const ROOTS = new Set([
   'app.ts',
   'operations.ts',
   'image-worker.ts',
+  'worker.ts',
+  'worker-config.ts',
+  'worker-status.ts',
   'backup-command.ts',
 ]);
 
@@ -99,15 +104,18 @@ interface Module {
   imports: string[];
 }
 
+/** Imports that are gone when the module runs. */
+const TYPE_IMPORTS = /^(import|export) type [^;]*;/gm;
+
+const importsIn = (text: string): string[] =>
+  [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].flatMap((match) => match[1] ?? []);
+
 async function readModules(): Promise<Module[]> {
   const modules: Module[] = [];
   for await (const file of glob('**/*.ts', { cwd: SOURCE })) {
     if (file.startsWith('db/generated/')) continue;
     const text = await readFile(path.join(SOURCE, file), 'utf8');
-    const imports = [...text.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].flatMap(
-      (match) => match[1] ?? [],
-    );
-    modules.push({ file, text, imports });
+    modules.push({ file, text, imports: importsIn(text) });
   }
   return modules;
 }
@@ -206,6 +214,21 @@ t.test('code that computes, and the interface of the blob store, reach no databa
   }
 });
 
+t.test('a worker on another machine loads nothing of the database', async (t) => {
+  const loads = new Map(modules.map(({ file, text }) => [file, importsIn(text.replace(TYPE_IMPORTS, ''))]));
+  const loaded = new Set<string>();
+  const load = (file: string): void => {
+    if (loaded.has(file)) return;
+    loaded.add(file);
+    for (const name of loads.get(file) ?? []) if (name.startsWith('.')) load(resolveImport(file, name));
+  };
+  load('worker.ts');
+  t.ok(loaded.size > 50);
+  const isOfDatabase = (file: string) =>
+    roomOf(file) === 'db' || loads.get(file)?.some((name) => /^pg|prisma/.test(name));
+  t.strictSame([...loaded].filter(isOfDatabase), []);
+});
+
 t.test('Fastify is known to HTTP, to routes and to what puts them together', async (t) => {
   for (const [file, packages] of packagesOf) {
     if (roomOf(file) === 'http' || ROOTS.has(file) || /(^|[/-])routes\.ts$/.test(file)) continue;
@@ -276,9 +299,9 @@ const NOT_SETTINGS = [
   'system/stop-requests.ts',
 ];
 
-t.test('only config.ts reads the environment of the process as settings', async (t) => {
+t.test('only config.ts and worker-config.ts read the environment of the process as settings', async (t) => {
   for (const { file, text } of modules) {
-    if (file === 'config.ts') continue;
+    if (['config.ts', 'worker-config.ts'].includes(file)) continue;
     if (NOT_SETTINGS.includes(file)) continue;
     t.notMatch(text, /process\.env/, file);
   }

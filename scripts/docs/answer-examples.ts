@@ -18,7 +18,7 @@ const SHORT: Readonly<Record<string, Record<string, unknown>>> = {
 };
 
 /** Their answers are the examples of their schemas, because real ones hold credentials and depend on who asks, or on when. */
-const WITHOUT_RECORD = /^\/(auth|users|api-keys|audit-events|jobs)(\/|$)/;
+const WITHOUT_RECORD = /^\/(auth|users|api-keys|workers|audit-events|jobs)(\/|$)/;
 
 /** Items of a list that an example shows. */
 const MAX_ITEMS = 3;

@@ -20,7 +20,12 @@ export function metricsPage(): string {
       connections: () => ({ active: 0, idle: 0, waiting: 0 }),
       tableBytes: async () => undefined,
     },
-    jobs: { work: async () => undefined, workers: () => [], expiredLeases: () => 0 },
+    jobs: {
+      work: async () => undefined,
+      workers: () => [],
+      expiredLeases: () => 0,
+      isQueueConnected: () => undefined,
+    },
   });
   const rows = registry
     .getMetricsAsArray()

@@ -1,6 +1,7 @@
 import type { ApiKey } from '../auth/accounts/api-keys.ts';
 import type { Session } from '../auth/accounts/sessions.ts';
 import type { User } from '../auth/accounts/users.ts';
+import type { Worker } from '../auth/accounts/workers.ts';
 import type { AuditEvent } from '../db/generated/client.ts';
 
 export function toUserResponse({
@@ -50,6 +51,14 @@ export function toApiKeyResponse({
     made_by_key_id: madeByKeyId,
     created_at: createdAt.toISOString(),
     expires_at: expiresAt?.toISOString() ?? null,
+    last_used_at: lastUsedAt?.toISOString() ?? null,
+  };
+}
+
+export function toWorkerResponse({ createdAt, lastUsedAt, ...worker }: Worker) {
+  return {
+    ...worker,
+    created_at: createdAt.toISOString(),
     last_used_at: lastUsedAt?.toISOString() ?? null,
   };
 }

@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox';
 import { AUDIT_ACTIONS } from '../auth/accounts/audit-log.ts';
 import { MAX_PASSWORD_CHARACTERS, MIN_PASSWORD_CHARACTERS } from '../auth/passwords/strength.ts';
 import { ROLES, SCOPE_PRESETS, SCOPES, type ScopePreset } from '../auth/scopes.ts';
-import { API_KEY_PATTERN } from '../auth/tokens/api-key-format.ts';
+import { API_KEY_PATTERN, WORKER_KEY_PATTERN } from '../auth/tokens/api-key-format.ts';
 import { PageOf, PageQuery } from '../core/cursor.ts';
 import {
   Nullable,
@@ -381,6 +381,59 @@ export const ApiKeyRotationSchema = Type.Object(
   },
 );
 
+const workerExample = {
+  id,
+  name: 'gpu-rack-2',
+  prefix: 'cfw_7hQ2pLxE',
+  created_at: time,
+  last_used_at: null,
+};
+
+const workerProperties = {
+  id: Uuid(),
+  name: Type.String(),
+  prefix: Type.String({ description: 'The beginning of the credential, by which people recognise it.' }),
+  created_at: Timestamp(),
+  last_used_at: NullableTimestamp({
+    description: 'When a process with it last claimed work. Written once a minute.',
+  }),
+};
+
+export const WorkerSchema = Type.Object(workerProperties, {
+  $id: 'Worker',
+  description: 'The credential of worker processes, without the credential itself.',
+  examples: [workerExample],
+});
+
+export const IssuedWorkerSchema = Type.Object(
+  {
+    ...workerProperties,
+    key: Type.String({
+      pattern: `^${WORKER_KEY_PATTERN}$`,
+      description: 'The credential, for `WORKER_CREDENTIAL`. It cannot be read again.',
+    }),
+  },
+  {
+    $id: 'IssuedWorker',
+    description: 'A credential of worker processes that was just made, with the credential itself.',
+    examples: [{ ...workerExample, key: `cfw_7hQ2pLxE${'0'.repeat(41)}` }],
+  },
+);
+
+export const WorkerPageSchema = PageOf('Worker', 'A page of workers.');
+
+export const NewWorkerSchema = Type.Object(
+  {
+    name: Type.String({ minLength: 1, maxLength: 200, description: 'Where the worker runs, for people.' }),
+  },
+  {
+    additionalProperties: false,
+    $id: 'CreateWorkerRequest',
+    description: 'A credential of worker processes to make.',
+    examples: [{ name: 'gpu-rack-2' }],
+  },
+);
+
 export const HandoverRequestSchema = Type.Object(
   { to: Uuid({ description: 'The user who gets everything.' }) },
   {
@@ -484,6 +537,10 @@ export const ACCOUNT_SCHEMAS = [
   NewApiKeySchema,
   ApiKeyChangesSchema,
   ApiKeyRotationSchema,
+  WorkerSchema,
+  IssuedWorkerSchema,
+  WorkerPageSchema,
+  NewWorkerSchema,
   HandoverRequestSchema,
   HandoverSchema,
   AuditEventSchema,

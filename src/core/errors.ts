@@ -13,6 +13,7 @@ export const ERROR_CODES = [
   'host_not_allowed',
   'cross_site_request',
   'insufficient_scope',
+  'permit_refused',
   'log_in_required',
   'registration_closed',
   'not_found',

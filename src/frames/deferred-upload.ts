@@ -7,7 +7,10 @@ import type { Form } from '../http/requests/multipart-form.ts';
 import { actInBackground } from '../processes/client.ts';
 import { removeFile } from '../system/remove-file.ts';
 import { ingestLog, type StoredLog } from './ingest/ingest.ts';
+import { type LogProgress, ProgressReport } from './ingest/log-progress.ts';
+import type { IngestOptions } from './ingest/messages.ts';
 import { LOG_MEDIA_TYPE, PostgresRowSink } from './ingest/postgres-row-sink.ts';
+import { copyRows, type RowFrames } from './ingest/remote-rows.ts';
 import type { UploadLogQuery } from './schemas.ts';
 import {
   type LogUploadServices,
@@ -78,19 +81,6 @@ async function writeFile(
   return { path, sha256: hash.digest(), size, mediaType: LOG_MEDIA_TYPE };
 }
 
-/** Progress is reported this often at most. */
-const REPORT_EVERY_MS = 500;
-
-/** How far the reading of a log has come. */
-interface LogProgress {
-  stage: string;
-  /** Bytes of the file that have been read, and all of them. */
-  bytes: number;
-  total_bytes: number;
-  /** Rows that have been written. */
-  rows: number;
-}
-
 interface ReadContext {
   signal: AbortSignal;
   report(progress: LogProgress): Promise<void>;
@@ -143,46 +133,40 @@ export async function readReceivedLog(
   );
 }
 
-/** Reports progress from time to time, one report after the other. */
-class ProgressReport {
-  readonly #report: (progress: LogProgress) => Promise<void>;
-  readonly #size: number;
-  #bytes = 0;
-  #rows = 0;
-  #reporting: Promise<void> | undefined;
-  #reportedAt = Number.NEGATIVE_INFINITY;
+/** The options with which a log that was received is read. */
+export function readReceivedOptions(parameters: object): IngestOptions {
+  // Only `receiveLog` makes them.
+  return toIngestOptions(parameters as LogParameters);
+}
 
-  constructor(report: (progress: LogProgress) => Promise<void>, size: number) {
-    this.#report = report;
-    this.#size = size;
-  }
-
-  /** The same bytes, which are counted. */
-  async *count(bytes: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-    for await (const chunk of bytes) {
-      yield chunk;
-      this.#bytes += chunk.length;
-    }
-  }
-
-  /** @param rows written so far */
-  note(rows: number): void {
-    this.#rows = rows;
-    const now = performance.now();
-    if (this.#reporting !== undefined || now < this.#reportedAt + REPORT_EVERY_MS) return;
-    this.#reportedAt = now;
-    this.#reporting = this.#send('reading').finally(() => {
-      this.#reporting = undefined;
-    });
-  }
-
-  /** Reports that everything is read. */
-  async end(): Promise<void> {
-    await this.#reporting;
-    await this.#send('storing');
-  }
-
-  #send(stage: string): Promise<void> {
-    return this.#report({ stage, bytes: this.#bytes, total_bytes: this.#size, rows: this.#rows });
-  }
+/**
+ * Stores a log that was received before, and that somebody else reads.
+ *
+ * @param file that the rows were read from
+ * @param frameSetId of all rows
+ * @param frames as `copyRows` reads them
+ * @param succeed as for `readReceivedLog`
+ * @returns the frame set; if `isNew`, `succeed` was called
+ * @throws AppError `malformed_request` if rows or the summary are not valid; `conflict` if `succeed` gave false
+ */
+export async function storeReceivedRows(
+  owner: OwnerId,
+  parameters: object,
+  file: BlobRef,
+  frameSetId: string,
+  frames: RowFrames,
+  { database, blobs, settings }: LogUploadServices,
+  succeed: ReadContext['succeed'],
+): Promise<StoredLog> {
+  // Only `receiveLog` makes them.
+  const { filename, ...query } = parameters as LogParameters;
+  const log = {
+    owner,
+    frameSet: newFrameSet(filename, query, toIngestOptions(query)),
+    force: query.force,
+    file: settings.KEEP_LOG_FILES ? ('stored' as const) : undefined,
+    claim: succeed,
+  };
+  const sink = await PostgresRowSink.open(database.pool, log, blobs, frameSetId);
+  return copyRows(frames, file, query.width, sink);
 }

@@ -2,7 +2,7 @@ import type { BlobRegistry } from '../blobs/postgres/blob-registry.ts';
 import type { AppError } from '../core/errors.ts';
 import type { Database } from '../db/database.ts';
 import { DeferredJobs, DeferredUploads } from './queue/deferred-jobs.ts';
-import type { Lane } from './queue/job.ts';
+import type { ClaimedItem, ItemResult, Lane } from './queue/job.ts';
 import { JobSignals } from './queue/job-signals.ts';
 import { JobStore } from './queue/job-store.ts';
 import { type ItemHandler, type ItemOutcome, LaneWorker, type WorkerLog } from './queue/lane-worker.ts';
@@ -12,7 +12,7 @@ import type { JobSettings } from './settings.ts';
 
 /** How the items of a lane are worked on. */
 export interface LaneOptions {
-  handle: ItemHandler;
+  handle: ItemHandler<ClaimedItem, ItemResult>;
   /** Maximum number of items at the same time; 0 leaves the lane to other processes. */
   concurrency: number;
   /** Whether an attempt that runs when the process stops is ended instead of awaited. */
@@ -26,7 +26,7 @@ export interface JobsOptions {
   /** Called with the SHA-256 of bytes that may be gone. */
   forget(sha256s: readonly Buffer[]): void;
   translate(error: unknown): AppError | undefined;
-  observe(outcome: ItemOutcome, operation: string, seconds: number): void;
+  observe(outcome: ItemOutcome, item: ClaimedItem, seconds: number): void;
   log: WorkerLog;
 }
 
@@ -40,7 +40,7 @@ export function openJobs({ database, blobs, settings, forget, ...shared }: JobsO
   const store = new JobStore({ database, blobs, expireAfter: settings.JOB_EXPIRE_SECONDS });
   const leaseSeconds = settings.JOB_LEASE_SECONDS;
   const deferral = new DeferredJobs(store, signals);
-  const workers: LaneWorker[] = [];
+  const workers: LaneWorker<ClaimedItem, ItemResult>[] = [];
   const maintenance = new Maintenance({
     queue,
     leaseSeconds,

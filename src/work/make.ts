@@ -8,7 +8,16 @@ import { toStorageError } from '../system/storage-errors.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Artifact, NewArtifact, Retention } from './artifact.ts';
 import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
-import type { Facts, FileKind, InputKind, NamedInput, Operation, Outcome, WrittenFile } from './operation.ts';
+import type {
+  ArtifactKind,
+  Facts,
+  FileKind,
+  InputKind,
+  NamedInput,
+  Operation,
+  Outcome,
+  WrittenFile,
+} from './operation.ts';
 import type { Runner } from './runner.ts';
 import { SingleFlight } from './single-flight.ts';
 import { type Work, workKey } from './work.ts';
@@ -53,6 +62,13 @@ export interface MakeOptions {
   signal: AbortSignal;
 }
 
+/** Work that was done elsewhere: its outcome, and the files that it has written. They must be on the disk of `documentFolder`. */
+export interface DoneWork {
+  outcome: Outcome;
+  outputPath: string;
+  documentPath: string;
+}
+
 export interface MadeArtifact {
   artifact: Artifact;
   isNew: boolean;
@@ -65,6 +81,15 @@ export interface ComputedFile extends FileKind {
   size: number;
   remove(): Promise<void>;
 }
+
+/** The inputs of work that was run, and the file that it makes. */
+interface FoundRun {
+  file: FileKind | undefined;
+  inputs: readonly Input[];
+}
+
+/** What is known of an input, with the parts that the work reads. */
+export type DescribedInput = Pick<Input, 'format' | 'filename' | 'content' | 'document'>;
 
 /** Minimum interval between two evictions. */
 const EVICTION_INTERVAL_MS = 10_000;
@@ -113,6 +138,53 @@ export class Maker {
   /** Whether the artifact of planned work is stored. */
   async isStored(owner: OwnerId, work: PlannedWork): Promise<boolean> {
     return (await this.#services.artifacts.findByKey(owner, workKey(work))) !== undefined;
+  }
+
+  /**
+   * Finds the artifact of planned work, and notes its use as `make` would.
+   *
+   * @returns undefined if it is not stored, or has just been evicted
+   */
+  async findMade(owner: OwnerId, work: PlannedWork, retention: Retention): Promise<MadeArtifact | undefined> {
+    const { artifacts, log } = this.#services;
+    const artifact = await artifacts.findByKey(owner, workKey(work));
+    if (artifact === undefined) return undefined;
+    artifacts.noteUse(artifact, log);
+    if (retention === 'kept' && !(await artifacts.keep(owner, artifact.id))) return undefined;
+    return { artifact, isNew: false };
+  }
+
+  /** What an attempt at planned work elsewhere needs to know of its inputs. */
+  describe(work: PlannedWork): { inputs: DescribedInput[]; cost: number } {
+    const { found = [], params } = work;
+    const operation = this.#operationOf(work);
+    const { subject, others } = operation.reads;
+    const inputs = found.map(({ format, filename, content, document }, index) => {
+      const parts = index === 0 ? subject : others;
+      return {
+        format,
+        filename,
+        content: parts.includes('content') ? content : null,
+        document: parts.includes('document') ? document : null,
+      };
+    });
+    return { inputs, cost: operation.cost(params, found) };
+  }
+
+  /**
+   * Stores the result of work that was done elsewhere. The files are removed.
+   *
+   * @throws AppError `not_found` if an input has been deleted in the meantime; what storing throws
+   */
+  async storeDone(owner: OwnerId, work: Work, done: DoneWork, retention: Retention): Promise<MadeArtifact> {
+    const operation = this.#operationOf(work);
+    try {
+      const inputs = await this.#findInputs(owner, work);
+      const file = operation.makes?.(inputs[0], work.params);
+      return await this.#store(owner, workKey(work), work, { ...done, file, inputs }, retention);
+    } finally {
+      await Promise.all([done.outputPath, done.documentPath].map(removeFile));
+    }
   }
 
   /**
@@ -208,20 +280,30 @@ export class Maker {
     { retention, signal }: MakeOptions,
     isRetry: boolean,
   ): Promise<MadeArtifact> {
-    const { artifacts, diskCache, documentFolder } = this.#services;
-    const { stores } = this.#operationOf(work);
-    if (stores === null) throw new Error(`${work.operation} does not store its result.`);
-    const isForCache = stores === 'picture' && !isRetry;
+    const { diskCache, documentFolder } = this.#services;
+    const isForCache = this.#storedKind(work) === 'picture' && !isRetry;
     const outputPath = isForCache ? diskCache.newPath() : documentFolder.newPath();
     const documentPath = documentFolder.newPath();
-    const { outcome, file, inputs } = await this.#run(owner, work, outputPath, signal, documentPath);
+    const run = await this.#run(owner, work, outputPath, signal, documentPath);
+    return this.#store(owner, key, work, { ...run, outputPath, documentPath }, retention);
+  }
+
+  /** Stores a result, and removes its files unless the cache takes them over. */
+  async #store(
+    owner: OwnerId,
+    key: Buffer,
+    work: Work,
+    { outcome, file, inputs, outputPath, documentPath }: DoneWork & FoundRun,
+    retention: Retention,
+  ): Promise<MadeArtifact> {
+    const { artifacts, diskCache } = this.#services;
     const leftovers = new Set(outcome.document ? [outputPath, documentPath] : [outputPath]);
     try {
       const { filename, mediaType } = fileOf(work, file);
       const content = toBlobRef(writtenBy(work, outcome));
       const document = outcome.document ? toBlobRef(outcome.document) : null;
       const made = await artifacts.create(owner, {
-        kind: stores,
+        kind: this.#storedKind(work),
         operation: work.operation,
         version: work.version,
         parameters: work.params,
@@ -248,6 +330,19 @@ export class Maker {
     }
   }
 
+  #storedKind(work: Work): ArtifactKind {
+    const { stores } = this.#operationOf(work);
+    if (stores === null) throw new Error(`${work.operation} does not store its result.`);
+    return stores;
+  }
+
+  /** The inputs of work, the subject first. */
+  async #findInputs(owner: OwnerId, { operation, inputs: refs }: Work): Promise<[Input, ...Input[]]> {
+    const [subject, ...others] = await Promise.all(refs.map((ref) => this.#services.inputs.find(owner, ref)));
+    if (subject === undefined) throw new Error(`The work of ${operation} has no inputs.`);
+    return [subject, ...others];
+  }
+
   /** Works again if a disk is full, after the cache has made room: the cache may be what has filled it. */
   async #withRoom<T>(work: (isRetry: boolean) => Promise<T>): Promise<T> {
     try {
@@ -266,11 +361,11 @@ export class Maker {
     outputPath: string,
     signal: AbortSignal,
     documentPath = this.#services.documentFolder.newPath(),
-  ): Promise<{ outcome: Outcome; file: FileKind | undefined; inputs: readonly Input[] }> {
+  ): Promise<FoundRun & Pick<DoneWork, 'outcome'>> {
     const { runner, log } = this.#services;
     const operation = this.#operationOf(work);
     const { operation: name, version, inputs: refs, params, found } = work;
-    const inputs = found ?? (await Promise.all(refs.map((ref) => this.#services.inputs.find(owner, ref))));
+    const inputs = found ?? (await this.#findInputs(owner, work));
     const [subject] = inputs;
     if (subject === undefined) throw new Error('The work has no inputs.');
     requireKind(subject, operation.subject);

@@ -14,6 +14,8 @@ export const AUDIT_ACTIONS = [
   'changed_api_key',
   'deleted_api_key',
   'changed_password',
+  'created_worker',
+  'deleted_worker',
 ] as const;
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];

@@ -16,6 +16,7 @@ import { LogIn } from './log-in.ts';
 import { LogInLimits } from './log-in-limits.ts';
 import { SessionStore } from './sessions.ts';
 import { UserStore } from './users.ts';
+import { WorkerStore } from './workers.ts';
 
 export type AuthOptions = AuthSettings & { PUBLIC_URL?: string };
 
@@ -63,6 +64,8 @@ export async function openAuth(database: Database, options: AuthOptions, log: Lo
     users,
     hasher,
     keyUsage,
+    keys,
+    workers: new WorkerStore(database),
     apiKeys: new ApiKeyStore(database),
     audit: new AuditLog(database),
     authenticator: new Authenticator({

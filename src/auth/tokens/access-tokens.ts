@@ -1,24 +1,14 @@
 import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
-import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from 'jose';
 import { AppError } from '../../core/errors.ts';
 import { SCOPES, type Scope } from '../scopes.ts';
 import type { KeyRing } from './key-ring.ts';
+import { signToken, type TokenKind, verifyToken } from './signed-token.ts';
 
-/** How far the clocks of the processes that sign and verify may differ. */
-export const CLOCK_TOLERANCE_SECONDS = 5;
+export { CLOCK_TOLERANCE_SECONDS } from './signed-token.ts';
 
-/** A token of the service has about 600 characters. Longer text than this is refused before anything parses it. */
+/** A token of the service has about 600 characters. */
 export const MAX_ACCESS_TOKEN_LENGTH = 4096;
-
-const ALGORITHM = 'EdDSA';
-const TYPE = 'at+jwt';
-
-/**
- * The compact form of a JWT with an Ed25519 signature of 64 bytes. The last character of the signature holds two of its bits,
- * and only four characters leave the unused bits zero. So no other text has the same signature.
- */
-const FORM = /^[\w-]+\.[\w-]+\.[\w-]{85}[AQgw]$/;
 
 const UuidClaim = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
 
@@ -50,13 +40,17 @@ export interface VerifiedAccessToken {
 /** Signs and verifies access tokens: JWT (RFC 7519) with EdDSA. */
 export class AccessTokens {
   readonly #keys: KeyRing;
-  readonly #issuer: string;
-  readonly #seconds: number;
+  readonly #kind: TokenKind;
 
   constructor(keys: KeyRing, { issuer, seconds }: AccessTokenOptions) {
     this.#keys = keys;
-    this.#issuer = issuer;
-    this.#seconds = seconds;
+    this.#kind = {
+      type: 'at+jwt',
+      issuer,
+      audience: issuer,
+      maxLength: MAX_ACCESS_TOKEN_LENGTH,
+      maxSeconds: seconds,
+    };
   }
 
   /** A token with these claims, and the seconds for which it is valid. */
@@ -65,20 +59,15 @@ export class AccessTokens {
     now = new Date(),
   ): Promise<{ token: string; expiresIn: number }> {
     const issuedAt = Math.floor(now.getTime() / 1000);
-    const payload: Static<typeof AccessTokenClaims> = {
-      iss: this.#issuer,
-      aud: this.#issuer,
+    const expiresIn = this.#kind.maxSeconds;
+    const payload = {
       sub: claims.userId,
       sid: claims.sessionId,
       scope: claims.scopes.join(' '),
       iat: issuedAt,
-      exp: issuedAt + this.#seconds,
+      exp: issuedAt + expiresIn,
     };
-    const { id, privateKey } = this.#keys.signingKey;
-    const token = await new SignJWT(payload)
-      .setProtectedHeader({ alg: ALGORITHM, typ: TYPE, kid: id })
-      .sign(privateKey);
-    return { token, expiresIn: this.#seconds };
+    return { token: await signToken(this.#kind, payload, this.#keys.signingKey), expiresIn };
   }
 
   /**
@@ -100,31 +89,10 @@ export class AccessTokens {
   }
 
   async #readClaims(token: string, now: Date): Promise<Static<typeof AccessTokenClaims>> {
-    if (token.length > MAX_ACCESS_TOKEN_LENGTH || !FORM.test(token)) throw invalidToken();
-    try {
-      const { payload } = await jwtVerify(token, (header) => this.#keyOf(header), {
-        algorithms: [ALGORITHM],
-        typ: TYPE,
-        issuer: this.#issuer,
-        audience: this.#issuer,
-        maxTokenAge: this.#seconds,
-        clockTolerance: CLOCK_TOLERANCE_SECONDS,
-        currentDate: now,
-      });
-      if (Value.Check(AccessTokenClaims, payload)) return payload;
-    } catch (error) {
-      if (error instanceof errors.JWTExpired) {
-        throw new AppError('invalid_credential', 'The access token has expired.');
-      }
-    }
-    throw invalidToken();
-  }
-
-  /** The key from the ring. The service writes no other header, so none can name a key or ask for an extension. */
-  #keyOf({ alg, typ, kid, ...others }: JWTHeaderParameters) {
-    const key = typeof kid === 'string' ? this.#keys.publicKey(kid) : undefined;
-    if (key === undefined || Object.keys(others).length > 0) throw invalidToken();
-    return key;
+    const payload = await verifyToken(this.#kind, token, (id) => this.#keys.publicKey(id), now);
+    if (payload === 'expired') throw new AppError('invalid_credential', 'The access token has expired.');
+    if (!Value.Check(AccessTokenClaims, payload)) throw invalidToken();
+    return payload;
   }
 }
 

@@ -4,7 +4,9 @@ import { createHash, createPrivateKey, createPublicKey, hkdfSync, type KeyObject
 export const MIN_SECRET_LENGTH = 32;
 
 /** What a derived key is for. Each purpose has keys of its own, so nothing made for one is valid for another. */
-type Purpose = 'access token' | 'refresh token' | 'set-up token';
+type Purpose = SigningPurpose | 'refresh token' | 'set-up token' | 'work permit';
+/** Tokens with a signature that a public key verifies. */
+type SigningPurpose = 'access token' | 'attempt token';
 
 /** An Ed25519 key pair. */
 export interface SigningKey {
@@ -22,9 +24,9 @@ function deriveKey(secret: string, purpose: Purpose): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', `coreframe ${purpose} v1`, 32));
 }
 
-function deriveSigningKey(secret: string): SigningKey {
+function deriveSigningKey(secret: string, purpose: SigningPurpose): SigningKey {
   const privateKey = createPrivateKey({
-    key: Buffer.concat([PKCS8_PREFIX, deriveKey(secret, 'access token')]),
+    key: Buffer.concat([PKCS8_PREFIX, deriveKey(secret, purpose)]),
     format: 'der',
     type: 'pkcs8',
   });
@@ -39,9 +41,9 @@ function deriveSigningKey(secret: string): SigningKey {
  * secret are still accepted, so a secret can be changed without logging anybody out.
  */
 export class KeyRing {
-  readonly #signingKey: SigningKey;
-  readonly #publicKeys: ReadonlyMap<string, KeyObject>;
-  readonly #refreshTokenKeys: readonly [Buffer, ...Buffer[]];
+  readonly #signingKeys: Record<SigningPurpose, readonly [SigningKey, ...SigningKey[]]>;
+  readonly #refreshTokenKeys: Keys;
+  readonly #permitKeys: Keys;
   readonly #setupTokenKey: Buffer;
 
   /** @throws RangeError if a secret is shorter than `MIN_SECRET_LENGTH` */
@@ -50,29 +52,47 @@ export class KeyRing {
       throw new RangeError(`Each secret needs at least ${MIN_SECRET_LENGTH} characters`);
     }
     const [current, ...previous] = secrets;
-    this.#signingKey = deriveSigningKey(current);
-    const signingKeys = [this.#signingKey, ...previous.map(deriveSigningKey)];
-    this.#publicKeys = new Map(signingKeys.map(({ id, publicKey }) => [id, publicKey]));
-    this.#refreshTokenKeys = [
-      deriveKey(current, 'refresh token'),
-      ...previous.map((secret) => deriveKey(secret, 'refresh token')),
+    const keysFor = <Key>(derive: (secret: string) => Key): [Key, ...Key[]] => [
+      derive(current),
+      ...previous.map(derive),
     ];
+    this.#signingKeys = {
+      'access token': keysFor((secret) => deriveSigningKey(secret, 'access token')),
+      'attempt token': keysFor((secret) => deriveSigningKey(secret, 'attempt token')),
+    };
+    this.#refreshTokenKeys = keysFor((secret) => deriveKey(secret, 'refresh token'));
+    this.#permitKeys = keysFor((secret) => deriveKey(secret, 'work permit'));
     this.#setupTokenKey = deriveKey(current, 'set-up token');
   }
 
   /** Signs new access tokens. */
   get signingKey(): SigningKey {
-    return this.#signingKey;
+    return this.#signingKeys['access token'][0];
   }
 
   /** The key that verifies access tokens with this `kid`, or undefined if it is not in the ring. */
   publicKey(id: string): KeyObject | undefined {
-    return this.#publicKeys.get(id);
+    return publicKeyIn(this.#signingKeys['access token'], id);
+  }
+
+  /** Signs new tokens of attempts at items of jobs. */
+  get attemptSigningKey(): SigningKey {
+    return this.#signingKeys['attempt token'][0];
+  }
+
+  /** The key that verifies tokens of attempts with this `kid`, or undefined if it is not in the ring. */
+  attemptPublicKey(id: string): KeyObject | undefined {
+    return publicKeyIn(this.#signingKeys['attempt token'], id);
   }
 
   /** HMAC keys of refresh tokens. The first one is current. */
-  get refreshTokenKeys(): readonly [Buffer, ...Buffer[]] {
+  get refreshTokenKeys(): Keys {
     return this.#refreshTokenKeys;
+  }
+
+  /** HMAC keys of permits for claims. The first one is current. */
+  get permitKeys(): Keys {
+    return this.#permitKeys;
   }
 
   /** HMAC key of the set-up token. */
@@ -80,3 +100,10 @@ export class KeyRing {
     return this.#setupTokenKey;
   }
 }
+
+function publicKeyIn(keys: readonly SigningKey[], id: string): KeyObject | undefined {
+  return keys.find((key) => key.id === id)?.publicKey;
+}
+
+/** Keys of one purpose. The first one is current. */
+type Keys = readonly [Buffer, ...Buffer[]];

@@ -43,9 +43,17 @@ export class PostgresRowSink implements RowSink {
     this.#blobs = blobs;
   }
 
-  /** Inserts the frame set and starts to copy rows. */
-  static async open(pool: Pool, log: NewLog, blobs: BlobRegistry): Promise<PostgresRowSink> {
-    const id = randomUUID();
+  /**
+   * Inserts the frame set and starts to copy rows.
+   *
+   * @param id of the frame set, if whoever writes the rows knows it already
+   */
+  static async open(
+    pool: Pool,
+    log: NewLog,
+    blobs: BlobRegistry,
+    id: string = randomUUID(),
+  ): Promise<PostgresRowSink> {
     const transaction = await beginTransaction(pool);
     try {
       // An upload may take as long as its client does.

@@ -3,10 +3,10 @@ import fp from 'fastify-plugin';
 import type { Scope } from '../../auth/scopes.ts';
 
 /**
- * Who may use a route: everybody (`public`), whoever has any credential (`authenticated`), whoever has logged in and has not sent an
+ * Who may use a route: everybody (`public`), workers on other machines (`worker`), which the route authenticates itself, whoever has any credential (`authenticated`), whoever has logged in and has not sent an
  * API key (`session`), or whoever has a scope.
  */
-export type RouteAccess = 'public' | 'authenticated' | 'session' | Scope;
+export type RouteAccess = 'public' | 'worker' | 'authenticated' | 'session' | Scope;
 
 declare module 'fastify' {
   interface FastifyContextConfig {

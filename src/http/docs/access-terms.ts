@@ -51,7 +51,7 @@ export interface RouteSchema {
 
 /** What the document says of an operation because of who may use it: its security, its problems, and a sentence for readers. */
 export function describeAccess(schema: RouteSchema, access: RouteAccess | undefined): object {
-  if (access === undefined || access === 'public') return { security: [] };
+  if (access === undefined || access === 'public' || access === 'worker') return { security: [] };
   const isSession = access === 'session';
   const scopes = access === 'authenticated' || isSession ? [] : [access];
   return {
@@ -61,7 +61,7 @@ export function describeAccess(schema: RouteSchema, access: RouteAccess | undefi
   };
 }
 
-function sentence(access: Exclude<RouteAccess, 'public'>): string {
+function sentence(access: Exclude<RouteAccess, 'public' | 'worker'>): string {
   if (access === 'authenticated') return 'Needs any credential.';
   if (access === 'session') return 'Needs an access token; an API key is not enough.';
   return `Needs the scope \`${access}\`.`;

@@ -44,6 +44,7 @@ const NEXT: Readonly<Record<string, Next>> = {
     id: '/id',
     operations: ['getJob', 'listJobItems', 'getJobResults', 'getJobErrors', 'cancelJob', 'deleteJob'],
   },
+  IssuedWorker: { id: '/id', operations: ['getWorker', 'deleteWorker'] },
   FramePage: { id: '/items/0/id', operations: ['getFrame', 'getFramePicture'] },
 };
 

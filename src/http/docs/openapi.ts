@@ -68,6 +68,11 @@ const TAGS = [
   },
   { name: 'api keys', description: 'Credentials for programs, with scopes of their own.' },
   { name: 'users', description: 'Accounts: what users change of themselves, and what administrators do.' },
+  {
+    name: 'workers',
+    description:
+      'Credentials of processes that work on jobs on other machines (`QUEUE_URL`). For administrators.',
+  },
   { name: 'operations', description: 'For operators: health and metrics.' },
 ];
 

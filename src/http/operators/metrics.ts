@@ -44,6 +44,8 @@ interface MetricSources {
     /** The places of this process. */
     workers: () => readonly { lane: string; running: number; capacity: number }[];
     expiredLeases: () => number;
+    /** Whether RabbitMQ can be reached; undefined if it is not used. */
+    isQueueConnected: () => boolean | undefined;
   };
 }
 
@@ -225,6 +227,15 @@ export function createMetrics(sources: MetricSources): Metrics {
     'Items that this process gave back because their lease had expired: the process that worked on them died or stopped.',
     [],
     (set) => set({}, sources.jobs.expiredLeases()),
+  );
+  gauge(
+    'coreframe_job_queue_connected',
+    'Whether RabbitMQ, which tells workers of jobs, can be reached. Missing without QUEUE_URL.',
+    [],
+    (set) => {
+      const isConnected = sources.jobs.isQueueConnected();
+      if (isConnected !== undefined) set({}, Number(isConnected));
+    },
   );
   return {
     registry,

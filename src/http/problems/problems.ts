@@ -73,6 +73,12 @@ export const PROBLEMS = {
     when: 'The credential does not have the scope that the operation needs; `detail` and `WWW-Authenticate` name the scope.',
     remedy: 'Use an API key or an access token with this scope. Only administrators have the scope `admin`.',
   },
+  permit_refused: {
+    status: 403,
+    title: 'Permit refused',
+    when: 'A worker claims with a permit that the service has not sent, that was used already, or that was replaced. Workers meet this in normal operation, when a message is delivered twice.',
+    remedy: 'Nothing; the worker takes the next message.',
+  },
   log_in_required: {
     status: 403,
     title: 'Log-in required',

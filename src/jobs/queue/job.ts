@@ -117,18 +117,26 @@ export interface NewJob {
   idempotency: { key: string; requestHash: Buffer } | null;
 }
 
-/** An item that a worker has claimed, with all that it needs to work on it. */
-export interface ClaimedItem {
+/** An attempt at an item: only the latest one may change the row. */
+export interface AttemptRef {
   jobId: string;
   position: number;
   attempt: number;
-  owner: OwnerId;
+}
+
+/** What every worker knows of an item that it has claimed. */
+export interface LeasedItem extends AttemptRef {
   operation: string;
+  isAlone: boolean;
+}
+
+/** An item that a worker has claimed, with all that it needs to work on it. */
+export interface ClaimedItem extends LeasedItem {
+  owner: OwnerId;
   parameters: object;
   retention: Retention;
   accepts: readonly string[];
   input: StoredRef | { type: 'file'; sha256: Buffer; size: number };
-  isAlone: boolean;
 }
 
 /** What the work on an item has made. */

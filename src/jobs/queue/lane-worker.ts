@@ -1,12 +1,47 @@
 import { randomUUID } from 'node:crypto';
 import type { AppError } from '../../core/errors.ts';
-import type { ClaimedItem, ItemProblem, ItemProgress, ItemResult, Lane } from './job.ts';
-import type { JobSignals } from './job-signals.ts';
-import type { WorkQueue } from './work-queue.ts';
+import type { AttemptRef, ItemProblem, ItemProgress, Lane, LeasedItem } from './job.ts';
+import type { JobListener } from './job-signals.ts';
 
 export interface WorkerLog {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
+}
+
+/** The items of all jobs, as a worker sees them: in the database, or through an API. Methods fail while that is away. */
+export interface ItemQueue<Item extends LeasedItem, Result> {
+  /** Whether items of this lane wait that must run alone. */
+  hasAlone(lane: Lane): Promise<boolean>;
+  /**
+   * Claims the next item.
+   *
+   * @param which `alone`: of the items that must run alone
+   * @param leaseSeconds until when it must be renewed
+   */
+  claim(
+    lane: Lane,
+    workerId: string,
+    leaseSeconds: number,
+    which: 'alone' | 'others',
+  ): Promise<Item | undefined>;
+  /** Renews leases; gives the attempts that still hold their items, and whether their jobs are to be cancelled. */
+  renew(
+    items: readonly Item[],
+    leaseSeconds: number,
+  ): Promise<readonly (AttemptRef & { isCancelled: boolean })[]>;
+  report(item: Item, progress: ItemProgress): Promise<boolean>;
+  // Each of these gives false if the attempt no longer holds the item. Then nothing is changed.
+  succeed(item: Item, result: Result): Promise<boolean>;
+  fail(item: Item, problem: ItemProblem): Promise<boolean>;
+  cancel(item: Item): Promise<boolean>;
+  /** @param death set if the process of the item has died: the reason with which the item fails the third time */
+  giveBack(item: Item, death?: ItemProblem): Promise<boolean>;
+}
+
+/** Tells a worker of new items and of changed jobs. Each method gives a function that ends it. */
+export interface WorkSignals {
+  onWork(lane: Lane, wake: () => void): () => void;
+  onJob(listener: JobListener): () => void;
 }
 
 /** What the work on an item may use. */
@@ -22,23 +57,23 @@ export interface ItemContext {
  *
  * @throws AppError why the item fails
  */
-export type ItemHandler = (item: ClaimedItem, context: ItemContext) => Promise<ItemResult | undefined>;
+export type ItemHandler<Item, Result> = (item: Item, context: ItemContext) => Promise<Result | undefined>;
 
-export interface LaneWorkerOptions {
+export interface LaneWorkerOptions<Item extends LeasedItem, Result> {
   lane: Lane;
   /** Maximum number of items at the same time. */
   concurrency: number;
   leaseSeconds: number;
   /** Whether an attempt that runs when the process stops is ended instead of awaited. */
   abandonsAtStop: boolean;
-  handle: ItemHandler;
-  queue: WorkQueue;
-  signals: JobSignals;
+  handle: ItemHandler<Item, Result>;
+  queue: ItemQueue<Item, Result>;
+  signals: WorkSignals;
   /** The public error for a failure; undefined for one that nobody has foreseen. */
   translate(error: unknown): AppError | undefined;
   log: WorkerLog;
   /** Called after each attempt with its outcome, and its duration. */
-  observe(outcome: ItemOutcome, operation: string, seconds: number): void;
+  observe(outcome: ItemOutcome, item: Item, seconds: number): void;
 }
 
 export type ItemOutcome = 'succeeded' | 'failed' | 'cancelled' | 'given_back' | 'refused';
@@ -54,7 +89,7 @@ const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 5_000;
 
 /** The service itself is in trouble, so that every item would fail. */
-const PASSING_CODES: readonly string[] = [
+export const PASSING_CODES: readonly string[] = [
   'overloaded',
   'database_unavailable',
   'storage_unavailable',
@@ -72,8 +107,8 @@ class LeaseLost extends Error {}
 class JobCancelled extends Error {}
 class WorkerStopped extends Error {}
 
-interface Running {
-  item: ClaimedItem;
+interface Running<Item> {
+  item: Item;
   controller: AbortController;
   done: Promise<void>;
 }
@@ -82,10 +117,10 @@ interface Running {
  * Works on the items of one lane. It claims items until no more are queued, and is woken when new ones are. While an item runs, its
  * lease is renewed, so that no other process claims it.
  */
-export class LaneWorker {
-  readonly #options: LaneWorkerOptions;
+export class LaneWorker<Item extends LeasedItem, Result> {
+  readonly #options: LaneWorkerOptions<Item, Result>;
   readonly #id = randomUUID();
-  readonly #running = new Set<Running>();
+  readonly #running = new Set<Running<Item>>();
   readonly #unsubscribe: (() => void)[];
   readonly #lookTimer: NodeJS.Timeout;
   readonly #renewTimer: NodeJS.Timeout;
@@ -100,7 +135,7 @@ export class LaneWorker {
   #checkTimer: NodeJS.Timeout | undefined;
   #isStopping = false;
 
-  constructor(options: LaneWorkerOptions) {
+  constructor(options: LaneWorkerOptions<Item, Result>) {
     this.#options = options;
     const { lane, signals, leaseSeconds } = options;
     const lookForAll = () => {
@@ -180,10 +215,10 @@ export class LaneWorker {
     }
   }
 
-  #start(item: ClaimedItem): void {
+  #start(item: Item): void {
     const controller = new AbortController();
     if (this.#isStopping) controller.abort(new WorkerStopped());
-    const running: Running = { item, controller, done: Promise.resolve() };
+    const running: Running<Item> = { item, controller, done: Promise.resolve() };
     this.#running.add(running);
     running.done = this.#run(item, controller).finally(() => {
       this.#running.delete(running);
@@ -192,7 +227,7 @@ export class LaneWorker {
   }
 
   /** Never throws. */
-  async #run(item: ClaimedItem, { signal }: AbortController): Promise<void> {
+  async #run(item: Item, { signal }: AbortController): Promise<void> {
     const { handle, queue, observe, log } = this.#options;
     const start = performance.now();
     const report = async (progress: ItemProgress) => {
@@ -219,10 +254,10 @@ export class LaneWorker {
         { job: item.jobId, position: item.position, attempt: item.attempt },
         'an attempt at an item came too late',
       );
-    observe(outcome, item.operation, (performance.now() - start) / 1000);
+    observe(outcome, item, (performance.now() - start) / 1000);
   }
 
-  async #endFailed(item: ClaimedItem, signal: AbortSignal, error: unknown): Promise<ItemOutcome> {
+  async #endFailed(item: Item, signal: AbortSignal, error: unknown): Promise<ItemOutcome> {
     const { queue, translate, log } = this.#options;
     const end = async (outcome: ItemOutcome, store: () => Promise<boolean>): Promise<ItemOutcome> =>
       (await this.#insist(signal, store)) ? outcome : 'refused';
@@ -300,7 +335,7 @@ export class LaneWorker {
 }
 
 /** The public part of a failure. */
-function toProblem(failure: AppError | undefined): ItemProblem {
+export function toProblem(failure: AppError | undefined): ItemProblem {
   if (failure === undefined)
     return { code: 'internal_error', detail: 'The item failed; the log of the server has the reason.' };
   const { code, detail, errors } = failure;

@@ -1,10 +1,8 @@
 import type { ClientBase } from 'pg';
 import type { BlobRegistry } from '../../blobs/postgres/blob-registry.ts';
 import { type Database, withTransaction } from '../../db/database.ts';
-import type { ClaimedItem, ItemProblem, ItemProgress, ItemResult, Lane } from './job.ts';
-
-/** An attempt at an item: only the latest one may change the row. */
-export type AttemptRef = Pick<ClaimedItem, 'jobId' | 'position' | 'attempt'>;
+import type { AttemptRef, ClaimedItem, ItemProblem, ItemProgress, ItemResult, Lane } from './job.ts';
+import type { ItemQueue } from './lane-worker.ts';
 
 /** The deaths of its process, while it worked on nothing else, that an item survives, and one more. */
 const MAX_DEATHS = 3;
@@ -57,6 +55,11 @@ const CHOICES = {
 const IS_TURN_OVER = `(t.served_at = '-infinity' OR EXISTS (
   SELECT FROM job_turns o WHERE o.lane = $1 AND o.priority = chosen.priority AND o.owner_id <> chosen.owner_id))`;
 
+/** What a worker has to know of the item `i` of the job `j`. */
+const CLAIMED_COLUMNS = `i.job_id AS "jobId", i.position, i.attempt, j.owner_id AS owner, j.operation, j.parameters, j.retention, j.accepts,
+  i.is_alone AS "isAlone", i.input_type AS "inputType", i.input_id AS "inputId", j.input_sha256 AS "inputSha256",
+  j.input_size::float8 AS "inputSize"`;
+
 const claimQuery = (choice: string) => `WITH chosen AS MATERIALIZED (${choice}), served AS (
     UPDATE job_turns t SET served_at = clock_timestamp() FROM chosen
     WHERE t.owner_id = chosen.owner_id AND t.lane = $1 AND t.priority = chosen.priority AND ${IS_TURN_OVER}
@@ -66,10 +69,7 @@ const claimQuery = (choice: string) => `WITH chosen AS MATERIALIZED (${choice}),
     FROM chosen WHERE i.job_id = chosen.job_id AND i.position = chosen.position
     RETURNING i.job_id, i.position, i.attempt, i.input_type, i.input_id, i.is_alone
   )
-  SELECT c.job_id AS "jobId", c.position, c.attempt, j.owner_id AS owner, j.operation, j.parameters, j.retention, j.accepts,
-    c.is_alone AS "isAlone", c.input_type AS "inputType", c.input_id AS "inputId", j.input_sha256 AS "inputSha256",
-    j.input_size::float8 AS "inputSize"
-  FROM claimed c JOIN jobs j ON j.id = c.job_id`;
+  SELECT ${CLAIMED_COLUMNS} FROM claimed i JOIN jobs j ON j.id = i.job_id`;
 
 const CLAIMS = { alone: claimQuery(CHOICES.alone), others: claimQuery(CHOICES.others) };
 
@@ -98,7 +98,7 @@ const IS_HELD = `i.job_id = held.job_id AND i.position = held.position AND i.att
  * The items of all jobs as a queue. Their rows are the truth: an item is claimed by one statement, leased, and fenced by its attempt.
  * Whatever wakes workers only says that there may be work.
  */
-export class WorkQueue {
+export class WorkQueue implements ItemQueue<ClaimedItem, ItemResult> {
   readonly #database: Database;
   readonly #blobs: BlobRegistry;
 
@@ -125,6 +125,25 @@ export class WorkQueue {
       values: [lane, workerId, leaseSeconds],
     });
     return rows[0] && toClaimedItem(rows[0]);
+  }
+
+  /** The item of an attempt that still holds it, and whether its job is to be cancelled. */
+  async find({
+    jobId,
+    position,
+    attempt,
+  }: AttemptRef): Promise<{ item: ClaimedItem; isCancelled: boolean } | undefined> {
+    const { rows } = await this.#database.pool.query<ClaimRow & { isCancelled: boolean }>({
+      name: 'job-attempt',
+      text: `SELECT ${CLAIMED_COLUMNS}, j.cancel_requested_at IS NOT NULL AS "isCancelled"
+        FROM job_items i JOIN jobs j ON j.id = i.job_id
+        WHERE i.job_id = $1 AND i.position = $2 AND i.attempt = $3 AND i.state = 'running'`,
+      values: [jobId, position, attempt],
+    });
+    const [row] = rows;
+    if (row === undefined) return undefined;
+    const { isCancelled, ...claimed } = row;
+    return { item: toClaimedItem(claimed), isCancelled };
   }
 
   /** Whether items of this lane wait that must run alone. */

@@ -188,6 +188,8 @@ const READY = [
   ['listUsers', '/users', 200],
   ['createApiKey', '/api-keys', 201],
   ['listApiKeys', '/api-keys', 200],
+  ['createWorker', '/workers', 201],
+  ['listWorkers', '/workers', 200],
   ['listSessions', '/auth/sessions', 200],
   ['listAuditEvents', '/audit-events', 200],
   ['logOut', '/auth/log-out', 204],

@@ -87,7 +87,7 @@ async function widthOf(picture: Locator): Promise<number> {
 }
 
 /** The operations on accounts are tested where authentication is required. */
-const ACCOUNT_TAGS = ['authentication', 'api keys', 'users'];
+const ACCOUNT_TAGS = ['authentication', 'api keys', 'users', 'workers'];
 
 /** Streams of events are not for Swagger UI, which shows an answer at its end, and the job that is filled in has ended, so that it can be neither cancelled nor tried again. */
 const TESTED_ELSEWHERE = ['followJob', 'followJobs', 'cancelJob', 'retryJob'];

@@ -26,6 +26,8 @@ function watchInstance(app: FastifyInstance, report: (difference: string) => voi
       reply.raw.off('finish', finish).off('close', breakOff);
       // Only the service itself has a document. An answer whose header was not sent is none.
       if (!app.hasDecorator('swagger') || !reply.raw.headersSent) return;
+      // What workers ask for is between the two of them.
+      if (request.routeOptions.config?.access === 'worker') return;
       documented ??= new DocumentedAnswers(documentOf(app));
       for (const difference of documented.differences({ ...headOf(request, reply), body: bytes }))
         report(difference);
