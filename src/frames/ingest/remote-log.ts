@@ -17,7 +17,7 @@ export interface RemoteLogContext {
   report(progress: LogProgress): Promise<void>;
   /** The bytes of the file. */
   read(): AsyncIterable<Buffer>;
-  /** Sends rows to where they are stored. @returns whether that has ended the item */
+  /** Sends rows to be stored. @returns whether that has ended the item */
   send(rows: AsyncIterable<Uint8Array>): Promise<boolean>;
 }
 

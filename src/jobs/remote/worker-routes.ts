@@ -108,11 +108,17 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
     app.addHook('onRequest', async (request) => {
       request.grant = await tokens.verify(readToken(request));
     });
-    const findItem = async ({ grant }: FastifyRequest) => {
+    const find = async ({ grant }: FastifyRequest) => {
       const found = (await workers.isValid(grant.workerId)) ? await queue.find(grant) : undefined;
-      if (found === undefined)
-        throw new AppError('invalid_credential', 'The attempt no longer holds its item.');
+      if (found === undefined) throw attemptOver();
       return found;
+    };
+    /** The item that the attempt holds. With a cancelled job, the attempt ends here. */
+    const findOpen = async (request: FastifyRequest): Promise<ClaimedItem> => {
+      const { item, isCancelled } = await find(request);
+      if (!isCancelled) return item;
+      await queue.cancel(item);
+      throw attemptOver();
     };
 
     app.get(
@@ -120,7 +126,7 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
       { config, schema: { hide: true, params: HashParams } },
       async (request, reply) => {
         const { sha256 } = request.params;
-        await findItem(request);
+        await findOpen(request);
         if (!request.grant.inputs.includes(sha256))
           throw new AppError('not_found', 'The attempt has no such input.');
         return reply
@@ -135,8 +141,7 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
       async ({ grant }) => {
         const isValid = await workers.isValid(grant.workerId);
         const [held] = isValid ? await queue.renew([grant], leaseSeconds) : [];
-        if (held === undefined)
-          throw new AppError('invalid_credential', 'The attempt no longer holds its item.');
+        if (held === undefined) throw attemptOver();
         return { token: await tokens.sign(grant), is_cancelled: held.isCancelled };
       },
     );
@@ -149,7 +154,7 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
         schema: { hide: true, body: ProgressSchema, response: { 200: EndedSchema } },
       },
       async (request) => {
-        await findItem(request);
+        await findOpen(request);
         return { is_ended: !(await queue.report(request.grant, request.body)) };
       },
     );
@@ -162,7 +167,7 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
         schema: { hide: true, body: EndSchema, response: { 200: EndedSchema } },
       },
       async (request) => {
-        const { item } = await findItem(request);
+        const { item } = await find(request);
         return { is_ended: await results.end(item, request.body) };
       },
     );
@@ -171,10 +176,9 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
       '/result',
       { config, bodyLimit: MAX_BODY, schema: { hide: true, response: { 200: EndedSchema } } },
       async (request) => {
-        const { item, isCancelled } = await findItem(request);
+        const item = await findOpen(request);
         const { output, maxBytes } = request.grant;
-        if (!('work' in output) || isCancelled)
-          throw new AppError('conflict', 'This attempt cannot store a result.');
+        if (!('work' in output)) throw new AppError('conflict', 'This attempt cannot store a result.');
         const frames = new FrameReader(readBody(request));
         return { is_ended: await results.store(item, output.work, maxBytes, frames, hasForm) };
       },
@@ -184,10 +188,9 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
       '/rows',
       { config, bodyLimit: MAX_BODY, schema: { hide: true, response: { 200: EndedSchema } } },
       async (request) => {
-        const { item, isCancelled } = await findItem(request);
+        const item = await findOpen(request);
         const { output } = request.grant;
-        if (!('frameSet' in output) || isCancelled)
-          throw new AppError('conflict', 'This attempt cannot store rows.');
+        if (!('frameSet' in output)) throw new AppError('conflict', 'This attempt cannot store rows.');
         const stored = await storeRows(item, output.frameSet, new FrameReader(readBody(request)));
         const isEnded =
           stored.isNew || (await queue.succeed(item, { frameSetId: stored.frameSetId, isNew: false }));
@@ -199,6 +202,10 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
   await app.register(claimRoutes, { prefix: INTERNAL });
   await app.register(attemptRoutes, { prefix: `${INTERNAL}/attempt` });
 };
+
+function attemptOver(): AppError {
+  return new AppError('invalid_credential', 'The attempt no longer holds its item.');
+}
 
 function readToken({ headers }: FastifyRequest): string {
   const [, token] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];

@@ -96,6 +96,7 @@ let content: Content;
 /** Of the owner. */
 let sessionId: string;
 let keyId: string;
+let workerId: string;
 
 t.before(async () => {
   [served, routes] = await collectRoutes(() =>
@@ -117,6 +118,7 @@ t.before(async () => {
     await makeContent(served, session, { picture: await makePicture(), log: makeLog() });
   sessionId = (await served.ask(owner.session, 'GET', '/auth/sessions')).json().items[0].id;
   keyId = (await served.createKey(owner.session, ['images:read'])).id;
+  workerId = (await served.services.auth.workers.create('worker')).worker.id;
   await served.services.database.pool.query('UPDATE api_keys SET used_scopes = scopes WHERE id = $1', [
     keyId,
   ]);
@@ -137,6 +139,7 @@ const idOf = (url: string): string => {
     users: spare.id,
     'api-keys': keyId,
     'auth/sessions': sessionId,
+    workers: workerId,
   }[resource];
   if (id === undefined) throw new Error(`The matrix needs an id for ${url}.`);
   return id;
@@ -172,6 +175,7 @@ async function makeForOnce(url: string): Promise<string> {
     '/jobs/:id/retry': () => makeCancelledJob(served, session, content.image),
     '/users/:id': async () => (await createTenant(randomUUID())).id,
     '/api-keys/:id': async () => (await createKey(session, [ANY_SCOPE])).id,
+    '/workers/:id': async () => (await served.services.auth.workers.create('worker')).worker.id,
   };
   const make = makers[url];
   if (make === undefined) throw new Error(`The matrix needs something of its own for ${url}.`);
