@@ -96,6 +96,11 @@ export async function fill(testApp: TestApp): Promise<void> {
   await app.inject(`/images/${small}/histogram/plot`);
   await uploadLog(app, 'well', 300);
   await addJobs(testApp, [small, large]);
+  await testApp.services.auth.workers.create('worker');
+  await testApp.services.database.pool.query(
+    `INSERT INTO work_permits (id, lane, sent_at) VALUES ($1, 'images', now())`,
+    [randomUUID()],
+  );
 }
 
 /** Adds a job that is partly done, and one that waits with the file of an image log for workers that there are not. */

@@ -19,6 +19,10 @@ interface Kills {
   /** Starts a process; it resolves once that works. */
   start(): Promise<Killable>;
   readContent(artifactId: string): Promise<Buffer>;
+  /** Processes at the same time. By default 2. */
+  processes?: number;
+  /** Called after each kill, with its number from 0: something else may fail, too. */
+  disturb?(kill: number): Promise<void>;
 }
 
 export interface KillReport {
@@ -34,15 +38,17 @@ export interface KillReport {
 const MAX_MS_UNTIL_KILL = 300;
 const MAX_MS_AFTER_START = 500;
 
-/** Submits jobs, and kills one of two processes that work on them at a random moment, again and again. */
+/** Submits jobs, and kills one of the processes that work on them at a random moment, again and again. */
 export async function observeKills({
   store,
   imageIds,
   kills,
   start,
   readContent,
+  processes: count = 2,
+  disturb = async () => undefined,
 }: Kills): Promise<KillReport> {
-  const processes = [await start(), await start()];
+  const processes = await Promise.all(Array.from({ length: count }, start));
   const size = Math.ceil(imageIds.length / kills);
   const jobs: { id: string; ids: readonly string[]; first: number }[] = [];
   const restarts: Promise<number>[] = [];
@@ -51,9 +57,10 @@ export async function observeKills({
     const { job } = await store.create(LOCAL_OWNER, resizeJob(ids));
     jobs.push({ id: job.id, ids, first });
     await sleep(Math.random() * MAX_MS_UNTIL_KILL);
-    const victim = Math.random() < 0.5 ? 0 : 1;
+    const victim = Math.floor(Math.random() * count);
     await processes[victim]?.kill();
     restarts.push(timeUntilBegunAgain(store, job.id));
+    await disturb(jobs.length - 1);
     processes[victim] = await start();
     await sleep(Math.random() * MAX_MS_AFTER_START);
   }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Test } from 'tap';
+import { IMAGE_CONCURRENCY } from '../support/image-concurrency.ts';
 import { SecretWatch } from '../support/secrets.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
@@ -96,6 +97,7 @@ export function spawnServer(
       HOME: process.env.HOME,
       ...compileCache,
       PORT: '0',
+      ...(command.includes('src/server.ts') ? { IMAGE_CONCURRENCY } : {}),
       ANSWER_DIFFERENCES_FILE: differences,
       SECRETS_FILE: secrets,
       ...settings,

@@ -9,6 +9,7 @@ import { LOG_REDACTION } from '../../src/core/log.ts';
 import { openServices, type Services } from '../../src/services.ts';
 import { createWatchedApp, type WatchedApp } from './answers/watched-app.ts';
 import { createTestDatabase } from './database.ts';
+import { IMAGE_CONCURRENCY } from './image-concurrency.ts';
 import { remakeArtifacts } from './remake.ts';
 import { SecretWatch } from './secrets.ts';
 
@@ -50,7 +51,12 @@ export async function createTestApp(
 ): Promise<TestApp> {
   const databaseUrl = settings.DATABASE_URL ?? (await createTestDatabase(t)).url;
   const folder = await mkdtemp(path.join(tmpdir(), 'coreframe-test-'));
-  const config = loadConfig({ DATA_DIR: folder, ...settings, DATABASE_URL: databaseUrl });
+  const config = loadConfig({
+    DATA_DIR: folder,
+    IMAGE_CONCURRENCY,
+    ...settings,
+    DATABASE_URL: databaseUrl,
+  });
   const secrets = config.AUTH_MODE === 'required' ? new SecretWatch(settings) : undefined;
   const everyLine: string[] = [];
   const log = createTestLog(logLines, secrets && everyLine);

@@ -26,6 +26,8 @@ const TABLES = [
   'jobs',
   'job_items',
   'job_turns',
+  'workers',
+  'work_permits',
 ] as const;
 
 /** It is filled by triggers. */

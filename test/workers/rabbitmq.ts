@@ -1,9 +1,8 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { Connection } from 'rabbitmq-client';
 import type { Test } from 'tap';
 import { makeReachableFolder } from '../support/folders.ts';
@@ -31,7 +30,8 @@ export interface Broker {
 /** A start takes some ten seconds on a busy machine. */
 const START_MS = 120_000;
 
-async function freePort(): Promise<number> {
+/** A port of this machine that nobody uses at the moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => server.once('listening', resolve));
   const { port } = server.address() as { port: number };
@@ -39,13 +39,18 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** Starts a broker, which ends with the test. */
-export async function startBroker(t: Test, { config = '' } = {}): Promise<Broker> {
+/**
+ * Starts a broker, which ends with the test.
+ *
+ * @param settings of the application `rabbit`, as Erlang terms
+ */
+export async function startBroker(t: Test, { settings = '' } = {}): Promise<Broker> {
   const folder = await makeReachableFolder(t);
   const [port, nodePort, namesPort] = await Promise.all([freePort(), freePort(), freePort()]);
   const data = path.join(folder, 'data');
   const file = (name: string) => path.join(folder, name);
-  await writeFile(file('rabbitmq.conf'), `listeners.tcp.1 = 127.0.0.1:${port}\n${config}`);
+  await writeFile(file('rabbitmq.conf'), `listeners.tcp.1 = 127.0.0.1:${port}\n`);
+  await writeFile(file('advanced.config'), `[{rabbit, [${settings}]}].`);
   await writeFile(file('plugins'), '[].');
   const env = {
     PATH: process.env.PATH,
@@ -56,6 +61,7 @@ export async function startBroker(t: Test, { config = '' } = {}): Promise<Broker
     RABBITMQ_MNESIA_BASE: data,
     RABBITMQ_LOG_BASE: file('log'),
     RABBITMQ_CONFIG_FILE: file('rabbitmq'),
+    RABBITMQ_ADVANCED_CONFIG_FILE: file('advanced.config'),
     RABBITMQ_ENABLED_PLUGINS_FILE: file('plugins'),
     ERL_EPMD_PORT: String(namesPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
@@ -69,10 +75,19 @@ export async function startBroker(t: Test, { config = '' } = {}): Promise<Broker
     async start() {
       await mkdir(data, { recursive: true });
       // A group of its own, because the script starts others.
-      child = spawn(path.join(SCRIPTS, 'rabbitmq-server'), { env, stdio: 'ignore', detached: true });
+      child = spawn(path.join(SCRIPTS, 'rabbitmq-server'), {
+        cwd: folder,
+        env,
+        stdio: 'ignore',
+        detached: true,
+      });
       const connection = new Connection({ url, retryLow: 200, retryHigh: 500 });
       connection.on('error', () => undefined);
-      await connection.onConnect(START_MS);
+      const ended = new Promise<never>((_resolve, reject) => {
+        child?.once('exit', (code) => reject(new Error(`The broker has ended with ${code}.`)));
+      });
+      ended.catch(() => undefined);
+      await Promise.race([connection.onConnect(START_MS), ended]);
       await connection.close();
     },
     async kill() {
@@ -83,10 +98,11 @@ export async function startBroker(t: Test, { config = '' } = {}): Promise<Broker
     },
     wipe: () => rm(data, { recursive: true, force: true }),
   };
+  // The daemon that knows the names of nodes. If a broker has to start it, it outlives the broker.
+  const names = spawn('epmd', ['-port', String(namesPort), '-address', '127.0.0.1'], { stdio: 'ignore' });
   t.teardown(async () => {
     await broker.kill();
-    // The names' daemon goes on by itself.
-    await promisify(execFile)('epmd', ['-port', String(namesPort), '-kill']).catch(() => undefined);
+    names.kill('SIGKILL');
   });
   await broker.start();
   return broker;
