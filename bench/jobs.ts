@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
-import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { LOCAL_OWNER, type OwnerId } from '../src/auth/owner.ts';
@@ -12,76 +10,22 @@ import { JobStore } from '../src/jobs/queue/job-store.ts';
 import { WorkQueue } from '../src/jobs/queue/work-queue.ts';
 import type { Task } from './jobs.floor.ts';
 import { compare, median } from './support/compare.ts';
-import { photoCopies, preparePhoto, uploadPhoto } from './support/photo.ts';
+import {
+  copyPhoto,
+  type JobAnswer,
+  PHOTOS,
+  runJob,
+  secondsOf,
+  send,
+  uploadAll,
+} from './support/photo-jobs.ts';
 import type { BenchServer } from './support/server.ts';
 import { onStage } from './support/stage.ts';
 import type { Bench, Figure } from './support/types.ts';
 
-const PHOTOS = 500;
 const SLOTS = 2;
 const ROUNDS = 4;
 const WIDTH = 800;
-
-interface JobAnswer {
-  id: string;
-  state: string;
-  created_at: string;
-  ended_at: string | null;
-}
-
-/** Copies of a photo, each of which is an image of its own. */
-async function copyPhoto(folder: string): Promise<string[]> {
-  const copies = photoCopies(await readFile(await preparePhoto(folder)));
-  return Promise.all(
-    Array.from({ length: PHOTOS }, async (_, index) => {
-      const file = path.join(folder, `photo-${index}.jpg`);
-      await writeFile(file, copies.next().value);
-      return file;
-    }),
-  );
-}
-
-async function uploadAll(url: string, files: readonly string[]): Promise<string[]> {
-  const ids: string[] = [];
-  const left = files.entries();
-  const upload = async () => {
-    for (const [index, file] of left) ids[index] = (await uploadPhoto(url, file)).id;
-  };
-  await Promise.all([upload(), upload()]);
-  return ids;
-}
-
-async function send<T>(url: string, method: string, body?: object): Promise<T> {
-  const response = await fetch(url, {
-    method,
-    ...(body === undefined
-      ? {}
-      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${url}: ${response.status} ${text}`);
-  return JSON.parse(text);
-}
-
-/** Submits a job that resizes images, and waits until it has succeeded. */
-async function runJob({ url }: BenchServer, ids: readonly string[], width: number): Promise<JobAnswer> {
-  const { id } = await send<JobAnswer>(`${url}/jobs`, 'POST', {
-    operation: 'resize',
-    parameters: { width },
-    image_ids: ids,
-  });
-  for (;;) {
-    const job = await send<JobAnswer>(`${url}/jobs/${id}`, 'GET');
-    if (job.state === 'succeeded') return job;
-    if (job.ended_at !== null) throw new Error(`The job has ${job.state}.`);
-    await sleep(250);
-  }
-}
-
-/** From its submission to its end, as the database has recorded it. */
-function secondsOf({ created_at, ended_at }: JobAnswer): number {
-  return (Date.parse(ended_at ?? '') - Date.parse(created_at)) / 1000;
-}
 
 /** The median time of its items from their starts to their ends, in milliseconds. */
 async function medianItemMs({ url }: BenchServer, { id }: JobAnswer): Promise<number> {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseEnv } from 'node:util';
 import t from 'tap';
+import { parse } from 'yaml';
 import { checkSecrets } from '../src/auth/tokens/check-secrets.ts';
 import { loadConfig } from '../src/config.ts';
 import { ConfigError } from '../src/core/settings.ts';
@@ -87,7 +88,17 @@ t.test('the settings of the container require authentication, and have no secret
   const read = (name: string) => readFileSync(path.resolve(import.meta.dirname, '..', name), 'utf8');
   const compose = read('docker-compose.yml');
   const names = [...compose.matchAll(/\$\{(\w+):([?-])([^}]*)\}/g)].map(([, name, kind]) => `${name}${kind}`);
-  t.strictSame(names, ['ALLOWED_HOSTS-', 'SECRET?', 'PREVIOUS_SECRETS-', 'ADMIN_EMAIL-', 'ADMIN_PASSWORD-']);
+  t.strictSame(names, [
+    'ALLOWED_HOSTS-',
+    'SECRET?',
+    'PREVIOUS_SECRETS-',
+    'ADMIN_EMAIL-',
+    'ADMIN_PASSWORD-',
+    'QUEUE_URL-',
+    'QUEUE_PASSWORD-',
+    'QUEUE_URL-',
+    'WORKER_CREDENTIAL-',
+  ]);
   t.notMatch(compose, /ALLOW_UNAUTHENTICATED/);
 
   const settings = { ...parseEnv(read('.env.docker')), ALLOWED_HOSTS: 'api', ADMIN_EMAIL: '', SECRET: '' };
@@ -95,6 +106,20 @@ t.test('the settings of the container require authentication, and have no secret
   t.equal(config.AUTH_MODE, 'required');
   t.equal(config.ALLOW_UNAUTHENTICATED, false);
   t.throws(() => checkSecrets(config), { message: /^SECRET is not set/ });
+});
+
+t.test('a worker in a container cannot reach the database, and knows nothing of it', async (t) => {
+  const text = readFileSync(path.resolve(import.meta.dirname, '../docker-compose.yml'), 'utf8');
+  const { services } = parse(text) as {
+    services: Record<string, { networks: string[]; environment?: object; command?: string[] }>;
+  };
+  const { db, api, worker, rabbitmq } = services;
+  t.strictSame(db?.networks, ['storage']);
+  t.strictSame(api?.networks, ['storage', 'work']);
+  t.strictSame([worker?.networks, rabbitmq?.networks], [['work'], ['work']]);
+  t.strictSame(Object.keys(worker?.environment ?? {}), ['API_URL', 'QUEUE_URL', 'WORKER_CREDENTIAL']);
+  const { scripts } = JSON.parse(readFileSync(path.resolve(import.meta.dirname, '../package.json'), 'utf8'));
+  t.equal(`exec ${worker?.command?.join(' ')}`, scripts.worker, 'it starts as `npm run worker` does');
 });
 
 t.test('several containers of the API can run beside each other', async (t) => {

@@ -67,6 +67,11 @@ export class Stage {
     return { url: database.url, admin };
   }
 
+  /** Has something done at the end, before what was started earlier is stopped. */
+  teardown(work: () => Promise<unknown>): void {
+    this.#closers.push(work);
+  }
+
   async close(): Promise<void> {
     for (const close of this.#closers.reverse()) await close();
     await rm(this.folder, { recursive: true, force: true, maxRetries: 5 });

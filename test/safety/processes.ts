@@ -5,7 +5,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Test } from 'tap';
+import type { Teardown } from '../support/database.ts';
 import { IMAGE_CONCURRENCY } from '../support/image-concurrency.ts';
 import { SecretWatch } from '../support/secrets.ts';
 
@@ -81,7 +81,7 @@ const WATCHED_SERVER = [
  * @param user id of another user to run it as
  */
 export function spawnServer(
-  t: Test,
+  t: Teardown,
   settings: Record<string, string>,
   command: readonly [string, ...string[]] = WATCHED_SERVER,
   user?: number,
@@ -143,7 +143,7 @@ async function readSecrets(file: string, settings: Record<string, string>): Prom
 
 /** The same, once it is ready. */
 export async function startServer(
-  t: Test,
+  t: Teardown,
   settings: Record<string, string>,
   command?: readonly [string, ...string[]],
 ): Promise<ServerProcess> {

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify';
 import pino, { type Logger } from 'pino';
-import type { Test } from 'tap';
 import { type Config, loadConfig } from '../../src/config.ts';
 import { LOG_REDACTION } from '../../src/core/log.ts';
 import { openServices, type Services } from '../../src/services.ts';
 import { createWatchedApp, type WatchedApp } from './answers/watched-app.ts';
-import { createTestDatabase } from './database.ts';
+import { createTestDatabase, type Teardown } from './database.ts';
 import { IMAGE_CONCURRENCY } from './image-concurrency.ts';
 import { remakeArtifacts } from './remake.ts';
 import { SecretWatch } from './secrets.ts';
@@ -45,7 +44,7 @@ export interface UploadFile {
  * @param options `hasForeignRows`: the test writes artifacts by SQL, which no operation can make again; `logLines` gets the log
  */
 export async function createTestApp(
-  t: Test,
+  t: Teardown,
   settings: Record<string, string> = {},
   { hasForeignRows = false, logLines }: { hasForeignRows?: boolean; logLines?: string[] } = {},
 ): Promise<TestApp> {

@@ -5,7 +5,7 @@ import { type Database, type DatabaseOptions, openDatabase } from '../../src/db/
 import { administrate, ensureTemplate, openTestServer, type TestServer } from './database-server.ts';
 
 /** The part of a tap test that is needed to clean up after it. */
-interface Teardown {
+export interface Teardown {
   teardown(work: () => Promise<unknown>): unknown;
 }
 

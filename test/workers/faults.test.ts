@@ -1,19 +1,14 @@
-import { once } from 'node:events';
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import path from 'node:path';
 import { Connection } from 'rabbitmq-client';
 import t from 'tap';
 import { LOCAL_OWNER } from '../../src/auth/owner.ts';
 import { queueName } from '../../src/jobs/broker/queues.ts';
-import { observeKills } from '../jobs/kills.ts';
-import { listens } from '../jobs/processes.ts';
 import { ended, resizeJob, uploadPictures } from '../jobs/support.ts';
 import { eventually, spawnServer } from '../safety/processes.ts';
-import { createTestApp } from '../support/app.ts';
-import { createTestDatabase } from '../support/database.ts';
-import { makeReachableFolder } from '../support/folders.ts';
-import { type Broker, freePort, NO_RABBITMQ, startBroker } from './rabbitmq.ts';
-import { isReady, makeSecret, openWorkers, type WorkerProcess } from './worker-processes.ts';
+import { type Broker, NO_RABBITMQ, startBroker } from './rabbitmq.ts';
+import { observeWorkerKills } from './worker-kills.ts';
+import { isReady, openWorkers } from './worker-processes.ts';
 
 const FAULTS = path.join(import.meta.dirname, 'worker-faults.ts');
 
@@ -26,68 +21,11 @@ t.before(async () => {
 });
 
 t.test('nothing is lost when workers, the API and the broker die', { skip: NO_RABBITMQ }, async (t) => {
-  const { url } = await createTestDatabase(t);
-  const [port, folder] = [await freePort(), await makeReachableFolder(t)];
-  const settings = {
-    DATABASE_URL: url,
-    JOB_LEASE_SECONDS: '2',
-    IMAGE_CONCURRENCY: '1',
-    JOB_CONCURRENCY: '0',
-  };
-  // The test's own part works on nothing, and sends no permits.
-  const app = await createTestApp(t, settings);
-  const SECRET = makeSecret();
-  const startApi = async () => {
-    const api = spawnServer(t, {
-      ...settings,
-      PORT: String(port),
-      QUEUE_URL: broker.url,
-      SECRET,
-      DATA_DIR: path.join(folder, 'api'),
-    });
-    await listens(api);
-    return api;
-  };
-  const kill = async ({ child }: Pick<WorkerProcess, 'child'>) => {
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  };
-  let api = await startApi();
-  const { key } = await app.services.auth.workers.create('worker of a test');
-  const imageIds = await uploadPictures(app, 100);
-  const { wrong, succeeded, slowestMs, repeated } = await observeKills({
-    store: app.services.jobs.store,
-    imageIds,
+  const { wrong, succeeded, slowestMs, artifacts } = await observeWorkerKills(t, {
+    items: 100,
     kills: 10,
-    processes: 3,
-    start: async () => {
-      const worker = spawnServer(
-        t,
-        {
-          API_URL: `http://127.0.0.1:${port}`,
-          WORKER_CREDENTIAL: key,
-          QUEUE_URL: broker.url,
-          WORKER_CONCURRENCY: '1',
-          LOG_CONCURRENCY: '0',
-          DATA_DIR: path.join(folder, 'worker'),
-        },
-        [process.execPath, 'src/worker.ts'],
-      );
-      await isReady(worker);
-      return { kill: () => kill(worker) };
-    },
-    disturb: async (number) => {
-      if (number === 2 || number === 6) {
-        await kill(api);
-        api = await startApi();
-      }
-      if (number === 4 || number === 7) {
-        await broker.kill();
-        if (number === 7) await broker.wipe();
-        await broker.start();
-      }
-    },
-    readContent: async (id) => (await app.send('GET', `/artifacts/${id}/content`)).rawPayload,
+    apiKills: 2,
+    brokerKills: 2,
   });
   t.strictSame(wrong, []);
   t.equal(succeeded, 100);
@@ -95,9 +33,7 @@ t.test('nothing is lost when workers, the API and the broker die', { skip: NO_RA
     slowestMs < 60_000,
     `what was begun was begun again ${Math.round(slowestMs)} ms after a kill at the latest`,
   );
-  t.comment(`${repeated} items were begun again`);
-  const { rows } = await app.services.database.pool.query('SELECT FROM artifacts');
-  t.equal(rows.length, 100, 'each result is there once');
+  t.equal(artifacts, 100, 'each result is there once');
 });
 
 t.test(

@@ -4,7 +4,7 @@ import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { Connection } from 'rabbitmq-client';
-import type { Test } from 'tap';
+import type { Teardown } from '../support/database.ts';
 import { makeReachableFolder } from '../support/folders.ts';
 
 /** The scripts of the package itself: the ones in /usr/sbin change to another user. */
@@ -44,7 +44,7 @@ export async function freePort(): Promise<number> {
  *
  * @param settings of the application `rabbit`, as Erlang terms
  */
-export async function startBroker(t: Test, { settings = '' } = {}): Promise<Broker> {
+export async function startBroker(t: Teardown, { settings = '' } = {}): Promise<Broker> {
   const folder = await makeReachableFolder(t);
   const [port, nodePort, namesPort] = await Promise.all([freePort(), freePort(), freePort()]);
   const data = path.join(folder, 'data');
