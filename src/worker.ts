@@ -68,8 +68,9 @@ async function start(config: WorkerConfig, log: Logger): Promise<() => Promise<v
     [...OPERATIONS_BY_NAME.values()].map(({ name, version }) => [name, version]),
   );
   const queue = new RemoteQueue({ api, inbox, versions, log });
-  const work = (lane: Lane, handle: ItemHandler<RemoteItem, never>) =>
-    new LaneWorker<RemoteItem, never>({
+  const work = (lane: Lane, handle: ItemHandler<RemoteItem, never>) => {
+    if (places[lane] === 0) return [];
+    return new LaneWorker<RemoteItem, never>({
       lane,
       concurrency: places[lane],
       leaseSeconds,
@@ -84,25 +85,11 @@ async function start(config: WorkerConfig, log: Logger): Promise<() => Promise<v
         metrics.attempts.observe({ operation: item.operation, outcome }, seconds);
       },
     });
+  };
   const workers = [
     work('images', pictureHandler({ api, runner, cache, inputs, newPath: () => folder.newPath() })),
-    work('image_logs', async (item, { signal, report }) => {
-      if (!('log' in item.task)) throw new Error('The item is not about an image log.');
-      const { file, frame_set_id: frameSetId, options } = item.task.log;
-      const log = { frameSetId, options, size: file.size };
-      await threads.use(signal, (thread) =>
-        sendUntilHeard(signal, () =>
-          readRemoteLog(log, thread, {
-            signal,
-            report,
-            read: () => api.input(item.token, file.sha256),
-            send: (rows) => api.stream(item.token, '/rows', rows, signal),
-          }),
-        ),
-      );
-      return undefined;
-    }),
-  ];
+    work('image_logs', logHandler(api, threads)),
+  ].flat();
   const status = await serveWorkerStatus({
     host: config.HOST,
     port: config.PORT,
@@ -119,6 +106,26 @@ async function start(config: WorkerConfig, log: Logger): Promise<() => Promise<v
     await cache.close();
     await folder.remove();
     await status.close();
+  };
+}
+
+/** Reads the image log of an item, and sends its rows to the API. */
+function logHandler(api: ApiClient, threads: IngestThreads): ItemHandler<RemoteItem, never> {
+  return async (item, { signal, report }) => {
+    if (!('log' in item.task)) throw new Error('The item is not about an image log.');
+    const { file, frame_set_id: frameSetId, options } = item.task.log;
+    const log = { frameSetId, options, size: file.size };
+    await threads.use(signal, (thread) =>
+      sendUntilHeard(signal, () =>
+        readRemoteLog(log, thread, {
+          signal,
+          report,
+          read: () => api.input(item, file.sha256),
+          send: (rows) => api.stream(item.token, '/rows', rows, signal),
+        }),
+      ),
+    );
+    return undefined;
   };
 }
 

@@ -15,6 +15,7 @@ const SECRET_FIELDS = [
   'setup_token',
   'client_secret',
   'key',
+  'token',
 ];
 
 /** Settings that hold secrets. */

@@ -167,6 +167,13 @@ t.test(
     const ids = await uploadPictures(app, 5);
     const { job } = await app.services.jobs.store.create(LOCAL_OWNER, resizeJob(ids));
     await ended(app.services, job.id, { timeoutMs: 60_000 });
+    const [, address = ''] = /"address":"(http:[^"]+)"/.exec(worker.output()) ?? [];
+    for (const path of ['live', 'ready']) t.equal((await fetch(`${address}/${path}`)).status, 200, path);
+    t.match(
+      await (await fetch(`${address}/metrics`)).text(),
+      /coreframe_worker_attempt_seconds_count\{operation="resize",outcome="succeeded"\} 5\n/,
+    );
+    t.equal((await fetch(`${address}/images`)).status, 404, 'it serves nothing else');
     const { pid = 0 } = worker.child;
     const environment = (of: number | string) => readFile(`/proc/${of}/environ`, 'utf8');
     t.match(await environment(pid), credential);

@@ -136,6 +136,8 @@ t.test('a permit that has waited for two hours is good, and one of the previous 
   const rotated = new Permits(served.services.database, next.permitKeys);
   const permit = await makePermit();
   t.equal(rotated.read(permit, 'images'), permit.slice(0, 36));
+  const { token, job_id: jobId } = await claimNew();
+  t.equal((await new AttemptTokens(next, 60).verify(token)).jobId, jobId, 'and so is a token');
 });
 
 t.test('only the credential of a worker can claim, until it is revoked', async (t) => {
@@ -169,6 +171,12 @@ t.test('a token reads the inputs of its item alone', async (t) => {
     served.send('GET', `/internal/v1/attempt/inputs/${sha256}`, undefined, bearer(token));
   const { rawPayload } = await read(first.token, shaOf(first));
   t.equal(createHash('sha256').update(rawPayload).digest('hex'), shaOf(first));
+  const part = await served.send('GET', `/internal/v1/attempt/inputs/${shaOf(first)}`, undefined, {
+    ...bearer(first.token),
+    range: 'bytes=10-19',
+  });
+  t.equal(part.statusCode, 206);
+  t.same(part.rawPayload, rawPayload.subarray(10, 20), 'a transfer that broke can go on');
   t.equal((await read(first.token, shaOf(second))).statusCode, 404);
   t.equal((await read(first.token, '0'.repeat(64))).statusCode, 404);
 });

@@ -16,8 +16,8 @@ const AttemptTokenClaims = Type.Object({
   att: Type.Integer(),
   /** The credential of the worker that has claimed it. */
   wid: UuidClaim,
-  /** The SHA-256 of the blobs that it may read. */
-  in: Type.Array(HashClaim),
+  /** The blobs that it may read. */
+  in: Type.Array(Type.Object({ sha256: HashClaim, size: Type.Integer() })),
   /** What it may write: the result of this work, or the rows of this frame set. */
   out: Type.Union([Type.Object({ work: HashClaim }), Type.Object({ frame_set: UuidClaim })]),
   /** Maximum bytes of the result. */
@@ -34,8 +34,8 @@ export interface AttemptGrant {
   position: number;
   attempt: number;
   workerId: string;
-  /** Hexadecimal SHA-256 of the blobs that it may read. */
-  inputs: readonly string[];
+  /** The blobs that it may read: their SHA-256 as hexadecimal text, and their bytes. */
+  inputs: readonly { sha256: string; size: number }[];
   /** The key of the work whose result it may store, as hexadecimal text; or the frame set that it may write. */
   output: { work: string } | { frameSet: string };
   maxBytes: number;

@@ -141,7 +141,7 @@ export class Claims {
       position,
       attempt,
       workerId: credentialId,
-      inputs: inputs.map(({ sha256 }) => sha256),
+      inputs,
       output,
       // No result is larger than the memory of the process that makes it.
       maxBytes: settings.MAX_DECODE_BYTES,

@@ -8,6 +8,7 @@ import type { BlobStore } from '../../blobs/blob-store.ts';
 import { AppError } from '../../core/errors.ts';
 import { once, type SharedSchemas, validatorCompiler } from '../../core/validator.ts';
 import { toUploadError } from '../../http/requests/multipart-form.ts';
+import { sendContent } from '../../http/responses/content.ts';
 import { FrameReader } from '../../system/byte-frames.ts';
 import type { ClaimedItem } from '../queue/job.ts';
 import type { WorkQueue } from '../queue/work-queue.ts';
@@ -127,11 +128,16 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
       async (request, reply) => {
         const { sha256 } = request.params;
         await findOpen(request);
-        if (!request.grant.inputs.includes(sha256))
-          throw new AppError('not_found', 'The attempt has no such input.');
-        return reply
-          .type(TYPE)
-          .send(Readable.from(blobs.read(Buffer.from(sha256, 'hex')), { objectMode: false }));
+        const input = request.grant.inputs.find((allowed) => allowed.sha256 === sha256);
+        if (input === undefined) throw new AppError('not_found', 'The attempt has no such input.');
+        return sendContent(request, reply, {
+          ...input,
+          mediaType: TYPE,
+          filename: 'input',
+          cacheControl: 'no-store',
+          open: async (range) =>
+            Readable.from(blobs.read(Buffer.from(sha256, 'hex'), range), { objectMode: false }),
+        });
       },
     );
 

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { AppError, ERROR_CODES } from '../../core/errors.ts';
@@ -20,6 +21,10 @@ export class ApiUnavailable extends AppError {
 
 /** The API no longer accepts the token of an attempt: another one has taken its place, or the job or the worker is gone. */
 export class AttemptOver extends Error {}
+
+/** Failures in a row after which an input is given up. */
+const MAX_FAILURES = 5;
+const RESUME_PAUSE_MS = 500;
 
 /** After this, a request without a body of any size counts as failed. */
 const TIMEOUT_MS = 30_000;
@@ -58,15 +63,36 @@ export class ApiClient {
     return answer.status === 204 ? undefined : ((await answer.json()) as ClaimedBody);
   }
 
-  /** The bytes of an input. */
-  async *input(token: string, sha256: string): AsyncGenerator<Buffer> {
-    const answer = await this.#ask('GET', `/attempt/inputs/${sha256}`, token, { timeoutMs: null });
-    if (answer.body === null) return;
-    try {
-      yield* Readable.fromWeb(answer.body) as AsyncIterable<Buffer>;
-    } catch (error) {
-      throw new ApiUnavailable(error);
+  /**
+   * The bytes of an input. If the connection breaks, they go on where they ended.
+   *
+   * @param attempt whose token, which may change, allows them
+   */
+  async *input(attempt: { token: string }, sha256: string): AsyncGenerator<Buffer> {
+    let received = 0;
+    for (let failures = 0; ; ) {
+      try {
+        for await (const chunk of await this.#openInput(attempt.token, sha256, received)) {
+          received += chunk.length;
+          failures = 0;
+          yield chunk;
+        }
+        return;
+      } catch (error) {
+        failures += 1;
+        if (!(error instanceof ApiUnavailable) || failures > MAX_FAILURES) throw error;
+        await sleep(failures * RESUME_PAUSE_MS);
+      }
     }
+  }
+
+  async #openInput(token: string, sha256: string, from: number): Promise<AsyncIterable<Buffer>> {
+    const headers = from === 0 ? {} : { range: `bytes=${from}-` };
+    const answer = await this.#ask('GET', `/attempt/inputs/${sha256}`, token, { headers, timeoutMs: null });
+    const { body } = answer;
+    if (body === null || answer.status !== (from === 0 ? 200 : 206))
+      throw new Error(`The API has answered with ${answer.status} instead of the bytes from ${from} on.`);
+    return readBody(Readable.fromWeb(body));
   }
 
   async renew(token: string): Promise<LeaseBody> {
@@ -101,13 +127,14 @@ export class ApiClient {
    * @throws AppError any other refusal
    */
   async #ask(method: string, path: string, token: string, options: AskOptions = {}): Promise<Response> {
-    const { type, body, signal, timeoutMs = TIMEOUT_MS } = options;
+    const { headers, type, body, signal, timeoutMs = TIMEOUT_MS } = options;
     const signals = [signal ?? [], timeoutMs === null ? [] : AbortSignal.timeout(timeoutMs)].flat();
     let answer: Response;
     try {
       answer = await fetch(this.#base + path, {
         method,
         headers: {
+          ...headers,
           authorization: `Bearer ${token}`,
           ...(type === undefined ? {} : { 'content-type': type }),
         },
@@ -128,7 +155,17 @@ export class ApiClient {
   }
 }
 
+/** Fails as the API does when it is away. */
+async function* readBody(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw new ApiUnavailable(error);
+  }
+}
+
 interface AskOptions {
+  headers?: Record<string, string>;
   type?: string;
   body?: string | AsyncIterable<Uint8Array>;
   signal?: AbortSignal;

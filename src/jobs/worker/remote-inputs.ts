@@ -37,6 +37,6 @@ export class RemoteInputs implements Pick<BlobStore, 'read'> {
     const key = sha256.toString('hex');
     const [attempt] = this.#allowed.get(key) ?? [];
     if (attempt === undefined) throw new AppError('not_found', 'No running attempt may read these bytes.');
-    yield* this.#api.input(attempt.token, key);
+    yield* this.#api.input(attempt, key);
   }
 }
