@@ -20,7 +20,9 @@ export class ApiUnavailable extends AppError {
 }
 
 /** The API no longer accepts the token of an attempt: another one has taken its place, or the job or the worker is gone. */
-export class AttemptOver extends Error {}
+export class AttemptOver extends Error {
+  override readonly name = 'AttemptOver';
+}
 
 /** Failures in a row after which an input is given up. */
 const MAX_FAILURES = 5;
