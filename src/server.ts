@@ -4,7 +4,6 @@ import { createApp } from './app.ts';
 import { checkFirstAdmin } from './auth/accounts/check-first-admin.ts';
 import { checkSecrets } from './auth/tokens/check-secrets.ts';
 import { type Config, loadConfig } from './config.ts';
-import { isForOperators } from './core/errors.ts';
 import { createLogger } from './core/log.ts';
 import { ConfigError } from './core/settings.ts';
 import { normalizeDatabaseUrl } from './db/database-url.ts';
@@ -13,6 +12,7 @@ import { checkPublicUrl } from './http/access/public-url.ts';
 import { checkTrustedProxies } from './http/access/trusted-proxies.ts';
 import { readyLine, readyText, setupLine } from './ready-texts.ts';
 import { openServices } from './services.ts';
+import { explainStart } from './system/start-errors.ts';
 import { onStopRequest } from './system/stop-requests.ts';
 
 /** @returns a function that stops the service */
@@ -88,17 +88,6 @@ async function checkConfig(config: Config): Promise<void> {
   checkDatabaseUrl(config);
 }
 
-/** Why the start failed: in one line if the operator can fix it, otherwise with a stack. */
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (isForOperators(error)) return error.message;
-  if ('syscall' in error && (error.syscall === 'listen' || error.syscall === 'getaddrinfo')) {
-    const taken = 'code' in error && error.code === 'EADDRINUSE' ? ' Another server uses this port.' : '';
-    return `${error.message}.${taken} Choose another address with HOST and PORT.`;
-  }
-  return error.stack ?? error.message;
-}
-
 async function main(): Promise<void> {
   const config = loadConfig();
   await checkConfig(config);
@@ -139,6 +128,6 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`Coreframe cannot start. ${explain(error)}\n`);
+  process.stderr.write(`Coreframe cannot start. ${explainStart(error)}\n`);
   process.exitCode = 1;
 }

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import path from 'node:path';
 import type { Logger } from 'pino';
 import { openDiskCache } from './blobs/disk-cache.ts';
-import { AppError, isForOperators } from './core/errors.ts';
+import { AppError } from './core/errors.ts';
 import { createLogger } from './core/log.ts';
 import { readRemoteLog } from './frames/ingest/remote-log.ts';
 import { IngestThreads } from './frames/ingest/threads.ts';
@@ -16,6 +16,7 @@ import { RemoteInputs } from './jobs/worker/remote-inputs.ts';
 import { type RemoteItem, RemoteQueue } from './jobs/worker/remote-queue.ts';
 import { OPERATIONS_BY_NAME } from './operations.ts';
 import { ProcessPool } from './processes/pool.ts';
+import { explainStart } from './system/start-errors.ts';
 import { onStopRequest } from './system/stop-requests.ts';
 import { toStorageError } from './system/storage-errors.ts';
 import { openTemporaryFolder } from './system/temporary-folder.ts';
@@ -172,14 +173,9 @@ async function main(): Promise<void> {
   await starting;
 }
 
-function explain(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return isForOperators(error) ? error.message : (error.stack ?? error.message);
-}
-
 try {
   await main();
 } catch (error) {
-  process.stderr.write(`The worker cannot start. ${explain(error)}\n`);
+  process.stderr.write(`The worker cannot start. ${explainStart(error)}\n`);
   process.exit(1);
 }

@@ -6,6 +6,7 @@ import { LOCAL_OWNER } from '../../src/auth/owner.ts';
 import { queueName } from '../../src/jobs/broker/queues.ts';
 import { ended, resizeJob, uploadPictures } from '../jobs/support.ts';
 import { eventually, spawnServer } from '../safety/processes.ts';
+import { OUTAGE_PICTURES, observeBrokerOutage } from './broker-outage.ts';
 import { type Broker, NO_RABBITMQ, startBroker } from './rabbitmq.ts';
 import { observeWorkerKills } from './worker-kills.ts';
 import { isReady, openWorkers } from './worker-processes.ts';
@@ -77,38 +78,15 @@ t.test(
   'while the broker is away, jobs are accepted, and nothing is lost',
   { skip: NO_RABBITMQ },
   async (t) => {
-    const { app, start, apiUrl } = await openWorkers(t, broker.url);
-    const worker = start();
-    await isReady(worker);
-    const ids = await uploadPictures(app, 30);
-    await broker.kill();
-    const statuses = await Promise.all(
-      ids.map(async (id) => {
-        const { statusCode } = await app.send(
-          'POST',
-          `/images/${id}/resize`,
-          { width: 22 },
-          { prefer: 'respond-async' },
-        );
-        return statusCode;
-      }),
-    );
-    t.strictSame(new Set(statuses), new Set([202]));
-    const { rows } = await app.services.database.pool.query(
-      'SELECT FROM work_permits WHERE sent_at IS NOT NULL',
-    );
-    t.equal(rows.length, 0, 'no permit counts as sent');
-    const metrics = await (await fetch(`${apiUrl}/metrics`)).text();
-    t.match(metrics, /coreframe_job_queue_connected 0/);
-    t.equal((await fetch(`${apiUrl}/health/ready`)).status, 200, 'the API is ready all the same');
-    await broker.start();
-    const done = async () => {
-      const { rows } = await app.services.database.pool.query<{ count: number }>(
-        `SELECT count(*)::int AS count FROM job_items WHERE state = 'succeeded'`,
-      );
-      return rows[0]?.count === 30;
-    };
-    t.ok(await eventually(done, 60_000), 'all are done');
+    const fleet = await openWorkers(t, broker.url);
+    await isReady(fleet.start());
+    const ids = await uploadPictures(fleet.app, OUTAGE_PICTURES);
+    const outage = await observeBrokerOutage(fleet, ids, broker, { jobs: 30, durationMs: 2_000 });
+    t.strictSame(new Set(outage.statuses), new Set([202]));
+    t.equal(outage.sent, 0, 'no permit counts as sent');
+    t.match(outage.metrics, /coreframe_job_queue_connected 0/);
+    t.equal(outage.readyStatus, 200, 'the API is ready all the same');
+    t.equal(outage.succeeded, 30);
   },
 );
 

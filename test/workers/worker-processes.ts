@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import type { Test } from 'tap';
 import { eventually, type ServerProcess, spawnServer } from '../safety/processes.ts';
 import { createTestApp, type TestApp } from '../support/app.ts';
+import type { Teardown } from '../support/database.ts';
 import { makeReachableFolder } from '../support/folders.ts';
 
 export type WorkerProcess = Omit<ServerProcess, 'port' | 'startMs'>;
@@ -29,7 +29,7 @@ export async function isReady({ output }: WorkerProcess): Promise<void> {
 
 /** Leases of two seconds, and two places for each worker. */
 export async function openWorkers(
-  t: Test,
+  t: Teardown,
   queueUrl: string,
   settings: Record<string, string> = {},
 ): Promise<WorkerFleet> {
@@ -56,6 +56,7 @@ export async function openWorkers(
           WORKER_CREDENTIAL: credential,
           QUEUE_URL: queueUrl,
           WORKER_CONCURRENCY: '2',
+          PORT: '0',
           DATA_DIR: path.join(folder, 'worker'),
           ...more,
         },
