@@ -12,8 +12,8 @@ import { checkPublicUrl } from './http/access/public-url.ts';
 import { checkTrustedProxies } from './http/access/trusted-proxies.ts';
 import { readyLine, readyText, setupLine } from './ready-texts.ts';
 import { openServices } from './services.ts';
+import { runUntilStopped } from './system/run-until-stopped.ts';
 import { explainStart } from './system/start-errors.ts';
-import { onStopRequest } from './system/stop-requests.ts';
 
 /** @returns a function that stops the service */
 async function start(config: Config, log: Logger): Promise<() => Promise<void>> {
@@ -93,36 +93,12 @@ async function main(): Promise<void> {
   await checkConfig(config);
   const log = createLogger(config.LOG_LEVEL);
 
-  const starting = start(config, log);
-  let isStopping = false;
-  const cutOff = (exitCode: number) => {
-    log.warn('running requests took too long and were cut off');
-    process.exit(exitCode);
-  };
-  const stop = async (reason: string, exitCode: number): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    log.info({ reason }, 'stopping: finishing running requests');
-    setTimeout(cutOff, config.SHUTDOWN_GRACE_MS, exitCode).unref();
-    const close = await starting.catch(() => undefined);
-    // A start that has failed says why and ends the process.
-    if (close === undefined) return;
-    try {
-      await close();
-      log.info('stopped');
-    } catch (error) {
-      log.error({ err: error }, 'stopping failed');
-    }
-    process.exit(exitCode);
-  };
-  onStopRequest({ stop: (reason) => void stop(reason, 0), cutOff: () => cutOff(0) });
-  // Only the request of the promise has failed, so the others go on.
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'uncaught exception');
-    void stop('uncaughtException', 1);
+  await runUntilStopped({
+    start: () => start(config, log),
+    log,
+    graceMs: config.SHUTDOWN_GRACE_MS,
+    running: 'requests',
   });
-  await starting;
 }
 
 try {

@@ -16,8 +16,8 @@ import { RemoteInputs } from './jobs/worker/remote-inputs.ts';
 import { type RemoteItem, RemoteQueue } from './jobs/worker/remote-queue.ts';
 import { OPERATIONS_BY_NAME } from './operations.ts';
 import { ProcessPool } from './processes/pool.ts';
+import { runUntilStopped } from './system/run-until-stopped.ts';
 import { explainStart } from './system/start-errors.ts';
-import { onStopRequest } from './system/stop-requests.ts';
 import { toStorageError } from './system/storage-errors.ts';
 import { openTemporaryFolder } from './system/temporary-folder.ts';
 import { LocalRunner } from './work/local-runner.ts';
@@ -149,28 +149,12 @@ async function firstLease(api: ApiClient, log: Logger): Promise<number> {
 async function main(): Promise<void> {
   const config = loadWorkerConfig();
   const log = createLogger(config.LOG_LEVEL).child({ worker: randomUUID().slice(0, 8) });
-  const starting = start(config, log);
-  let isStopping = false;
-  const cutOff = (exitCode: number) => {
-    log.warn('running items took too long and were cut off');
-    process.exit(exitCode);
-  };
-  const stop = async (reason: string, exitCode: number): Promise<void> => {
-    if (isStopping) return;
-    isStopping = true;
-    log.info({ reason }, 'stopping: finishing running items');
-    setTimeout(cutOff, config.SHUTDOWN_GRACE_MS, exitCode).unref();
-    const close = await starting.catch(() => undefined);
-    await close?.().catch((error: unknown) => log.error({ err: error }, 'stopping failed'));
-    process.exit(exitCode);
-  };
-  onStopRequest({ stop: (reason) => void stop(reason, 0), cutOff: () => cutOff(0) });
-  process.on('unhandledRejection', (error) => log.error({ err: error }, 'unhandled rejection'));
-  process.on('uncaughtException', (error) => {
-    log.fatal({ err: error }, 'uncaught exception');
-    void stop('uncaughtException', 1);
+  await runUntilStopped({
+    start: () => start(config, log),
+    log,
+    graceMs: config.SHUTDOWN_GRACE_MS,
+    running: 'items',
   });
-  await starting;
 }
 
 try {
