@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import path from 'node:path';
+import { promisify } from 'node:util';
 import t, { type Test } from 'tap';
 import { ApiClient } from '../../src/jobs/worker/api-client.ts';
 
@@ -65,4 +70,37 @@ t.test('what the API refuses is told apart from an API in trouble', async (t) =>
   await t.rejects(api.renew('x'), { code: 'conflict', detail: 'The reason.' });
   const away = new ApiClient({ url: 'http://127.0.0.1:1', credential: 'cfw_x' });
   await t.rejects(away.renew('x'), { code: 'overloaded' });
+});
+
+t.test('over TLS, the certificate of the API is checked', async (t) => {
+  const folder = t.testdir();
+  const [key, cert] = [path.join(folder, 'key.pem'), path.join(folder, 'cert.pem')];
+  const run = promisify(execFile);
+  await run('openssl', [
+    ...['req', '-x509', '-newkey', 'ed25519', '-nodes', '-days', '2', '-keyout', key, '-out', cert],
+    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=IP:127.0.0.1'],
+  ]);
+  const options = { key: await readFile(key), cert: await readFile(cert) };
+  const server = createSecureServer(options, (_request, response) => {
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ has_alone: false, lease_seconds: 20 }));
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  t.teardown(async () => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as { port: number };
+  const program = `
+    import { ApiClient } from ${JSON.stringify(path.resolve('src/jobs/worker/api-client.ts'))};
+    const api = new ApiClient({ url: 'https://127.0.0.1:${port}', credential: 'cfw_x' });
+    console.log(await api.lane('images').then(({ leaseSeconds }) => leaseSeconds, ({ code }) => code));`;
+  const ask = async (env: Record<string, string>) =>
+    (
+      await run(process.execPath, ['--input-type=module', '-e', program], {
+        env: { PATH: process.env.PATH, ...env },
+      })
+    ).stdout.trim();
+  t.equal(await ask({}), 'overloaded', 'an authority that nobody knows');
+  t.equal(await ask({ NODE_EXTRA_CA_CERTS: cert }), '20');
 });
