@@ -131,7 +131,7 @@ const FORGERIES: [what: string, change: (manifest: Manifest) => unknown, says: R
     (m) => {
       m.tables.pop();
     },
-    /not those of its migration.*users/,
+    /not those of its migration.*workers/,
   ],
   [
     'a table twice',
