@@ -127,18 +127,22 @@ export class WorkQueue implements ItemQueue<ClaimedItem, ItemResult> {
     return rows[0] && toClaimedItem(rows[0]);
   }
 
-  /** The item of an attempt that still holds it, and whether its job is to be cancelled. */
-  async find({
-    jobId,
-    position,
-    attempt,
-  }: AttemptRef): Promise<{ item: ClaimedItem; isCancelled: boolean } | undefined> {
+  /**
+   * The item of an attempt that still holds it, and whether its job is to be cancelled.
+   *
+   * @param credentialId of the worker: an attempt ends if it is revoked
+   */
+  async find(
+    { jobId, position, attempt }: AttemptRef,
+    credentialId: string,
+  ): Promise<{ item: ClaimedItem; isCancelled: boolean } | undefined> {
     const { rows } = await this.#database.pool.query<ClaimRow & { isCancelled: boolean }>({
       name: 'job-attempt',
       text: `SELECT ${CLAIMED_COLUMNS}, j.cancel_requested_at IS NOT NULL AS "isCancelled"
         FROM job_items i JOIN jobs j ON j.id = i.job_id
-        WHERE i.job_id = $1 AND i.position = $2 AND i.attempt = $3 AND i.state = 'running'`,
-      values: [jobId, position, attempt],
+        WHERE i.job_id = $1 AND i.position = $2 AND i.attempt = $3 AND i.state = 'running'
+          AND EXISTS (SELECT FROM workers w WHERE w.id = $4)`,
+      values: [jobId, position, attempt, credentialId],
     });
     const [row] = rows;
     if (row === undefined) return undefined;

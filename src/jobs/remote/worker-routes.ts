@@ -110,7 +110,7 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
       request.grant = await tokens.verify(readToken(request));
     });
     const find = async ({ grant }: FastifyRequest) => {
-      const found = (await workers.isValid(grant.workerId)) ? await queue.find(grant) : undefined;
+      const found = await queue.find(grant, grant.workerId);
       if (found === undefined) throw attemptOver();
       return found;
     };

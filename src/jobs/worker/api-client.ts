@@ -112,7 +112,7 @@ export class ApiClient {
   async stream(
     token: string,
     path: '/result' | '/rows',
-    bytes: AsyncIterable<Uint8Array>,
+    bytes: Uint8Array | AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<boolean> {
     const answer = await this.#ask('POST', `/attempt${path}`, token, {
@@ -169,7 +169,7 @@ async function* readBody(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
 interface AskOptions {
   headers?: Record<string, string>;
   type?: string;
-  body?: string | AsyncIterable<Uint8Array>;
+  body?: string | Uint8Array | AsyncIterable<Uint8Array>;
   signal?: AbortSignal;
   /** Milliseconds until the answer must have begun and ended; null: no limit. */
   timeoutMs?: number | null;

@@ -23,16 +23,24 @@ export interface RemoteQueueOptions {
   log: WorkerLog;
 }
 
+const ASK_AGAIN_MS = 1_000;
+
 /** The items of all jobs, through the API: each claim needs a permit. Results are sent by those who make them. */
 export class RemoteQueue implements ItemQueue<RemoteItem, never> {
   readonly #options: RemoteQueueOptions;
+  /** When to ask again for items that must run alone, by `performance.now()`. */
+  readonly #noneAloneUntil = new Map<Lane, number>();
 
   constructor(options: RemoteQueueOptions) {
     this.#options = options;
   }
 
+  /** Such items are rare, so the API is asked once a second at most: a request for each item would cost a twentieth of a small one. */
   async hasAlone(lane: Lane): Promise<boolean> {
+    const now = performance.now();
+    if (now < (this.#noneAloneUntil.get(lane) ?? 0)) return false;
     const { hasAlone } = await this.#options.api.lane(lane);
+    if (!hasAlone) this.#noneAloneUntil.set(lane, now + ASK_AGAIN_MS);
     return hasAlone;
   }
 
