@@ -1,12 +1,20 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { AppError } from '../core/errors.ts';
+import { type JsonLimits, unmetByJson } from '../core/json-size.ts';
 
 /**
  * A stream of frames: each has its length as an unsigned 32-bit number, big-endian, and its bytes. Between API and workers, a
  * frame of JSON comes first or last, and bytes of a known number may follow it without frames.
  */
-export const LENGTH_BYTES = 4;
+const LENGTH_BYTES = 4;
+
+/** What reads the values calls itself for each level. Their number is limited by the bytes. */
+const JSON_LIMITS: JsonLimits = {
+  values: Number.POSITIVE_INFINITY,
+  depth: 64,
+  members: Number.POSITIVE_INFINITY,
+};
 
 /** The bytes before a frame with this many bytes. */
 export function frameLength(bytes: number): Buffer {
@@ -46,9 +54,11 @@ export class FrameReader {
 
   /** The next frame as JSON. */
   async json(maxBytes: number): Promise<unknown> {
-    const frame = await this.next(maxBytes);
+    const text = (await this.next(maxBytes))?.toString() ?? '';
+    const expected = unmetByJson(text, JSON_LIMITS);
+    if (expected !== undefined) throw malformed(`A frame is something other than ${expected}.`);
     try {
-      return JSON.parse(frame?.toString() ?? '');
+      return JSON.parse(text);
     } catch {
       throw malformed('A frame is not JSON.');
     }

@@ -274,6 +274,8 @@ t.test('a result is stored only if it is that of the work, and as long and right
   await served.send('DELETE', `/artifacts/${id}`);
   const content = { sha256: sha256.toString('hex'), size };
   const right = { work, outcome: { result, content } };
+  let nested = {};
+  for (let level = 0; level < 3_000; level++) nested = { nested };
   const wrong: Record<string, [object, Buffer[]]> = {
     nothing: [{}, []],
     'other parameters': [{ ...right, work: { ...work, params: { width: 21 } } }, [bytes]],
@@ -291,6 +293,10 @@ t.test('a result is stored only if it is that of the work, and as long and right
     'facts of another kind': [{ ...right, outcome: { content, result: { width: 'wide' } } }, [bytes]],
     'too many bytes': [
       { ...right, outcome: { result, content: { ...content, size: Number.MAX_SAFE_INTEGER } } },
+      [bytes],
+    ],
+    'values inside each other without end': [
+      { ...right, outcome: { content, result: { ...result, nested } } },
       [bytes],
     ],
     'a negative size': [{ ...right, outcome: { result, content: { ...content, size: -1 } } }, [bytes]],

@@ -103,7 +103,8 @@ export class RemoteQueue implements ItemQueue<RemoteItem, never> {
   }
 
   async report({ token }: RemoteItem, progress: ItemProgress): Promise<boolean> {
-    return this.#send(() => this.#options.api.send(token, '/progress', progress));
+    // What has ended takes no more progress.
+    return this.#send(async () => !(await this.#options.api.send(token, '/progress', progress)));
   }
 
   async succeed(): Promise<boolean> {
