@@ -12,6 +12,7 @@ import { AppError } from '../../core/errors.ts';
 import { CHALLENGE } from '../problems/problems.ts';
 import { headerError, isRepeated } from '../requests/header-faults.ts';
 import { varyBy } from '../requests/negotiation.ts';
+import { bearerToken } from './bearer-token.ts';
 import type { RouteAccess } from './route-access.ts';
 
 declare module 'fastify' {
@@ -110,7 +111,7 @@ function readCredential({ headers, raw }: FastifyRequest): string {
       'X-API-Key takes only API keys. Send an access token in Authorization: Bearer.',
     );
   }
-  const [, token] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? [];
+  const token = bearerToken(authorization);
   if (token !== undefined) return token;
   if (authorization === undefined) {
     throw new AppError(

@@ -6,7 +6,8 @@ import type { WorkerStore } from '../../auth/accounts/workers.ts';
 import type { AttemptGrant, AttemptTokens } from '../../auth/tokens/attempt-tokens.ts';
 import type { BlobStore } from '../../blobs/blob-store.ts';
 import { AppError } from '../../core/errors.ts';
-import { once, type SharedSchemas, validatorCompiler } from '../../core/validator.ts';
+import { once, type SharedSchemas, type Validate, validatorCompiler } from '../../core/validator.ts';
+import { bearerToken } from '../../http/access/bearer-token.ts';
 import { toUploadError } from '../../http/requests/multipart-form.ts';
 import { sendContent } from '../../http/responses/content.ts';
 import { FrameReader } from '../../system/byte-frames.ts';
@@ -68,7 +69,13 @@ export const workerRoutes: FastifyPluginAsyncTypebox<WorkerRoutesOptions> = asyn
   const { workers, tokens, claims, queue, results, storeRows, blobs, leaseSeconds } = options;
   const config = { access: 'worker' } as const;
   const compile = once(() => validatorCompiler('json', app.getSchemas() as SharedSchemas));
-  const hasForm: ResultCheck = ({ result: schema }, result) => compile()(schema)(result) === true;
+  /** By operation: each schema is compiled once. */
+  const validators = new Map<string, Validate>();
+  const hasForm: ResultCheck = ({ name, result: schema }, result) => {
+    const validate = validators.get(name) ?? compile()(schema);
+    validators.set(name, validate);
+    return validate(result);
+  };
   app.decorateRequest('workerId');
   app.decorateRequest('grant');
   app.addContentTypeParser(TYPE, (_request, _body, done) => done(null));
@@ -214,7 +221,7 @@ function attemptOver(): AppError {
 }
 
 function readToken({ headers }: FastifyRequest): string {
-  const [, token] = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '') ?? [];
+  const token = bearerToken(headers.authorization);
   if (token === undefined)
     throw new AppError(
       'authentication_required',
