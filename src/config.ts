@@ -4,8 +4,8 @@ import { artifactSettings } from './artifacts/settings.ts';
 import { type AuthMode, authSettings, splitSecrets } from './auth/settings.ts';
 import { blobSettings } from './blobs/settings.ts';
 import { logSettings } from './core/log.ts';
-import { misspeltSettings } from './core/misspelt-settings.ts';
-import { ConfigError, readSettings } from './core/settings.ts';
+import { refuseMisspelt } from './core/misspelt-settings.ts';
+import { readSettings } from './core/settings.ts';
 import { databaseSettings } from './db/settings.ts';
 import { frameSettings } from './frames/settings.ts';
 import { defaultAuthMode } from './http/access/exposure.ts';
@@ -68,7 +68,7 @@ export type Config = Omit<
  * @throws ConfigError naming every variable that is wrong or misspelt, or those that contradict each other about authentication
  */
 export function loadConfig(env: Readonly<Record<string, string | undefined>> = process.env): Config {
-  refuseMisspelt(env);
+  refuseMisspelt(Object.keys(ConfigSchema.properties), env, OTHER_NAMES);
   const settings = readSettings(ConfigSchema, env);
   const dataDir = path.resolve(settings.DATA_DIR);
   return {
@@ -79,11 +79,4 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>> = p
     TEMP_IMAGE_DIR: path.resolve(dataDir, settings.TEMP_IMAGE_DIR ?? 'temp_images'),
     TEMP_JSON_DIR: path.resolve(dataDir, settings.TEMP_JSON_DIR ?? 'temp_jsons'),
   };
-}
-
-function refuseMisspelt(env: Readonly<Record<string, string | undefined>>): void {
-  const found = misspeltSettings(Object.keys(ConfigSchema.properties), env, OTHER_NAMES);
-  if (found.length === 0) return;
-  const hints = found.map(({ given, meant }) => `${given} (did you mean ${meant}?)`);
-  throw new ConfigError(`There is no setting ${hints.join(', ')}. Correct the name, or remove the variable.`);
 }

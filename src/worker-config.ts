@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type Static, Type } from '@sinclair/typebox';
 import { WORKER_KEY_PATTERN } from './auth/tokens/api-key-format.ts';
 import { logSettings } from './core/log.ts';
-import { misspeltSettings } from './core/misspelt-settings.ts';
+import { refuseMisspelt } from './core/misspelt-settings.ts';
 import { ConfigError, count, GIB, readSettings, text } from './core/settings.ts';
 import { pictureSettings } from './pictures/settings.ts';
 
@@ -59,13 +59,7 @@ export function loadWorkerConfig(
     throw new ConfigError(
       `A worker must not have ${forbidden.join(' and ')}. Remove it from its environment.`,
     );
-  const found = misspeltSettings(Object.keys(WorkerConfigSchema.properties), env, {});
-  if (found.length > 0) {
-    const hints = found.map(({ given, meant }) => `${given} (did you mean ${meant}?)`);
-    throw new ConfigError(
-      `There is no setting ${hints.join(', ')}. Correct the name, or remove the variable.`,
-    );
-  }
+  refuseMisspelt(Object.keys(WorkerConfigSchema.properties), env);
   const settings = readSettings(WorkerConfigSchema, env);
   return { ...settings, DATA_DIR: path.resolve(settings.DATA_DIR) };
 }

@@ -25,7 +25,7 @@ import type { Outcome, Task } from './work/operation.ts';
 import { loadWorkerConfig, type WorkerConfig } from './worker-config.ts';
 import { createWorkerMetrics, serveWorkerStatus } from './worker-status.ts';
 
-/** Items that wait for an image process: none, because the worker claims only what it has a place for. */
+/** Items that may wait for a process or a thread. Few do: the worker claims only what it has a place for. */
 const QUEUE = 16;
 
 /** @returns a function that stops the worker */

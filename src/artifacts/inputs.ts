@@ -1,10 +1,10 @@
 import type { OwnerId } from '../auth/owner.ts';
-import type { BlobRef } from '../blobs/blob-store.ts';
-import type { DiskCache, Lease } from '../blobs/disk-cache.ts';
+import type { DiskCache } from '../blobs/disk-cache.ts';
 import type { ImageStore } from '../images/store.ts';
 import { formatOfMediaType } from '../pictures/formats.ts';
 import type { Size } from '../pictures/types.ts';
 import type { Input, InputSource, OpenedInputs, OpenOptions, StoredRef } from '../work/inputs.ts';
+import { openFiles, withParts } from '../work/open-files.ts';
 import type { ArtifactStore, UseLog } from './store.ts';
 
 /** Images and artifacts as inputs, opened as files of the disk cache. */
@@ -51,30 +51,10 @@ export class StoredInputs implements InputSource<StoredRef> {
   }
 
   async open(inputs: readonly Input[], { parts }: Pick<OpenOptions, 'parts'>): Promise<OpenedInputs> {
-    const leases: Lease[] = [];
-    const release = () => {
-      for (const lease of leases) lease.release();
-    };
-    const pathOf = async (blob: BlobRef | null, isRead: boolean): Promise<string | null> => {
-      if (blob === null || !isRead) return null;
-      const lease = await this.#diskCache.lease(blob.sha256, blob.size);
-      leases.push(lease);
-      return lease.path;
-    };
-    const opening = inputs.map(async ({ content, document, format, filename }, index) => {
-      const wanted = parts[index] ?? [];
-      const [path, documentPath] = await allEnded([
-        pathOf(content, wanted.includes('content')),
-        pathOf(document, wanted.includes('document')),
-      ]);
-      return { path, documentPath, format, filename };
-    });
-    try {
-      return { files: await allEnded(opening), release };
-    } catch (error) {
-      release();
-      throw error;
-    }
+    return openFiles(
+      this.#diskCache,
+      inputs.map((input, index) => withParts(input, parts[index] ?? [])),
+    );
   }
 }
 
@@ -82,10 +62,4 @@ export class StoredInputs implements InputSource<StoredRef> {
 function sizeIn(result: object): Size | null {
   const { width, height } = result as Partial<Size>;
   return width === undefined || height === undefined ? null : { width, height };
-}
-
-/** Like `Promise.all`, but settles only after all have ended, so that everything they hold can be released. */
-async function allEnded<const T extends readonly Promise<unknown>[]>(promises: T) {
-  await Promise.allSettled(promises);
-  return Promise.all(promises);
 }

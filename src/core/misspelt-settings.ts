@@ -1,4 +1,5 @@
 import { editDistance } from './near-names.ts';
+import { ConfigError } from './settings.ts';
 
 /** A shorter name may differ from a setting's in one letter, a longer one in two. */
 const LONG_NAME = 10;
@@ -27,4 +28,12 @@ export function misspeltSettings(
       );
     return meant === undefined ? [] : [{ given, meant }];
   });
+}
+
+/** @throws ConfigError naming every variable that looks like a misspelt setting */
+export function refuseMisspelt(...names: Parameters<typeof misspeltSettings>): void {
+  const found = misspeltSettings(...names);
+  if (found.length === 0) return;
+  const hints = found.map(({ given, meant }) => `${given} (did you mean ${meant}?)`);
+  throw new ConfigError(`There is no setting ${hints.join(', ')}. Correct the name, or remove the variable.`);
 }

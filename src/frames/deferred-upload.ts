@@ -9,7 +9,7 @@ import { removeFile } from '../system/remove-file.ts';
 import { ingestLog, type StoredLog } from './ingest/ingest.ts';
 import { type LogProgress, ProgressReport } from './ingest/log-progress.ts';
 import type { IngestOptions } from './ingest/messages.ts';
-import { LOG_MEDIA_TYPE, PostgresRowSink } from './ingest/postgres-row-sink.ts';
+import { LOG_MEDIA_TYPE, type NewLog, PostgresRowSink } from './ingest/postgres-row-sink.ts';
 import { copyRows, type RowFrames } from './ingest/remote-rows.ts';
 import type { UploadLogQuery } from './schemas.ts';
 import {
@@ -107,21 +107,15 @@ export async function readReceivedLog(
   { signal, report, succeed }: ReadContext,
 ): Promise<StoredLog> {
   // Only `receiveLog` makes them.
-  const { filename, ...query } = parameters as LogParameters;
-  const options = toIngestOptions(query);
+  const received = parameters as LogParameters;
+  const options = toIngestOptions(received);
   const progress = new ProgressReport(report, size);
   return actInBackground(`jobs of ${owner}`, () =>
     threads.use(signal, async (thread) => {
-      const log = {
-        owner,
-        frameSet: newFrameSet(filename, query, options),
-        force: query.force,
-        file: settings.KEEP_LOG_FILES ? ('stored' as const) : undefined,
-        claim: async (stored: StoredLog, client: ClientBase) => {
-          await progress.end();
-          return succeed(stored, client);
-        },
-      };
+      const log = toNewLog(owner, received, settings, async (stored, client) => {
+        await progress.end();
+        return succeed(stored, client);
+      });
       const sink = await PostgresRowSink.open(database.pool, log, blobs);
       return ingestLog(progress.count(blobStore.read(sha256)), sink, {
         thread,
@@ -159,14 +153,24 @@ export async function storeReceivedRows(
   succeed: ReadContext['succeed'],
 ): Promise<StoredLog> {
   // Only `receiveLog` makes them.
-  const { filename, ...query } = parameters as LogParameters;
-  const log = {
+  const received = parameters as LogParameters;
+  const log = toNewLog(owner, received, settings, succeed);
+  const sink = await PostgresRowSink.open(database.pool, log, blobs, frameSetId);
+  return copyRows(frames, file, received.width, sink);
+}
+
+/** The log that is stored of one that was received. Its file is a blob already. */
+function toNewLog(
+  owner: OwnerId,
+  { filename, ...query }: LogParameters,
+  { KEEP_LOG_FILES }: LogUploadServices['settings'],
+  claim: ReadContext['succeed'],
+): NewLog {
+  return {
     owner,
     frameSet: newFrameSet(filename, query, toIngestOptions(query)),
     force: query.force,
-    file: settings.KEEP_LOG_FILES ? ('stored' as const) : undefined,
-    claim: succeed,
+    file: KEEP_LOG_FILES ? 'stored' : undefined,
+    claim,
   };
-  const sink = await PostgresRowSink.open(database.pool, log, blobs, frameSetId);
-  return copyRows(frames, file, query.width, sink);
 }

@@ -8,6 +8,7 @@ import { toStorageError } from '../system/storage-errors.ts';
 import type { TemporaryFolder } from '../system/temporary-folder.ts';
 import type { Artifact, NewArtifact, Retention } from './artifact.ts';
 import type { Input, InputRef, Inputs, StoredRef } from './inputs.ts';
+import { type ReadInput, withParts } from './open-files.ts';
 import type {
   ArtifactKind,
   Facts,
@@ -88,9 +89,6 @@ interface FoundRun {
   inputs: readonly Input[];
 }
 
-/** What is known of an input, with the parts that the work reads. */
-export type DescribedInput = Pick<Input, 'format' | 'filename' | 'content' | 'document'>;
-
 /** Minimum interval between two evictions. */
 const EVICTION_INTERVAL_MS = 10_000;
 
@@ -155,36 +153,23 @@ export class Maker {
   }
 
   /** What an attempt at planned work elsewhere needs to know of its inputs. */
-  describe(work: PlannedWork): { inputs: DescribedInput[]; cost: number } {
+  describe(work: PlannedWork): { inputs: ReadInput[]; cost: number } {
     const { found = [], params } = work;
     const operation = this.#operationOf(work);
     const { subject, others } = operation.reads;
-    const inputs = found.map(({ format, filename, content, document }, index) => {
-      const parts = index === 0 ? subject : others;
-      return {
-        format,
-        filename,
-        content: parts.includes('content') ? content : null,
-        document: parts.includes('document') ? document : null,
-      };
-    });
+    const inputs = found.map((input, index) => withParts(input, index === 0 ? subject : others));
     return { inputs, cost: operation.cost(params, found) };
   }
 
   /**
-   * Stores the result of work that was done elsewhere. The files are removed.
+   * Stores the result of work that was done elsewhere. The caller removes files that are left.
    *
    * @throws AppError `not_found` if an input has been deleted in the meantime; what storing throws
    */
   async storeDone(owner: OwnerId, work: Work, done: DoneWork, retention: Retention): Promise<MadeArtifact> {
-    const operation = this.#operationOf(work);
-    try {
-      const inputs = await this.#findInputs(owner, work);
-      const file = operation.makes?.(inputs[0], work.params);
-      return await this.#store(owner, workKey(work), work, { ...done, file, inputs }, retention);
-    } finally {
-      await Promise.all([done.outputPath, done.documentPath].map(removeFile));
-    }
+    const inputs = await this.#findInputs(owner, work);
+    const file = this.#operationOf(work).makes?.(inputs[0], work.params);
+    return this.#store(owner, workKey(work), work, { ...done, file, inputs }, retention);
   }
 
   /**

@@ -3,14 +3,12 @@ import { Value } from '@sinclair/typebox/value';
 import { AppError } from '../../core/errors.ts';
 import { SCOPES, type Scope } from '../scopes.ts';
 import type { KeyRing } from './key-ring.ts';
-import { signToken, type TokenKind, verifyToken } from './signed-token.ts';
+import { signToken, type TokenKind, UuidClaim, verifyToken } from './signed-token.ts';
 
 export { CLOCK_TOLERANCE_SECONDS } from './signed-token.ts';
 
 /** A token of the service has about 600 characters. */
 export const MAX_ACCESS_TOKEN_LENGTH = 4096;
-
-const UuidClaim = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
 
 /** The claims of RFC 9068, without `client_id` and `jti`, which nothing here uses, and with the session (`sid`). */
 const AccessTokenClaims = Type.Object({

@@ -2,9 +2,8 @@ import { type Static, Type } from '@sinclair/typebox';
 import { Value } from '@sinclair/typebox/value';
 import { AppError } from '../../core/errors.ts';
 import type { KeyRing } from './key-ring.ts';
-import { signToken, type TokenKind, verifyToken } from './signed-token.ts';
+import { signToken, type TokenKind, UuidClaim, verifyToken } from './signed-token.ts';
 
-const UuidClaim = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
 const HashClaim = Type.String({ pattern: '^[0-9a-f]{64}$' });
 
 /** What an attempt at an item of a job may do. */

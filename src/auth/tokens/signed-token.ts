@@ -1,9 +1,13 @@
 import type { KeyObject } from 'node:crypto';
+import { Type } from '@sinclair/typebox';
 import { errors, type JWTHeaderParameters, type JWTPayload, jwtVerify, SignJWT } from 'jose';
 import type { SigningKey } from './key-ring.ts';
 
 /** How far the clocks of the processes that sign and verify may differ. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
+
+/** A claim that is an id. */
+export const UuidClaim = Type.String({ pattern: '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$' });
 
 const ALGORITHM = 'EdDSA';
 

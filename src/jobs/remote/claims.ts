@@ -9,7 +9,14 @@ import { PASSING_CODES, toProblem } from '../queue/lane-worker.ts';
 import type { PostedOperation } from '../queue/posted-operations.ts';
 import type { WorkQueue } from '../queue/work-queue.ts';
 import type { Permits } from './permits.ts';
-import type { BlobBody, ClaimBody, ClaimedBody, LogTask, PictureTask } from './protocol.ts';
+import {
+  type BlobBody,
+  blobsOf,
+  type ClaimBody,
+  type ClaimedBody,
+  type LogTask,
+  type PictureTask,
+} from './protocol.ts';
 
 /** Seconds that an attempt gets besides the timeout of its operation: it fetches its inputs, may wait, and sends its result. */
 const EXTRA_SECONDS = 120;
@@ -109,7 +116,7 @@ export class Claims {
       ref.type === 'image' || ref.type === 'artifact' ? [{ type: ref.type, id: ref.id }] : [],
     );
     return {
-      inputs: described.flatMap(({ content, document }) => [content ?? [], document ?? []].flat()),
+      inputs: blobsOf(described),
       output: { work: workKey(work).toString('hex') },
       task: { picture: { work: { operation, version, inputs: refs, params }, inputs: described, cost } },
       hasTimeout: true,

@@ -10,9 +10,8 @@ import { LANES } from '../queue/job.ts';
  */
 export const INTERNAL = '/internal/v1';
 
-/** Maximum bytes of a frame of JSON, and of a frame of rows. */
+/** Maximum bytes of a frame of JSON. */
 export const MAX_JSON_BYTES = 16 * 1024 * 1024;
-export const MAX_ROWS_BYTES = 64 * 1024 * 1024;
 
 export const LaneSchema = StringEnum(LANES);
 
@@ -33,7 +32,7 @@ const BlobSchema = Type.Object({ sha256: Hash, size: Type.Integer({ minimum: 0 }
 export type BlobBody = Static<typeof BlobSchema>;
 
 /** Work on stored inputs, as `Work` has it. */
-export const WorkSchema = Type.Object({
+const WorkSchema = Type.Object({
   operation: Type.String({ maxLength: 100 }),
   version: Type.Integer(),
   inputs: Type.Array(Type.Object({ type: StringEnum(['image', 'artifact']), id: Uuid() }), {
@@ -41,10 +40,9 @@ export const WorkSchema = Type.Object({
   }),
   params: Type.Object({}, { additionalProperties: true }),
 });
-export type WorkBody = Static<typeof WorkSchema>;
 
 /** Makes an artifact. */
-export const PictureTaskSchema = Type.Object({
+const PictureTaskSchema = Type.Object({
   work: WorkSchema,
   inputs: Type.Array(
     Type.Object({
@@ -59,8 +57,13 @@ export const PictureTaskSchema = Type.Object({
 });
 export type PictureTask = Static<typeof PictureTaskSchema>;
 
+/** The blobs that work on pictures reads. */
+export function blobsOf(inputs: PictureTask['inputs']): BlobBody[] {
+  return inputs.flatMap(({ content, document }) => [content ?? [], document ?? []].flat());
+}
+
 /** Reads an image log. */
-export const LogTaskSchema = Type.Object({
+const LogTaskSchema = Type.Object({
   file: BlobSchema,
   frame_set_id: Uuid(),
   /** As `IngestOptions`. */
@@ -101,7 +104,7 @@ const FaultBody = Type.Object({
 });
 
 /** Why an attempt failed. */
-export const ProblemBodySchema = Type.Object({
+const ProblemBodySchema = Type.Object({
   code: StringEnum(ERROR_CODES),
   detail: Type.String({ maxLength: 5000 }),
   errors: Type.Optional(Type.Array(FaultBody, { maxItems: 100 })),
